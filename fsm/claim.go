@@ -1,0 +1,132 @@
+package fsm
+
+// Kind says what a claim or schedule is for.
+type Kind uint8
+
+// The two kinds of subjects.
+const (
+	KindRun     Kind = 1 // a run of a discovery
+	KindRefresh Kind = 2 // a refresh of a cluster
+)
+
+func (k Kind) String() string {
+	if k == KindRun {
+		return "run"
+	}
+	return "refresh"
+}
+
+// Subject is what a claim is for: a discovery or a cluster, by its numeric id.
+type Subject struct {
+	Kind Kind   `cbor:"1,keyasint"`
+	ID   uint64 `cbor:"2,keyasint"`
+}
+
+// Claim is the right of one peer to do one run or refresh. It is fenced by (Subject, Token): the token is the raft index
+// of the entry that granted it. The ttl is for liveness, the token for safety.
+type Claim struct {
+	Subject Subject  `cbor:"1,keyasint"`
+	Token   uint64   `cbor:"2,keyasint"`
+	Peer    string   `cbor:"3,keyasint"` // id of the holder
+	Granted Time     `cbor:"4,keyasint"` // the "now" of the work
+	TTL     Duration `cbor:"5,keyasint"`
+	Reason  string   `cbor:"6,keyasint,omitempty"`  // one of the Why constants
+	Parts   uint32   `cbor:"7,keyasint,omitempty"`  // parts accepted so far
+	Base    uint64   `cbor:"8,keyasint,omitempty"`  // refresh: the version the last accepted part left
+	Names   []string `cbor:"9,keyasint,omitempty"`  // confirming refresh: the nodes to ask; nudged run: what moved
+	Alone   bool     `cbor:"10,keyasint,omitempty"` // no other ready peer could have been given it
+	Again   bool     `cbor:"11,keyasint,omitempty"` // due at once when it closes
+}
+
+// Why a claim was granted.
+const (
+	WhyDue     = "due"
+	WhyAsked   = "asked"   // an operator wants it now
+	WhyNudge   = "nudge"   // a watch saw something move; Names says what
+	WhyConfirm = "confirm" // failed nodes are asked once more by another peer; Names lists them
+	WhyOdd     = "odd"     // a first odd round is looked at again
+	WhyDelete  = "delete"  // the run that takes a deleted discovery's records away
+)
+
+// Full says whether the claim is for the whole set: a full read, a full round.
+func (c *Claim) Full() bool { return c.Reason != WhyNudge && c.Reason != WhyConfirm }
+
+// Schedule is the row beside each discovery and cluster for what is outside the fold: when it is next wanted, how the last
+// time went, and the notes of its claim's holder. It never moves an index that readers see.
+type Schedule struct {
+	Subject  Subject  `cbor:"1,keyasint"`
+	Due      Time     `cbor:"2,keyasint,omitempty"` // next slot; zero with Enabled subjects means at once
+	Retry    Time     `cbor:"3,keyasint,omitempty"` // when failed nodes or a first odd round are to be looked at again
+	RetryWhy string   `cbor:"4,keyasint,omitempty"` // WhyConfirm or WhyOdd
+	Last     LastWork `cbor:"5,keyasint,omitempty"`
+	Observed Time     `cbor:"6,keyasint,omitempty"` // granted time of the last full round or good full read
+	Notes    *Notes   `cbor:"7,keyasint,omitempty"` // refresh only; nil when there is nothing to note
+	// Polls counts accepted completions, so that a reader sees that work goes on though nothing changes.
+	Polls uint64 `cbor:"8,keyasint,omitempty"`
+}
+
+// LastWork tells how the last run or refresh went.
+type LastWork struct {
+	At      Time     `cbor:"1,keyasint,omitempty" json:"at,omitzero"`
+	Peer    string   `cbor:"2,keyasint,omitempty" json:"peer,omitempty"` // id; shown by name
+	Took    Duration `cbor:"3,keyasint,omitempty" json:"took"`
+	Outcome string   `cbor:"4,keyasint,omitempty" json:"outcome,omitempty"` // one of the Outcome constants
+	Error   string   `cbor:"5,keyasint,omitempty" json:"error,omitempty"`
+	Records int      `cbor:"6,keyasint,omitempty" json:"records,omitempty"` // runs: how many were read
+	Hash    string   `cbor:"7,keyasint,omitempty" json:"hash,omitempty"`    // runs: of what was read
+}
+
+// How a run or refresh went.
+const (
+	OutcomeChanged   = "changed"
+	OutcomeUnchanged = "unchanged"
+	OutcomeFailed    = "failed"
+	OutcomeHeld      = "held"
+	OutcomeGivenBack = "given_back"
+	OutcomeExpired   = "expired"
+)
+
+// Notes is what a claim's holder must remember between rounds though it is no fact of the view. A completion that would
+// change them is never sent as unchanged. All lists are sorted and hold only what is not at rest.
+type Notes struct {
+	Failures []Failure `cbor:"1,keyasint,omitempty"` // by node
+	Odd      []Odd     `cbor:"2,keyasint,omitempty"` // by shard
+	Churn    []Churn   `cbor:"3,keyasint,omitempty"` // by node, attribute
+}
+
+// Failure counts a node's failed polls in a row, at most down_after, with the peers that failed.
+type Failure struct {
+	Node     string   `cbor:"1,keyasint"`
+	Count    int      `cbor:"2,keyasint"`
+	Peers    []string `cbor:"3,keyasint,omitempty"` // ids, sorted, at most down_after
+	Observed Time     `cbor:"4,keyasint,omitempty"` // when it last answered
+}
+
+// Odd is a first round in which a shard had no primary or several.
+type Odd struct {
+	Shard string `cbor:"1,keyasint"`
+	Many  bool   `cbor:"2,keyasint,omitempty"`
+}
+
+// Churn counts the rounds in a row in which an attribute changed.
+type Churn struct {
+	Node      string `cbor:"1,keyasint"`
+	Attribute string `cbor:"2,keyasint"`
+	Rounds    int    `cbor:"3,keyasint"`
+}
+
+// IsZero says whether there is nothing to note.
+func (n *Notes) IsZero() bool { return n == nil || len(n.Failures)+len(n.Odd)+len(n.Churn) == 0 }
+
+// Failure is the note on a node, or nil.
+func (n *Notes) Failure(node string) *Failure {
+	if n == nil {
+		return nil
+	}
+	for i := range n.Failures {
+		if n.Failures[i].Node == node {
+			return &n.Failures[i]
+		}
+	}
+	return nil
+}

@@ -1,0 +1,319 @@
+package fsm
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// lens is how one type of fact looks at the part of a view it owns. A type's get and set are all that Fold knows of it, so
+// folding, unfolding and the check of `before` cannot disagree.
+type lens struct {
+	blank func() Part                     // an empty Part to decode into
+	get   func(v *View, f *Fact) Part     // the part as it stands; nil when it is not there
+	set   func(v *View, f *Fact, to Part) // replace it; nil takes it away
+}
+
+// lenses holds every type whose facts fold into views.
+var lenses = map[EventType]*lens{}
+
+func init() {
+	register(clusterLens(getCluster, setCluster), ClusterDiscovered, ClusterRemoved)
+	register(clusterLens(
+		func(c *Cluster, _ *Fact) *HealthPart { return &HealthPart{Health: c.Health, Reasons: c.Reasons} },
+		func(c *Cluster, _ *Fact, p *HealthPart) { c.Health, c.Reasons = p.Health, p.Reasons },
+	), ClusterHealthChanged)
+	register(clusterLens(
+		func(c *Cluster, _ *Fact) *VersionsPart { return &VersionsPart{Versions: c.Versions} },
+		func(c *Cluster, _ *Fact, p *VersionsPart) { c.Versions = p.Versions },
+	), ClusterVersionsMixed, ClusterVersionsUniform)
+	register(clusterLens(
+		func(c *Cluster, _ *Fact) *SettingsPart { return clusterSettings(c) },
+		func(c *Cluster, _ *Fact, p *SettingsPart) {
+			c.Settings, c.Refresh = p.Settable, RefreshPatch{}
+			lay(&c.Refresh, p.Refresh)
+		},
+	), ClusterSettingsChanged)
+	register(clusterLens(getPrimary, setPrimary),
+		ShardPrimaryChanged, ShardPrimaryLost, ShardPrimaryRestored, ShardPrimaryDuplicate)
+
+	register(wholeLens, NodeDiscovered, NodeRemoved, NodeForgotten)
+	register(nodeLens(
+		func(n *Node, _ *Fact) *ListedPart { return &ListedPart{Endpoint: n.Endpoint, Sources: n.Sources} },
+		func(n *Node, _ *Fact, p *ListedPart) { n.Endpoint, n.Sources = p.Endpoint, p.Sources },
+	), NodeChanged)
+	register(nodeLens(
+		func(n *Node, _ *Fact) *PresencePart { return &PresencePart{Presence: n.Presence} },
+		func(n *Node, _ *Fact, p *PresencePart) { n.Presence = p.Presence },
+	), NodeMissing, NodeReturned)
+	register(nodeLens(
+		func(n *Node, _ *Fact) *LifecyclePart { return &LifecyclePart{Lifecycle: n.Lifecycle} },
+		func(n *Node, _ *Fact, p *LifecyclePart) { n.Lifecycle = p.Lifecycle },
+	), NodeCommissioned, NodeMaintenance, NodeResumed, NodeDecommissioned)
+	register(nodeLens(
+		func(n *Node, _ *Fact) *SettingsPart { return &SettingsPart{Settable: n.Settings} },
+		func(n *Node, _ *Fact, p *SettingsPart) { n.Settings = p.Settable },
+	), NodeSettingsChanged)
+	register(nodeLens(
+		func(n *Node, _ *Fact) *ReachPart {
+			return &ReachPart{Reach: n.Reach.Value, Reason: n.Reach.Reason, Detail: n.Reach.Detail, Since: n.Reach.Since}
+		},
+		func(n *Node, _ *Fact, p *ReachPart) { n.Reach = Axis{p.Reach, p.Reason, p.Detail, p.Since} },
+	), NodeUnreachable, NodeReachable)
+	register(nodeLens(getState, setState), NodeUp, NodeDown, NodeJoining, NodeLeaving, NodeUnknown)
+	register(nodeLens(
+		func(n *Node, _ *Fact) *SoftwarePart {
+			return &SoftwarePart{n.Said.Kind, n.Said.Version, n.Said.SidecarVersion, n.Said.Attributes}
+		},
+		func(n *Node, _ *Fact, p *SoftwarePart) {
+			n.Said.Kind, n.Said.Version = p.Kind, p.Version
+			n.Said.SidecarVersion, n.Said.Attributes = p.SidecarVersion, p.Attributes
+		},
+	), NodeInfoChanged)
+	register(nodeLens(
+		func(n *Node, _ *Fact) *MutedPart { return &MutedPart{Muted: n.Muted} },
+		func(n *Node, _ *Fact, p *MutedPart) { n.Muted = p.Muted },
+	), NodeAttributeMuted)
+	register(nodeLens(
+		func(n *Node, _ *Fact) *IdentityPart { return &IdentityPart{n.Said.Identity} },
+		func(n *Node, _ *Fact, p *IdentityPart) { n.Said.Identity = p.Identity },
+	), NodeIdentityMismatch, NodeIdentityMatched)
+	register(nodeLens(getShard, setShard), ShardAdded, ShardChanged, ShardRemoved)
+	register(nodeLens(getLag, setLag), ShardLagHigh, ShardLagOK)
+}
+
+func register(l *lens, types ...EventType) {
+	for _, t := range types {
+		lenses[t] = l
+	}
+}
+
+// clusterLens lifts get and set of a cluster's row to a lens; set works on a copy of the row.
+func clusterLens[P any, PP interface {
+	*P
+	Part
+}](get func(*Cluster, *Fact) PP, set func(*Cluster, *Fact, PP)) *lens {
+	return &lens{
+		blank: func() Part { return PP(new(P)) },
+		get: func(v *View, f *Fact) Part {
+			if v.Cluster == nil {
+				return nil
+			}
+			return orNil(get(v.Cluster, f))
+		},
+		set: func(v *View, f *Fact, to Part) {
+			c := &Cluster{}
+			if v.Cluster != nil {
+				*c = *v.Cluster
+			}
+			v.Cluster = c
+			p, _ := to.(PP)
+			set(c, f, p)
+			if to == nil && (f.Type == ClusterDiscovered || f.Type == ClusterRemoved) {
+				v.Cluster = nil
+			}
+		},
+	}
+}
+
+// nodeLens lifts get and set of a node's row to a lens; set works on a copy of the row.
+func nodeLens[P any, PP interface {
+	*P
+	Part
+}](get func(*Node, *Fact) PP, set func(*Node, *Fact, PP)) *lens {
+	return &lens{
+		blank: func() Part { return PP(new(P)) },
+		get: func(v *View, f *Fact) Part {
+			n := v.Nodes[f.Node]
+			if n == nil {
+				return nil
+			}
+			return orNil(get(n, f))
+		},
+		set: func(v *View, f *Fact, to Part) {
+			n := *v.Nodes[f.Node]
+			p, _ := to.(PP)
+			set(&n, f, p)
+			v.Nodes[f.Node] = &n
+		},
+	}
+}
+
+func orNil[P any, PP interface {
+	*P
+	Part
+}](p PP) Part {
+	if p == nil {
+		return nil
+	}
+	return p
+}
+
+var wholeLens = &lens{
+	blank: func() Part { return new(NodePart) },
+	get: func(v *View, f *Fact) Part {
+		if n := v.Nodes[f.Node]; n != nil {
+			return wholeNode(n)
+		}
+		return nil
+	},
+	set: func(v *View, f *Fact, to Part) {
+		p, ok := to.(*NodePart)
+		if !ok {
+			delete(v.Nodes, f.Node)
+			return
+		}
+		n := &Node{
+			ID: f.Node, Endpoint: p.Endpoint, Sources: p.Sources, Presence: p.Presence, Lifecycle: p.Lifecycle,
+			Settings: p.Settings, Reach: p.Reach, State: p.State, Muted: p.Muted,
+		}
+		if n.State.Value == "" {
+			n.State.Value = StateUnknown
+		}
+		if p.Said != nil {
+			n.Said = *p.Said
+		}
+		v.Nodes[f.Node] = n
+	},
+}
+
+// wholeNode is the part that tells all of a node.
+func wholeNode(n *Node) *NodePart {
+	p := &NodePart{
+		Endpoint: n.Endpoint, Sources: n.Sources, Presence: n.Presence, Lifecycle: n.Lifecycle,
+		Settings: n.Settings, Reach: n.Reach, State: n.State, Muted: n.Muted,
+	}
+	if n.Answered() {
+		p.Said = &n.Said
+	}
+	if p.State == (Axis{Value: StateUnknown}) {
+		p.State = Axis{}
+	}
+	return p
+}
+
+func getCluster(c *Cluster, _ *Fact) *ClusterPart {
+	return &ClusterPart{
+		Settings: c.Settings, Refresh: clusterSettings(c).Refresh,
+		Health: c.Health, Reasons: c.Reasons, Versions: c.Versions, Primaries: c.Primaries,
+	}
+}
+
+func setCluster(c *Cluster, _ *Fact, p *ClusterPart) {
+	if p == nil {
+		return
+	}
+	c.Settings, c.Refresh = p.Settings, RefreshPatch{}
+	lay(&c.Refresh, p.Refresh)
+	c.Health, c.Reasons, c.Versions, c.Primaries = p.Health, p.Reasons, p.Versions, p.Primaries
+}
+
+func clusterSettings(c *Cluster) *SettingsPart {
+	p := &SettingsPart{Settable: c.Settings}
+	if c.Refresh != (RefreshPatch{}) {
+		r := c.Refresh
+		p.Refresh = &r
+	}
+	return p
+}
+
+func getPrimary(c *Cluster, f *Fact) *PrimaryPart {
+	p := c.Primary(f.Shard)
+	if p == nil {
+		return nil
+	}
+	return &PrimaryPart{Primary: p.Node, State: p.State, Nodes: p.Nodes, Since: p.Since}
+}
+
+func setPrimary(c *Cluster, f *Fact, p *PrimaryPart) {
+	var row *Primary
+	if p != nil {
+		row = &Primary{Shard: f.Shard, Node: p.Primary, State: p.State, Nodes: p.Nodes, Since: p.Since}
+	}
+	c.Primaries = place(c.Primaries, row, f.Shard, func(p Primary) string { return p.Shard })
+}
+
+func getState(n *Node, f *Fact) *StatePart {
+	p := &StatePart{State: n.State.Value, Reason: n.State.Reason, Detail: n.State.Detail, Since: n.State.Since}
+	if first(f) {
+		p.Said = &n.Said
+	}
+	return p
+}
+
+func setState(n *Node, f *Fact, p *StatePart) {
+	n.State = Axis{p.State, p.Reason, p.Detail, p.Since}
+	if first(f) && p.Said != nil {
+		n.Said = *p.Said
+	}
+}
+
+// first says whether f tells a node's first accepted answer, which carries all the node said.
+func first(f *Fact) bool {
+	b, _ := f.Before.(*StatePart)
+	a, _ := f.After.(*StatePart)
+	return b != nil && b.Said != nil || a != nil && a.Said != nil
+}
+
+func getShard(n *Node, f *Fact) *ShardPart {
+	s := n.Shard(f.Shard)
+	if s == nil {
+		return nil
+	}
+	return &ShardPart{Role: s.Role, Offset: s.Offset, LagMS: s.LagMS}
+}
+
+func setShard(n *Node, f *Fact, p *ShardPart) {
+	var row *Shard
+	if p != nil {
+		row = &Shard{ID: f.Shard, Role: p.Role, Offset: p.Offset, LagMS: p.LagMS}
+		if old := n.Shard(f.Shard); old != nil {
+			row.High = old.High
+		}
+	}
+	n.Said.Shards = place(n.Said.Shards, row, f.Shard, func(s Shard) string { return s.ID })
+}
+
+func getLag(n *Node, f *Fact) *LagPart {
+	s := n.Shard(f.Shard)
+	if s == nil {
+		return nil
+	}
+	return &LagPart{High: s.High}
+}
+
+func setLag(n *Node, f *Fact, p *LagPart) {
+	s := n.Shard(f.Shard)
+	if s == nil || p == nil {
+		return
+	}
+	row := *s
+	row.High = p.High
+	n.Said.Shards = place(n.Said.Shards, &row, f.Shard, func(s Shard) string { return s.ID })
+}
+
+// place is a copy of rows, sorted by key, in which the row of that key is the given one, or gone when row is nil.
+func place[T any](rows []T, row *T, key string, keyOf func(T) string) []T {
+	i, found := slices.BinarySearchFunc(rows, key, func(r T, k string) int { return strings.Compare(keyOf(r), k) })
+	out := make([]T, 0, len(rows)+1)
+	out = append(out, rows[:i]...)
+	if row != nil {
+		out = append(out, *row)
+	}
+	if found {
+		i++
+	}
+	out = append(out, rows[i:]...)
+	if len(out) == 0 {
+		return nil
+	}
+	return out
+}
+
+// lensOf is the lens of a type, or an error that names it.
+func lensOf(t EventType) (*lens, error) {
+	if l := lenses[t]; l != nil {
+		return l, nil
+	}
+	return nil, fmt.Errorf("%s is no fact of a view", t)
+}

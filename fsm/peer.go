@@ -1,0 +1,72 @@
+package fsm
+
+// Peer is a row about a member of the group. Addresses are never in it. Its id is a ULID; names are for people and unique
+// in the group.
+type Peer struct {
+	ID     string            `cbor:"1,keyasint" json:"id"`
+	Name   string            `cbor:"2,keyasint" json:"name"`
+	Status string            `cbor:"3,keyasint" json:"status"` // one of the Peer constants
+	Worker bool              `cbor:"4,keyasint,omitempty" json:"worker,omitempty"`
+	Labels map[string]string `cbor:"5,keyasint,omitempty" json:"labels,omitempty"`
+	// Release is the highest feature level it understands; the group's is raised when all have announced it.
+	Release uint32 `cbor:"6,keyasint,omitempty" json:"feature_level"`
+	Index   uint64 `cbor:"7,keyasint,omitempty" json:"-"`
+}
+
+// Status of a peer.
+const (
+	PeerAlive = "alive"
+	PeerGone  = "failed"
+)
+
+// Settings is the one row of what holds for the whole group.
+type Settings struct {
+	Vars      JSON      `cbor:"1,keyasint,omitempty" json:"vars"`
+	Retention Retention `cbor:"2,keyasint" json:"retention"`
+	Limits    Limits    `cbor:"3,keyasint" json:"limits"`
+	Voters    int       `cbor:"4,keyasint" json:"voters"` // how many peers vote at most; the rest stand by
+	Index     uint64    `cbor:"5,keyasint,omitempty" json:"index"`
+}
+
+// Retention says how much of the event log is kept: an event goes once it is beyond one of these.
+type Retention struct {
+	Events int      `cbor:"1,keyasint" json:"events"`
+	Age    Duration `cbor:"2,keyasint" json:"age"`
+	Bytes  int64    `cbor:"3,keyasint" json:"bytes"`
+	Audit  int      `cbor:"4,keyasint" json:"audit"` // operators' events, kept apart
+}
+
+// Limits bounds the work.
+type Limits struct {
+	InFlight int `cbor:"1,keyasint" json:"in_flight"` // polls at once per peer
+}
+
+// DefaultSettings hold until an operator says otherwise.
+func DefaultSettings() Settings {
+	return Settings{
+		Retention: Retention{Events: 100_000, Age: 30 * Day, Bytes: 64 << 20, Audit: 10_000},
+		Limits:    Limits{InFlight: 1024},
+		Voters:    5,
+	}
+}
+
+// Validate refuses settings out of range, naming the field.
+func (s *Settings) Validate() error {
+	switch {
+	case s.Retention.Events < 1000 || s.Retention.Events > 10_000_000:
+		return Invalid("retention.events", "%d is not between 1000 and 10000000", s.Retention.Events)
+	case s.Retention.Age < Minute:
+		return Invalid("retention.age", "%s is shorter than 1m", s.Retention.Age)
+	case s.Retention.Bytes < 1<<20 || s.Retention.Bytes > 4<<30:
+		return Invalid("retention.bytes", "%d is not between 1 MiB and 4 GiB", s.Retention.Bytes)
+	case s.Retention.Audit < 100 || s.Retention.Audit > 1_000_000:
+		return Invalid("retention.audit", "%d is not between 100 and 1000000", s.Retention.Audit)
+	case s.Limits.InFlight < 1 || s.Limits.InFlight > 16_384:
+		return Invalid("limits.in_flight", "%d is not between 1 and 16384", s.Limits.InFlight)
+	case s.Voters < 1 || s.Voters > 9 || s.Voters%2 == 0:
+		return Invalid("voters", "%d is not one of 1, 3, 5, 7, 9", s.Voters)
+	case len(s.Vars) > MaxVars:
+		return Invalid("vars", "is %d bytes long; at most %d are allowed", len(s.Vars), MaxVars)
+	}
+	return nil
+}
