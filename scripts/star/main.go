@@ -19,8 +19,8 @@ import (
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
-	defer stop()
 	offences, err := survey(ctx, ".")
+	stop()
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "star:", err)
 		os.Exit(1)

@@ -1,0 +1,77 @@
+GO      ?= go
+TOOL    := $(GO) tool -modfile=tools/go.mod
+FOLDERS := $(wildcard agent fsm discovery refresh http cmd scripts)
+
+VERSION ?= $(shell git describe --tags --match 'v[0-9]*' --dirty 2>/dev/null || echo dev)
+COMMIT  ?= $(shell git rev-parse HEAD 2>/dev/null || echo unknown)
+LDFLAGS := -X main.version=$(VERSION) -X main.commit=$(COMMIT)
+
+# The real servers that tests talk to. A path already set is used as it is; else the scripts find or fetch one.
+SERVERS := MUSTER_CONSUL=$${MUSTER_CONSUL:-$$(scripts/consul.sh)} && \
+	MUSTER_REDIS=$${MUSTER_REDIS:-$$(scripts/redis.sh)} && \
+	export MUSTER_CONSUL MUSTER_REDIS && \
+	echo "consul: $$MUSTER_CONSUL" && echo "redis-server: $$MUSTER_REDIS"
+
+.DEFAULT_GOAL := help
+
+.PHONY: help
+help: ## list the targets
+	@sed -n 's/^\([a-z-]*\):.*## /  \1	/p' $(MAKEFILE_LIST) | expand -t 14
+
+.PHONY: build
+build: ## bin/muster, one static binary
+	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/muster ./cmd/muster
+
+.PHONY: check
+check: vet format lint star tidy-check race ## all that every commit must pass
+
+.PHONY: vet
+vet: ## go vet
+	$(GO) vet ./...
+
+.PHONY: format
+format: ## fail on files that gofumpt would change
+	@echo gofumpt -l $(FOLDERS)
+	@files=$$($(TOOL) gofumpt -l $(FOLDERS)) && if [ -n "$$files" ]; then \
+		echo "not formatted, run make fmt:"; echo "$$files"; exit 1; fi
+
+.PHONY: lint
+lint: ## golangci-lint (about two minutes to build the first time)
+	$(TOOL) golangci-lint run
+
+.PHONY: star
+star: ## which folder may import what, and what fsm must not do
+	$(GO) run ./scripts/star
+
+.PHONY: tidy-check
+tidy-check: ## fail if go.mod or go.sum is not tidy
+	$(GO) mod tidy -diff
+
+.PHONY: race
+race: ## the short tests under the race detector
+	@$(SERVERS) && $(GO) test -race -short -timeout 10m ./...
+
+.PHONY: test
+test: ## all tests, against real servers, with a report of what ran and what was skipped
+	@$(SERVERS) && $(GO) run ./scripts/tally -timeout 15m ./...
+
+.PHONY: demo
+demo: build ## three peers and a fleet on this machine
+	$(GO) run ./scripts/demo
+
+.PHONY: bench
+bench: ## measure what a refresh costs
+	$(GO) run ./scripts/bench
+
+.PHONY: fmt
+fmt: ## format with gofumpt
+	$(TOOL) gofumpt -w $(FOLDERS)
+
+.PHONY: tidy
+tidy: ## go mod tidy, here and in tools
+	$(GO) mod tidy
+	cd tools && $(GO) mod tidy
+
+.PHONY: clean
+clean: ## remove what was built and fetched
+	rm -rf bin .cache
