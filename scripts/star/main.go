@@ -56,9 +56,6 @@ func survey(ctx context.Context, dir string) ([]string, error) {
 		}
 		folder := strings.TrimPrefix(strings.TrimPrefix(p.ImportPath, module), "/")
 		for _, name := range slices.Concat(p.GoFiles, p.CgoFiles, p.IgnoredGoFiles, p.TestGoFiles, p.XTestGoFiles) {
-			if strings.HasPrefix(name, "_") || strings.HasPrefix(name, ".") {
-				continue // go list counts them among the ignored, but no build takes them
-			}
 			more, err := judge(folder, filepath.Join(p.Dir, name))
 			if err != nil {
 				return nil, err

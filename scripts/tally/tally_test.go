@@ -69,13 +69,14 @@ func TestReportTellsAllOfAFailure(t *testing.T) {
 	report, err := tallied(t, map[string]string{
 		"bad":  "func TestA(t *testing.T) { t.Error(\"it broke\") }\n",
 		"dead": "func TestB(t *testing.T) { panic(\"it fell over\") }\n",
+		"gone": "import \"os\"\nfunc TestD(t *testing.T) { println(\"last words\"); os.Exit(3) }\n",
 		"good": "func TestC(t *testing.T) {}\n",
 	})
 	if err == nil {
 		t.Error("run of failing tests returned no error")
 	}
-	wantReport(t, report, "it broke", "--- FAIL: TestA", "FAIL\texample.org/tallied/bad", "it fell over", "ok  \texample.org/tallied/good",
-		"\n1 passed, 2 failed, 0 skipped\n")
+	wantReport(t, report, "it broke", "--- FAIL: TestA", "FAIL\texample.org/tallied/bad", "it fell over", "last words",
+		"ok  \texample.org/tallied/good", "\n1 passed, 3 failed, 0 skipped\n")
 }
 
 func TestReportTellsOfWhatDoesNotBuild(t *testing.T) {
