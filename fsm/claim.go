@@ -51,18 +51,18 @@ const (
 // Full says whether the claim is for the whole set: a full read, a full round.
 func (c *Claim) Full() bool { return c.Reason != WhyNudge && c.Reason != WhyConfirm }
 
-// Schedule is the row beside each discovery and cluster for what is outside the fold: when it is next wanted, how the last
-// time went, and the notes of its claim's holder. It never moves an index that readers see.
+// Schedule is the row beside each discovery and cluster for what is outside the fold: whether it is wanted before its next
+// slot, how the last time went, and the notes of its claim's holder. It never moves an index that readers see. When it is
+// next due follows from it: see Due.
 type Schedule struct {
 	Subject  Subject  `cbor:"1,keyasint"`
-	Due      Time     `cbor:"2,keyasint,omitempty"` // next slot; zero with Enabled subjects means at once
-	Retry    Time     `cbor:"3,keyasint,omitempty"` // when failed nodes or a first odd round are to be looked at again
-	RetryWhy string   `cbor:"4,keyasint,omitempty"` // WhyConfirm or WhyOdd
-	Last     LastWork `cbor:"5,keyasint,omitempty"`
+	AtOnce   bool     `cbor:"2,keyasint,omitempty"` // wanted as soon as no claim is open
+	Confirm  Time     `cbor:"3,keyasint,omitempty"` // when failed nodes are to be asked by another peer
+	Odd      Time     `cbor:"4,keyasint,omitempty"` // when a first odd round is to be looked at again
+	Done     Time     `cbor:"5,keyasint,omitempty"` // logical time of the last completion that used up a slot
 	Observed Time     `cbor:"6,keyasint,omitempty"` // granted time of the last full round or good full read
-	Notes    *Notes   `cbor:"7,keyasint,omitempty"` // refresh only; nil when there is nothing to note
-	// Polls counts accepted completions, so that a reader sees that work goes on though nothing changes.
-	Polls uint64 `cbor:"8,keyasint,omitempty"`
+	Last     LastWork `cbor:"7,keyasint,omitempty"`
+	Notes    *Notes   `cbor:"8,keyasint,omitempty"` // refresh only; nil when there is nothing to note
 }
 
 // LastWork tells how the last run or refresh went.

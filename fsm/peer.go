@@ -10,6 +10,8 @@ type Peer struct {
 	Labels map[string]string `cbor:"5,keyasint,omitempty" json:"labels,omitempty"`
 	// Release is the highest feature level it understands; the group's is raised when all have announced it.
 	Release uint32 `cbor:"6,keyasint,omitempty" json:"feature_level"`
+	// Doubted is until when it gets no claims, since most failures it reports are not confirmed by others.
+	Doubted Time   `cbor:"8,keyasint,omitempty" json:"doubted_until,omitzero"`
 	Index   uint64 `cbor:"7,keyasint,omitempty" json:"-"`
 }
 

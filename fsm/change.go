@@ -1,0 +1,153 @@
+package fsm
+
+// Change is facts about one cluster, computed from its version Base. Id and base 0 with a name: a cluster that is not there
+// yet.
+type Change struct {
+	Cluster uint64 `cbor:"1,keyasint,omitempty"`
+	Name    string `cbor:"2,keyasint,omitempty"` // of a new cluster
+	Base    uint64 `cbor:"3,keyasint,omitempty"`
+	Facts   []Fact `cbor:"4,keyasint,omitempty"`
+}
+
+// judged is a change that was checked and folded, ready to be written.
+type judged struct {
+	id     uint64
+	row    *Cluster // before; nil for a new cluster
+	before map[string]*Node
+	view   *View // after
+	facts  []Fact
+}
+
+// judge checks a change against the state and folds it beside it. It writes nothing. The error is CodeStale, with the
+// version in Fields["index"], when the cluster has moved.
+func (tx *txn) judge(c Change) (*judged, error) {
+	j := &judged{id: c.Cluster, facts: c.Facts, before: map[string]*Node{}}
+	if c.Cluster != 0 {
+		j.row = tx.ClusterByID(c.Cluster)
+	} else {
+		j.row = tx.Cluster(c.Name)
+	}
+	at := uint64(0)
+	if j.row != nil {
+		at = j.row.Index
+	}
+	if at != c.Base || (j.row == nil) != (c.Cluster == 0) {
+		return nil, stale(at)
+	}
+	j.view = &View{Cluster: j.row, Nodes: map[string]*Node{}}
+	for _, f := range c.Facts {
+		if f.Node == "" || j.before[f.Node] != nil {
+			continue
+		}
+		if n := tx.Node(c.Cluster, f.Node); n != nil {
+			j.before[f.Node], j.view.Nodes[f.Node] = n, n
+		}
+	}
+	if err := FoldAll(j.view, c.Facts); err != nil {
+		return nil, Errorf(CodeStale, "%s", err).With("index", itoa(int(at)))
+	}
+	return j, nil
+}
+
+func stale(at uint64) *Error {
+	return Errorf(CodeStale, "the cluster is at version %d now", at).With("index", itoa(int(at)))
+}
+
+// write stores what judge folded and appends its events. It returns the cluster's id: a new one for a new cluster.
+func (tx *txn) write(j *judged, name string, cause Cause) uint64 {
+	if j.row != nil {
+		name = j.row.Name
+	} else {
+		tx.meta.Cluster++
+		j.id = tx.meta.Cluster
+		tx.schedule(Subject{KindRefresh, j.id}, func(s *Schedule) { s.AtOnce = true })
+	}
+	tx.appendAll(j, name, cause)
+	for _, id := range sortedKeys(j.view.Nodes) {
+		if n := j.view.Nodes[id]; n != j.before[id] {
+			n.Cluster, n.Index = j.id, tx.index
+			tx.put(tableNodes, n)
+		}
+	}
+	for _, id := range sortedKeys(j.before) {
+		if j.view.Nodes[id] == nil {
+			tx.drop(tableNodes, j.before[id])
+			tx.unlist(j.id, id)
+		}
+	}
+	if j.view.Cluster == nil {
+		tx.drop(tableClusters, j.row)
+		tx.forget(Subject{KindRefresh, j.id})
+		return j.id
+	}
+	tx.move(j.id, name, j.view.Cluster)
+	if wantsRefresh(j.facts) {
+		tx.atOnce(Subject{KindRefresh, j.id})
+	}
+	return j.id
+}
+
+// move writes a cluster's row with a new version.
+func (tx *txn) move(id uint64, name string, row *Cluster) {
+	c := *row
+	c.ID, c.Name, c.Index = id, name, tx.index
+	tx.put(tableClusters, &c)
+	tx.touch(Subject{KindRefresh, id})
+}
+
+// appendAll appends a change's facts, each with whether its node is in maintenance when it is told.
+func (tx *txn) appendAll(j *judged, name string, cause Cause) {
+	for _, f := range j.facts {
+		n := j.view.Nodes[f.Node]
+		if n == nil {
+			n = j.before[f.Node]
+		}
+		tx.append(name, n != nil && n.Lifecycle == Maintenance, cause, f)
+	}
+}
+
+// unlist drops all listings of a node that is gone.
+func (tx *txn) unlist(cluster uint64, node string) {
+	var rows []*Listing
+	for l := range tx.NodeListings(cluster, node) {
+		rows = append(rows, l)
+	}
+	for _, l := range rows {
+		tx.remove(tableListings, l)
+	}
+}
+
+// wantsRefresh says whether facts bring in a node that is to be asked at once.
+func wantsRefresh(facts []Fact) bool {
+	for _, f := range facts {
+		switch f.Type {
+		case NodeDiscovered, NodeCommissioned, NodeResumed, NodeChanged, NodeReturned:
+			return true
+		}
+	}
+	return false
+}
+
+// ClusterChange is an operator's change of clusters: settings, lifecycle of nodes, an empty cluster deleted. It is all or
+// nothing.
+type ClusterChange struct {
+	Changes []Change `cbor:"1,keyasint"`
+	Cause   Cause    `cbor:"2,keyasint"`
+}
+
+func (*ClusterChange) number() uint64 { return 40 }
+
+func (c *ClusterChange) apply(tx *txn) Result {
+	all := make([]*judged, 0, len(c.Changes))
+	for _, ch := range c.Changes {
+		j, err := tx.judge(ch)
+		if err != nil {
+			return refuse(err)
+		}
+		all = append(all, j)
+	}
+	for i, j := range all {
+		tx.write(j, c.Changes[i].Name, c.Cause)
+	}
+	return Result{}
+}

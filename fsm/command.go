@@ -1,0 +1,160 @@
+package fsm
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"slices"
+)
+
+// Command is one change asked of the log. Each kind has its own struct, version and apply; adding a field raises the
+// version. The structs of this package whose names are noun and verb implement it.
+type Command interface {
+	// number is its kind on the wire.
+	number() uint64
+	// apply judges and does it: all checks before the first write, refusals in the Result.
+	apply(tx *txn) Result
+}
+
+// Result is what became of one command.
+type Result struct {
+	Index   uint64  `cbor:"1,keyasint"`           // raft index of its entry
+	Error   *Error  `cbor:"2,keyasint,omitempty"` // why it was refused
+	Claim   *Claim  `cbor:"3,keyasint,omitempty"` // the claim it opened, or the one in its way
+	Moved   []Moved `cbor:"4,keyasint,omitempty"` // clusters of a run's part whose base has moved: send them again
+	Already bool    `cbor:"5,keyasint,omitempty"` // the part had been accepted before
+	Closed  bool    `cbor:"6,keyasint,omitempty"` // the claim is closed now
+}
+
+// Err is the refusal as an error, nil when there is none.
+func (r *Result) Err() error {
+	if r.Error == nil {
+		return nil
+	}
+	return r.Error
+}
+
+// Moved names a cluster whose base has moved and the version it is at.
+type Moved struct {
+	Cluster string `cbor:"1,keyasint"`
+	Index   uint64 `cbor:"2,keyasint"`
+}
+
+func refuse(err error) Result {
+	var e *Error
+	if !errors.As(err, &e) {
+		e = Errorf(CodeInvalid, "%s", err)
+	}
+	return Result{Error: e}
+}
+
+// kind is a command kind on the wire. Numbers are never reused.
+type kind struct {
+	number  uint64
+	name    string
+	version uint64
+	blank   func() Command
+}
+
+var kinds = []kind{
+	{1, "group.create", 1, func() Command { return new(GroupCreate) }},
+	{2, "leader.change", 1, func() Command { return new(LeaderChange) }},
+	{3, "peer.set", 1, func() Command { return new(PeerSet) }},
+	{4, "peer.remove", 1, func() Command { return new(PeerRemove) }},
+	{5, "settings.set", 1, func() Command { return new(SettingsSet) }},
+	{6, "operator.act", 1, func() Command { return new(OperatorAct) }},
+	{7, "events.trim", 1, func() Command { return new(EventsTrim) }},
+	{8, "feature.raise", 1, func() Command { return new(FeatureRaise) }},
+	{10, "discovery.apply", 1, func() Command { return new(DiscoveryApply) }},
+	{11, "discovery.delete", 1, func() Command { return new(DiscoveryDelete) }},
+	{12, "discovery.release", 1, func() Command { return new(DiscoveryRelease) }},
+	{20, "claim.grant", 1, func() Command { return new(ClaimGrant) }},
+	{21, "claim.abandon", 1, func() Command { return new(ClaimAbandon) }},
+	{22, "claim.expire", 1, func() Command { return new(ClaimExpire) }},
+	{30, "run.complete", 1, func() Command { return new(RunComplete) }},
+	{31, "refresh.complete", 1, func() Command { return new(RefreshComplete) }},
+	{32, "refresh.unchanged", 1, func() Command { return new(RefreshUnchanged) }},
+	{40, "cluster.change", 1, func() Command { return new(ClusterChange) }},
+}
+
+func kindOf(c Command) kind {
+	i := slices.IndexFunc(kinds, func(k kind) bool { return k.number == c.number() })
+	return kinds[i]
+}
+
+// KindName is the noun.verb of a command, for logs and metrics.
+func KindName(c Command) string { return kindOf(c).name }
+
+// entryFormat is the first byte of every entry.
+const entryFormat = 1
+
+// MaxEntry bounds an entry: what is larger was never written by a proposer.
+const MaxEntry = 1 << 20
+
+// ErrNewer marks an entry, command, fact or snapshot that a newer release wrote: the process stops with exit code 78.
+var ErrNewer = errUnknownKind
+
+// Frame encodes one command: kind, version, length, CBOR. Frames put one after the other are a batch.
+func Frame(c Command) []byte {
+	k, body := kindOf(c), mustEncode(c)
+	f := binary.AppendUvarint(make([]byte, 0, len(body)+12), k.number)
+	f = binary.AppendUvarint(f, k.version)
+	f = binary.AppendUvarint(f, uint64(len(body)))
+	return append(f, body...)
+}
+
+// Entry is the log entry of a batch of frames proposed at a time.
+func Entry(now Time, frames ...[]byte) []byte {
+	e := binary.AppendUvarint([]byte{entryFormat}, uint64(now))
+	return append(e, slices.Concat(frames...)...)
+}
+
+// DecodeEntry reads an entry. The error wraps ErrNewer where a newer release wrote what this one does not know.
+func DecodeEntry(entry []byte) (Time, []Command, error) {
+	if len(entry) == 0 || entry[0] != entryFormat {
+		return 0, nil, fmt.Errorf("entry format: %w", ErrNewer)
+	}
+	now, n := binary.Uvarint(entry[1:])
+	if n <= 0 {
+		return 0, nil, errors.New("entry time does not decode")
+	}
+	commands, err := DecodeFrames(entry[1+n:])
+	return Time(now), commands, err
+}
+
+// DecodeFrames reads the commands of a batch.
+func DecodeFrames(raw []byte) ([]Command, error) {
+	var out []Command
+	for len(raw) > 0 {
+		c, rest, err := decodeFrame(raw)
+		if err != nil {
+			return nil, fmt.Errorf("command %d: %w", len(out), err)
+		}
+		out, raw = append(out, c), rest
+	}
+	return out, nil
+}
+
+func decodeFrame(raw []byte) (Command, []byte, error) {
+	var head [3]uint64
+	for i := range head {
+		v, n := binary.Uvarint(raw)
+		if n <= 0 {
+			return nil, nil, errors.New("frame head does not decode")
+		}
+		head[i], raw = v, raw[n:]
+	}
+	number, version, size := head[0], head[1], head[2]
+	if size > uint64(len(raw)) {
+		return nil, nil, fmt.Errorf("frame of %d bytes is cut at %d", size, len(raw))
+	}
+	i := slices.IndexFunc(kinds, func(k kind) bool { return k.number == number })
+	if i < 0 || version > kinds[i].version || version == 0 {
+		return nil, nil, fmt.Errorf("kind %d version %d: %w", number, version, ErrNewer)
+	}
+	c := kinds[i].blank()
+	if err := decode(raw[:size], c); err != nil {
+		return nil, nil, fmt.Errorf("%s: %w", kinds[i].name, err)
+	}
+	return c, raw[size:], nil
+}

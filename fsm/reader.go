@@ -1,0 +1,225 @@
+package fsm
+
+import (
+	"cmp"
+	"iter"
+	"slices"
+
+	"github.com/hashicorp/go-memdb"
+)
+
+// Reader reads one state, as it stood when Read made it. What it returns is shared and read-only. It is for one goroutine.
+type Reader struct {
+	txn       *memdb.Txn
+	abandoned chan struct{}
+}
+
+// row is the row of that key, nil when there is none.
+func row[T any](r *Reader, table, index string, key []byte) *T {
+	raw, err := r.txn.First(table, index, key)
+	if err != nil {
+		panic(err) // a fault of the schema
+	}
+	if raw == nil {
+		return nil
+	}
+	return raw.(*T)
+}
+
+// scan yields the rows whose key begins with prefix, in order.
+func scan[T any](r *Reader, table, index string, prefix []byte) iter.Seq[*T] {
+	return func(yield func(*T) bool) {
+		it, err := r.txn.Get(table, index+"_prefix", prefix)
+		if err != nil {
+			panic(err)
+		}
+		for raw := it.Next(); raw != nil; raw = it.Next() {
+			if !yield(raw.(*T)) {
+				return
+			}
+		}
+	}
+}
+
+// from yields the rows whose key is at least key, in order.
+func from[T any](r *Reader, table, index string, key []byte) iter.Seq[*T] {
+	return func(yield func(*T) bool) {
+		it, err := r.txn.LowerBound(table, index, key)
+		if err != nil {
+			panic(err)
+		}
+		for raw := it.Next(); raw != nil; raw = it.Next() {
+			if !yield(raw.(*T)) {
+				return
+			}
+		}
+	}
+}
+
+// Meta is what the state knows of itself.
+func (r *Reader) Meta() *Meta { return row[Meta](r, tableMeta, byID, nil0) }
+
+// Settings are the group's.
+func (r *Reader) Settings() *Settings { return row[Settings](r, tableSettings, byID, nil0) }
+
+// Discovery is the discovery of that name, or nil.
+func (r *Reader) Discovery(name string) *Discovery {
+	return row[Discovery](r, tableDiscoveries, byID, []byte(name))
+}
+
+// DiscoveryByID is the discovery of that id, or nil.
+func (r *Reader) DiscoveryByID(id uint64) *Discovery {
+	return row[Discovery](r, tableDiscoveries, byDiscovery, num(id))
+}
+
+// Discoveries yields all, by name from after (exclusive).
+func (r *Reader) Discoveries(after string) iter.Seq[*Discovery] {
+	return from[Discovery](r, tableDiscoveries, byID, past(after))
+}
+
+// Cluster is the cluster of that name, or nil.
+func (r *Reader) Cluster(name string) *Cluster {
+	return row[Cluster](r, tableClusters, byName, []byte(name))
+}
+
+// ClusterByID is the cluster of that id, or nil.
+func (r *Reader) ClusterByID(id uint64) *Cluster {
+	return row[Cluster](r, tableClusters, byID, num(id))
+}
+
+// Clusters yields all, by name from after (exclusive).
+func (r *Reader) Clusters(after string) iter.Seq[*Cluster] {
+	return from[Cluster](r, tableClusters, byName, past(after))
+}
+
+// Node is the node of that id in a cluster, or nil.
+func (r *Reader) Node(cluster uint64, id string) *Node {
+	return row[Node](r, tableNodes, byID, nodeKey(cluster, id))
+}
+
+// Nodes yields a cluster's nodes by id.
+func (r *Reader) Nodes(cluster uint64) iter.Seq[*Node] {
+	return scan[Node](r, tableNodes, byID, num(cluster))
+}
+
+// View is the agreed picture of a cluster; its Cluster is nil when there is none of that id.
+func (r *Reader) View(cluster uint64) *View {
+	v := &View{Cluster: r.ClusterByID(cluster), Nodes: map[string]*Node{}}
+	for n := range r.Nodes(cluster) {
+		v.Nodes[n.ID] = n
+	}
+	return v
+}
+
+// Listings yields the listings of a cluster by node and age of discovery.
+func (r *Reader) Listings(cluster uint64) iter.Seq[*Listing] {
+	return scan[Listing](r, tableListings, byID, num(cluster))
+}
+
+// NodeListings yields the listings of one node by age of discovery.
+func (r *Reader) NodeListings(cluster uint64, node string) iter.Seq[*Listing] {
+	return scan[Listing](r, tableListings, byID, append(nodeKey(cluster, node), 0))
+}
+
+// Listed yields what a discovery listed, by cluster id and node.
+func (r *Reader) Listed(discovery uint64) iter.Seq[*Listing] {
+	return scan[Listing](r, tableListings, byDiscovery, num(discovery))
+}
+
+// Claim is the open claim of a subject, or nil.
+func (r *Reader) Claim(s Subject) *Claim { return row[Claim](r, tableClaims, byID, subjectKey(s)) }
+
+// Claims yields all open claims.
+func (r *Reader) Claims() iter.Seq[*Claim] { return scan[Claim](r, tableClaims, byID, nil) }
+
+// ClaimsOf yields the open claims a peer holds.
+func (r *Reader) ClaimsOf(peer string) iter.Seq[*Claim] {
+	return scan[Claim](r, tableClaims, byPeer, text(peer))
+}
+
+// Schedule is the schedule of a subject, or nil when there is no such subject.
+func (r *Reader) Schedule(s Subject) *Schedule {
+	return row[Schedule](r, tableSchedules, byID, subjectKey(s))
+}
+
+// Schedules yields all.
+func (r *Reader) Schedules() iter.Seq[*Schedule] { return scan[Schedule](r, tableSchedules, byID, nil) }
+
+// Peer is the peer of that id, or nil.
+func (r *Reader) Peer(id string) *Peer { return row[Peer](r, tablePeers, byID, []byte(id)) }
+
+// Peers yields all by id.
+func (r *Reader) Peers() iter.Seq[*Peer] { return scan[Peer](r, tablePeers, byID, nil) }
+
+// Events yields the kept events after a seq.
+func (r *Reader) Events(after uint64) iter.Seq[*Event] { return events(r, tableEvents, after) }
+
+// Audit yields the kept events of operators after a seq.
+func (r *Reader) Audit(after uint64) iter.Seq[*Event] { return events(r, tableAudit, after) }
+
+func events(r *Reader, table string, after uint64) iter.Seq[*Event] {
+	return func(yield func(*Event) bool) {
+		for row := range from[eventRow](r, table, byID, num(after+1)) {
+			e := new(Event)
+			if err := decode(row.Raw, e); err != nil {
+				panic(err) // it was encoded here and checked when it came
+			}
+			if !yield(e) {
+				return
+			}
+		}
+	}
+}
+
+// EventsSince is the seq before the first kept event not older than a time.
+func (r *Reader) EventsSince(at Time) uint64 {
+	m := r.Meta()
+	lo, hi := m.First, m.Seq+1
+	for lo < hi {
+		mid := lo + (hi-lo)/2
+		if row[eventRow](r, tableEvents, byID, num(mid)).Time < at {
+			lo = mid + 1
+		} else {
+			hi = mid
+		}
+	}
+	return lo - 1
+}
+
+// RefreshOf is how a cluster is refreshed: the settings of the oldest discovery that lists any of its nodes now (or listed
+// them last), with the cluster's own over them. A cluster that no discovery lists any more is refreshed only if its own
+// settings name a prober: guessing one would call healthy nodes dead.
+func (r *Reader) RefreshOf(c *Cluster) RefreshSpec {
+	var inForce *Listing
+	for l := range r.Listings(c.ID) {
+		if inForce == nil || better(l, inForce) {
+			inForce = l
+		}
+	}
+	spec := DefaultRefresh()
+	if inForce != nil {
+		spec = r.DiscoveryByID(inForce.Discovery).Spec.Refresh
+	} else {
+		spec.Enabled = c.Refresh.Prober != nil
+	}
+	return c.Refresh.Over(spec)
+}
+
+// past is the least key above all that begin with s; nil for the beginning.
+func past(s string) []byte {
+	if s == "" {
+		return nil
+	}
+	return append([]byte(s), 0)
+}
+
+func sortedSubjects(m map[Subject]bool) []Subject {
+	out := make([]Subject, 0, len(m))
+	for s := range m {
+		out = append(out, s)
+	}
+	slices.SortFunc(out, func(a, b Subject) int {
+		return cmp.Or(cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.ID, b.ID))
+	})
+	return out
+}
