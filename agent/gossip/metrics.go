@@ -1,0 +1,52 @@
+package gossip
+
+import (
+	"fmt"
+
+	"github.com/prometheus/client_golang/prometheus"
+)
+
+type meters struct {
+	members   *prometheus.GaugeVec   // by status, this group's only
+	foreign   prometheus.Gauge       // members of another raft group under this label
+	refused   *prometheus.CounterVec // alive messages, by reason
+	conflicts prometheus.Counter
+	joins     *prometheus.CounterVec // addresses tried, by result
+}
+
+func newMeters(reg prometheus.Registerer) (*meters, error) {
+	m := &meters{
+		members: prometheus.NewGaugeVec(prometheus.GaugeOpts{
+			Name: "muster_gossip_members", Help: "Known members of this group, by status.",
+		}, []string{"status"}),
+		foreign: prometheus.NewGauge(prometheus.GaugeOpts{
+			Name: "muster_gossip_foreign_members", Help: "Members of another raft group that use this group's name.",
+		}),
+		refused: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "muster_gossip_refused_total", Help: "Announcements that were refused, by reason.",
+		}, []string{"reason"}),
+		conflicts: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "muster_gossip_conflicts_total", Help: "Announcements that claim a living member's id for another address.",
+		}),
+		joins: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "muster_gossip_joins_total", Help: "Addresses that were asked to join, by result.",
+		}, []string{"result"}),
+	}
+	for _, c := range []prometheus.Collector{m.members, m.foreign, m.refused, m.conflicts, m.joins} {
+		if err := reg.Register(c); err != nil {
+			return nil, fmt.Errorf("register metrics: %w", err)
+		}
+	}
+	return m, nil
+}
+
+func (m *meters) count(members []Member, foreign int) {
+	by := map[Status]int{}
+	for _, x := range members {
+		by[x.Status]++
+	}
+	for _, s := range []Status{Alive, Failed, Stopped, Left} {
+		m.members.WithLabelValues(string(s)).Set(float64(by[s]))
+	}
+	m.foreign.Set(float64(foreign))
+}
