@@ -1,0 +1,150 @@
+package refresh
+
+import (
+	"context"
+	"fmt"
+	"sync"
+
+	"github.com/musterhq/muster/fsm"
+)
+
+// round is what the polls of one claim brought, before it is compared.
+type round struct {
+	cluster uint64
+	spec    fsm.RefreshSpec
+	reports []fsm.Report
+	failed  error // the third party failed: no node changes
+	took    fsm.Duration
+}
+
+// ask polls the nodes of a claim, all at once: every polled node, or those it lists.
+func (w *Worker) ask(ctx context.Context, r *fsm.Reader, cluster *fsm.Cluster, claim *fsm.Claim) *round {
+	out := &round{cluster: cluster.ID, spec: r.RefreshOf(cluster)}
+	byProber := map[string][]Target{}
+	for _, n := range asked(r, claim) {
+		kind := n.Endpoint.Probe
+		if kind == "" {
+			kind = out.spec.Prober
+		}
+		byProber[kind] = append(byProber[kind], Target{
+			Cluster: cluster.Name, Node: n.ID, Address: n.Endpoint.Address, Port: n.Endpoint.Port, Labels: n.Endpoint.Labels,
+		})
+	}
+	var mu sync.Mutex
+	var wg sync.WaitGroup
+	for kind, targets := range byProber {
+		wg.Go(func() {
+			reports, err := w.askAll(ctx, out.cluster, kind, out.spec, targets)
+			mu.Lock()
+			defer mu.Unlock()
+			out.reports = append(out.reports, reports...)
+			if err != nil {
+				out.failed = err
+			}
+		})
+	}
+	wg.Wait()
+	return out
+}
+
+// asked are the nodes a claim is to ask.
+func asked(r *fsm.Reader, claim *fsm.Claim) []*fsm.Node {
+	var out []*fsm.Node
+	if claim.Reason == fsm.WhyConfirm {
+		for _, id := range claim.Names {
+			if n := r.Node(claim.Subject.ID, id); n != nil && n.Polled() {
+				out = append(out, n)
+			}
+		}
+		return out
+	}
+	for n := range r.Nodes(claim.Subject.ID) {
+		if n.Polled() {
+			out = append(out, n)
+		}
+	}
+	return out
+}
+
+// askAll polls targets with one prober.
+func (w *Worker) askAll(
+	ctx context.Context, cluster uint64, kind string, spec fsm.RefreshSpec, targets []Target,
+) ([]fsm.Report, error) {
+	config := spec.Config
+	if kind != spec.Prober {
+		config = ""
+	}
+	asker, done, err := w.askers.use(kind, config, spec.ConnectTimeout.Std())
+	if err != nil {
+		return nil, fmt.Errorf("prober %s: %w", kind, err)
+	}
+	defer done()
+	ctx, cancel := context.WithTimeout(ctx, spec.Timeout.Std())
+	defer cancel()
+	if p, ok := asker.(ClusterProber); ok {
+		if !w.enter(ctx) {
+			return nil, context.Cause(ctx)
+		}
+		defer w.leave()
+		return p.ProbeCluster(ctx, targets)
+	}
+	reports := make([]fsm.Report, len(targets))
+	var wg sync.WaitGroup
+	for i, t := range targets {
+		wg.Go(func() {
+			if !w.enter(ctx) {
+				reports[i] = t.Failed(context.Cause(ctx))
+				return
+			}
+			defer w.leave()
+			reports[i] = w.askOne(ctx, asker.(Prober), cluster, spec, t)
+			w.metrics.count(kind, &reports[i])
+		})
+	}
+	wg.Wait()
+	return reports, nil
+}
+
+// askOne polls one node, conditionally where the prober and what the node said before allow it.
+func (w *Worker) askOne(ctx context.Context, p Prober, cluster uint64, spec fsm.RefreshSpec, t Target) fsm.Report {
+	cond, ok := p.(Conditional)
+	if !ok {
+		return p.Probe(ctx, t)
+	}
+	before := w.said.of(cluster, t.Node)
+	a := cond.ProbeIf(ctx, t, before.tag)
+	if !a.NotModified {
+		w.said.keep(cluster, t.Node, said{tag: a.ETag, report: a.Report})
+		return a.Report
+	}
+	if crosses(before.report, a.WorstLagMS, spec.LagLimit) {
+		w.said.keep(cluster, t.Node, said{})
+	}
+	return before.report
+}
+
+// crosses says whether the next poll must read the whole document: the worst lag a node sent beside its 304 has crossed the
+// limit, or one of its shards is past it.
+func crosses(report fsm.Report, worst *int64, limit fsm.Duration) bool {
+	if limit == 0 {
+		return false
+	}
+	for _, s := range report.Shards {
+		if s.LagMS != nil && *s.LagMS >= int64(limit) {
+			return true
+		}
+	}
+	return worst != nil && *worst >= int64(limit)
+}
+
+// enter takes a place among the polls under way; false when ctx ended first.
+func (w *Worker) enter(ctx context.Context) bool {
+	select {
+	case w.polls <- struct{}{}:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
+
+func (w *Worker) leave() { <-w.polls }

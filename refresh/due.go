@@ -1,0 +1,73 @@
+package refresh
+
+import (
+	"container/heap"
+	"time"
+
+	"github.com/musterhq/muster/fsm"
+)
+
+// Instant is a moment of one leader's term: logical time for what is written, and the monotonic time since it took over for
+// what is waited for, so that a wall clock that jumps neither fires everything at once nor stops everything.
+type Instant struct {
+	Time fsm.Time
+	Mono time.Duration
+}
+
+// entry is what the scheduler holds of one subject.
+type entry struct {
+	subject  fsm.Subject
+	at       time.Duration // when it is due, or when its open claim expires
+	why      string        // why it is due
+	on       string        // which peers may do it
+	interval fsm.Duration
+	ttl      fsm.Duration
+	claim    *fsm.Claim // the open claim
+	polls    int        // charged to peer
+	peer     string     // whom its polls are charged to
+	schedule *fsm.Schedule
+	fails    int // runs that failed in a row
+	pos      int // in the heap
+}
+
+// dueHeap orders entries by when they are due.
+type dueHeap []*entry
+
+func (h dueHeap) Len() int           { return len(h) }
+func (h dueHeap) Less(i, j int) bool { return h[i].at < h[j].at }
+func (h dueHeap) Swap(i, j int) {
+	h[i], h[j] = h[j], h[i]
+	h[i].pos, h[j].pos = i, j
+}
+
+// Push is heap.Interface's.
+func (h *dueHeap) Push(x any) {
+	e := x.(*entry)
+	e.pos = len(*h)
+	*h = append(*h, e)
+}
+
+// Pop is heap.Interface's.
+func (h *dueHeap) Pop() any {
+	last := len(*h) - 1
+	e := (*h)[last]
+	(*h)[last] = nil
+	*h = (*h)[:last]
+	e.pos = -1
+	return e
+}
+
+func (h *dueHeap) move(e *entry, at time.Duration) {
+	e.at = at
+	if e.pos < 0 {
+		heap.Push(h, e)
+		return
+	}
+	heap.Fix(h, e.pos)
+}
+
+func (h *dueHeap) drop(e *entry) {
+	if e.pos >= 0 {
+		heap.Remove(h, e.pos)
+	}
+}

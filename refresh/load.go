@@ -1,0 +1,183 @@
+package refresh
+
+import (
+	"slices"
+	"time"
+
+	"github.com/musterhq/muster/fsm"
+)
+
+// When a peer gets no claims for a while. Both are the leader's memory only: a new leader starts trusting.
+const (
+	suspension   = time.Minute
+	expiriesMost = 3  // claims of a peer expired running
+	doubtsLeast  = 10 // unconfirmed failures before a peer can be doubted
+)
+
+// load is what the leader remembers of one peer's work.
+type load struct {
+	polls       int
+	expired     int           // claims expired running
+	until       time.Duration // gets no claims before
+	single      bool          // one claim at a time until one completes
+	claims      int
+	confirmed   int // failures it reported that another peer saw too, in this window
+	unconfirmed int // failures it reported that another peer did not see
+	window      time.Duration
+}
+
+// loads is what the leader remembers of all peers' work.
+type loads struct {
+	peers map[string]*load
+}
+
+func newLoads() loads { return loads{peers: map[string]*load{}} }
+
+func (l *loads) of(peer string) *load {
+	p := l.peers[peer]
+	if p == nil {
+		p = &load{}
+		l.peers[peer] = p
+	}
+	return p
+}
+
+// charge makes a peer bear an entry's polls instead of the peer that bore them; an empty peer bears nothing.
+func (l *loads) charge(e *entry, peer string, polls int) {
+	if e.peer != "" {
+		l.of(e.peer).polls -= e.polls
+		l.of(e.peer).claims--
+	}
+	e.peer, e.polls = peer, polls
+	if peer != "" {
+		l.of(peer).polls += polls
+		l.of(peer).claims++
+	}
+}
+
+// expired counts a claim that a peer let expire.
+func (l *loads) expired(peer string, now Instant) {
+	p := l.of(peer)
+	if p.expired++; p.expired >= expiriesMost {
+		p.until, p.single, p.expired = now.Mono+suspension, true, 0
+	}
+}
+
+// note learns from a closed claim: its holder works; and from a confirming round: whether the failures others reported were
+// seen by its holder too.
+func (l *loads) note(r *fsm.Reader, e *entry, before *fsm.Schedule, open *fsm.Claim, now Instant) {
+	if e.claim == nil || open != nil || before == nil {
+		return
+	}
+	last := e.schedule.Last
+	if last.Outcome == fsm.OutcomeExpired || last.Outcome == fsm.OutcomeGivenBack || last.Peer != e.claim.Peer {
+		return
+	}
+	p := l.of(last.Peer)
+	p.expired, p.single = 0, false
+	if e.subject.Kind == fsm.KindRun {
+		if e.fails++; last.Outcome != fsm.OutcomeFailed {
+			e.fails = 0
+		}
+		return
+	}
+	if before.Notes == nil || e.claim.Reason != fsm.WhyConfirm {
+		return
+	}
+	for _, name := range e.claim.Names {
+		f := before.Notes.Failure(name)
+		if f == nil || slices.Contains(f.Peers, last.Peer) {
+			continue
+		}
+		seen := e.schedule.Notes.Failure(name) != nil
+		for _, id := range f.Peers {
+			l.judge(id, seen, now)
+		}
+	}
+}
+
+func (l *loads) judge(peer string, confirmed bool, now Instant) {
+	p := l.of(peer)
+	if now.Mono-p.window > suspension {
+		p.window, p.confirmed, p.unconfirmed = now.Mono, 0, 0
+	}
+	if confirmed {
+		p.confirmed++
+	} else {
+		p.unconfirmed++
+	}
+}
+
+// doubt finds the peers most of whose failures others do not confirm: they get no claims for a minute, and their row says
+// so.
+func (l *loads) doubt(r *fsm.Reader, now Instant) []fsm.Command {
+	var out []fsm.Command
+	for row := range r.Peers() {
+		p := l.peers[row.ID]
+		if p == nil || p.unconfirmed < doubtsLeast || p.unconfirmed <= p.confirmed {
+			continue
+		}
+		p.until, p.confirmed, p.unconfirmed = now.Mono+suspension, 0, 0
+		doubted := *row
+		doubted.Doubted = now.Time.Add(fsm.DurationOf(suspension))
+		out = append(out, &fsm.PeerSet{Peer: doubted, Reason: "most of its failed polls are not confirmed by other peers"})
+	}
+	return out
+}
+
+// room is how many polls each ready peer can still take in this beat.
+type room struct {
+	peers []*fsm.Peer
+	left  map[string]int
+	limit int
+}
+
+// free is the room of the ready peers that may get claims; an only ready peer always may.
+func (l *loads) free(ready []*fsm.Peer, limit int, now Instant) *room {
+	f := &room{left: map[string]int{}, limit: limit}
+	for _, p := range ready {
+		w := l.of(p.ID)
+		if len(ready) > 1 && (w.until > now.Mono || w.single && w.claims > 0) {
+			continue
+		}
+		f.peers = append(f.peers, p)
+		f.left[p.ID] = limit - w.polls
+		if w.single && len(ready) > 1 {
+			f.left[p.ID] = min(f.left[p.ID], 1)
+		}
+	}
+	return f
+}
+
+func (f *room) full() bool {
+	for _, left := range f.left {
+		if left > 0 {
+			return false
+		}
+	}
+	return true
+}
+
+func (f *room) allowed(on string) []*fsm.Peer {
+	if on == fsm.OnAny {
+		return f.peers
+	}
+	var out []*fsm.Peer
+	for _, p := range f.peers {
+		if fsm.Allows(on, p) {
+			out = append(out, p)
+		}
+	}
+	return out
+}
+
+// take finds the first peer with room for the polls; a subject bigger than the limit goes alone, to a peer with nothing else.
+func (f *room) take(order []*fsm.Peer, polls int) *fsm.Peer {
+	for _, p := range order {
+		if left := f.left[p.ID]; left >= polls || left == f.limit {
+			f.left[p.ID] -= polls
+			return p
+		}
+	}
+	return nil
+}

@@ -1,0 +1,55 @@
+package refresh
+
+import (
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/musterhq/muster/fsm"
+)
+
+// workerMetrics counts a worker's polls and rounds.
+type workerMetrics struct {
+	polls     *prometheus.CounterVec
+	rounds    prometheus.Histogram
+	unchanged prometheus.Counter
+	abandoned prometheus.Counter
+	events    prometheus.Counter
+}
+
+func newWorkerMetrics(reg prometheus.Registerer, open func() float64) (workerMetrics, error) {
+	m := workerMetrics{
+		polls: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "muster_refresh_polls_total", Help: "Polls by prober and result: ok, or the reason code.",
+		}, []string{"prober", "result"}),
+		rounds: prometheus.NewHistogram(prometheus.HistogramOpts{
+			Name: "muster_refresh_round_seconds", Help: "From the first poll of a cluster to its accepted completion.",
+			Buckets: []float64{0.005, 0.025, 0.1, 0.5, 1, 3, 10, 30},
+		}),
+		unchanged: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "muster_refresh_unchanged_total", Help: "Rounds that changed nothing.",
+		}),
+		abandoned: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "muster_refresh_abandoned_total", Help: "Claims given back since the cluster kept moving.",
+		}),
+		events: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "muster_refresh_events_total", Help: "Events of accepted completions.",
+		}),
+	}
+	under := prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "muster_refresh_polls_in_flight", Help: "Polls under way.",
+	}, open)
+	for _, c := range []prometheus.Collector{m.polls, m.rounds, m.unchanged, m.abandoned, m.events, under} {
+		if err := reg.Register(c); err != nil {
+			return m, err
+		}
+	}
+	return m, nil
+}
+
+// count counts one poll. Reasons are codes of a short list, so the labels are bounded.
+func (m *workerMetrics) count(prober string, report *fsm.Report) {
+	result := "ok"
+	if !report.Reachable {
+		result = report.Reason
+	}
+	m.polls.WithLabelValues(prober, result).Inc()
+}
