@@ -183,7 +183,7 @@ func wholeNode(n *Node) *NodePart {
 		Endpoint: n.Endpoint, Sources: n.Sources, Presence: n.Presence, Lifecycle: n.Lifecycle,
 		Settings: n.Settings, Reach: n.Reach, State: n.State, Muted: n.Muted,
 	}
-	if n.Answered() {
+	if n.Answered() || n.Said.Identity != (Identity{}) { // a node may mismatch before it is first believed
 		p.Said = &n.Said
 	}
 	if p.State == (Axis{Value: StateUnknown}) {
