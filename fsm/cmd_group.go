@@ -43,6 +43,7 @@ func (c *LeaderChange) apply(tx *txn) Result {
 		f.Before = before
 	}
 	tx.append("", false, Cause{Kind: CauseGroup, Peer: c.Name}, f)
+	tx.bumped[tablePeers] = true // who waits for peers waits for the leader
 	tx.applied.Peers = true
 	return Result{}
 }

@@ -11,50 +11,54 @@ func FactsWithin(facts []Fact, max int) int {
 	return len(facts)
 }
 
-// Pieces cuts an enrolment into ones that encode to about max bytes each, node by node. The first has the cluster's own
-// discovery, the last its derived facts and its removal. All carry the first one's id and base: whoever sends them sets
-// those of a later piece to what the one before it left.
-func (e *Enrolment) Pieces(max int) []Enrolment {
+// Within is the enrolment cut to about max bytes, and whether that is all of it. The cut is made between nodes, sorted by
+// id; facts that are derived from all nodes, and the cluster's removal, are only in the whole. Enlisting again on the
+// result of a cut one gives the rest.
+func (e *Enrolment) Within(max int) (Enrolment, bool) {
 	if len(mustEncode(e)) <= max {
-		return []Enrolment{*e}
+		return *e, true
 	}
-	byNode := map[string]*Enrolment{}
-	at := func(node string) *Enrolment {
-		if byNode[node] == nil {
-			byNode[node] = &Enrolment{}
-		}
-		return byNode[node]
-	}
-	var head, tail []Fact
+	sizes := map[string]int{}
 	for _, f := range e.Facts {
-		switch {
-		case f.Node != "":
-			at(f.Node).Facts = append(at(f.Node).Facts, f)
-		case f.Type == ClusterDiscovered:
-			head = append(head, f)
-		default:
-			tail = append(tail, f)
+		if f.Node != "" {
+			sizes[f.Node] += len(mustEncode(f))
 		}
 	}
 	for _, l := range e.Put {
-		at(l.Node).Put = append(at(l.Node).Put, l)
+		sizes[l.Node] += len(mustEncode(l))
 	}
 	for _, node := range e.Drop {
-		at(node).Drop = append(at(node).Drop, node)
+		sizes[node] += len(node) + 4
 	}
-	out := []Enrolment{{Cluster: e.Cluster, ID: e.ID, Base: e.Base, Facts: head}}
-	size := 0
-	for _, node := range sortedKeys(byNode) {
-		n := byNode[node]
-		if size += len(mustEncode(n)); size > max {
-			out = append(out, Enrolment{Cluster: e.Cluster, ID: e.ID, Base: e.Base})
-			size = len(mustEncode(n))
+	nodes := sortedKeys(sizes)
+	total, n := sizes[nodes[0]], 1
+	for n < len(nodes) && total+sizes[nodes[n]] <= max {
+		total += sizes[nodes[n]]
+		n++
+	}
+	return e.first(nodes[n-1]), false
+}
+
+// first is the enrolment of the nodes up to and with last, with the cluster's discovery.
+func (e *Enrolment) first(last string) Enrolment {
+	out := Enrolment{Cluster: e.Cluster, ID: e.ID, Base: e.Base}
+	for _, f := range e.Facts {
+		if f.Type == ClusterDiscovered || f.Node != "" && f.Node <= last {
+			out.Facts = append(out.Facts, f)
 		}
-		last := &out[len(out)-1]
-		last.Put, last.Drop = append(last.Put, n.Put...), append(last.Drop, n.Drop...)
-		last.Facts = append(last.Facts, n.Facts...)
 	}
-	last := &out[len(out)-1]
-	last.Facts = append(last.Facts, tail...)
+	for _, l := range e.Put {
+		if l.Node <= last {
+			out.Put = append(out.Put, l)
+		}
+	}
+	for _, node := range e.Drop {
+		if node <= last {
+			out.Drop = append(out.Drop, node)
+		}
+	}
 	return out
 }
+
+// Size is how many bytes the enrolment encodes to.
+func (e *Enrolment) Size() int { return len(mustEncode(e)) }

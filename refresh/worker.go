@@ -25,9 +25,14 @@ type Replica interface {
 	WaitIndex(ctx context.Context, index uint64) error
 }
 
+// Claims brings the claims that are granted to this peer. Take waits for some; its error is that of ctx.
+type Claims interface {
+	Take(ctx context.Context) ([]*fsm.Claim, error)
+}
+
 // WorkerConfig is what a Worker needs. All fields but the limits are required.
 type WorkerConfig struct {
-	Peer       string // own id: claims that name it are worked on
+	Claims     Claims
 	Log        Log
 	Replica    Replica
 	Probers    Probers
@@ -38,11 +43,10 @@ type WorkerConfig struct {
 	MaxPolls int
 }
 
-// Worker does the refreshes whose claims name its peer: it asks the nodes, compares with its replica and completes. Polling
+// Worker does the refreshes whose claims are granted to its peer: it asks the nodes, compares with its replica and completes. Polling
 // twice is harmless, since polls only read and the token fences what is reported.
 type Worker struct {
 	cfg       WorkerConfig
-	queue     queue
 	polls     chan struct{} // one token for each poll under way
 	askers    askers
 	said      saidCache
@@ -52,13 +56,13 @@ type Worker struct {
 
 // NewWorker makes a worker; nothing runs before Run.
 func NewWorker(cfg WorkerConfig) (*Worker, error) {
-	if cfg.Peer == "" || cfg.Log == nil || cfg.Replica == nil || cfg.Logger == nil || cfg.Registerer == nil {
-		return nil, fmt.Errorf("refresh worker: peer, log, replica, logger and registerer are required")
+	if cfg.Claims == nil || cfg.Log == nil || cfg.Replica == nil || cfg.Logger == nil || cfg.Registerer == nil {
+		return nil, fmt.Errorf("refresh worker: claims, log, replica, logger and registerer are required")
 	}
 	if cfg.MaxPolls == 0 {
 		cfg.MaxPolls = 16_384
 	}
-	w := &Worker{cfg: cfg, polls: make(chan struct{}, cfg.MaxPolls), queue: newQueue()}
+	w := &Worker{cfg: cfg, polls: make(chan struct{}, cfg.MaxPolls)}
 	w.askers.probers = cfg.Probers
 	w.unchanged = newCollector(cfg.Log, cfg.Logger)
 	var err error
@@ -66,71 +70,39 @@ func NewWorker(cfg WorkerConfig) (*Worker, error) {
 	return w, err
 }
 
-// Offer hands over claims that an applied entry granted. It never blocks; those of other peers and of runs are passed over.
-// What is offered before Run is found in the state by Run.
-func (w *Worker) Offer(claims []*fsm.Claim) {
-	for _, c := range claims {
-		if c.Peer == w.cfg.Peer && c.Subject.Kind == fsm.KindRefresh {
-			w.queue.put(c)
-		}
-	}
-}
-
 // Polls is how many polls are under way.
 func (w *Worker) Polls() int { return len(w.polls) }
 
-// Run takes up the open claims that name this peer, then works on what is offered until ctx ends; it then stops its polls
-// and gives its claims back. It is called once the replica has caught up, so that no ghost of an old claim is polled while
-// the log replays.
+// Run works on the claims that come until ctx ends, and returns when its polls have ended.
 func (w *Worker) Run(ctx context.Context) error {
 	var work sync.WaitGroup
 	defer w.askers.close()
-	collect := make(chan struct{})
-	go func() {
-		defer close(collect)
-		w.unchanged.run(ctx)
-	}()
-	w.queue.reset()
-	for c := range w.cfg.Replica.Read().ClaimsOf(w.cfg.Peer) {
-		if c.Subject.Kind == fsm.KindRefresh {
-			w.queue.put(c)
+	defer work.Wait()
+	work.Go(func() { w.unchanged.run(ctx) })
+	work.Go(func() { w.sweep(ctx) })
+	for {
+		claims, err := w.cfg.Claims.Take(ctx)
+		if err != nil {
+			return nil
+		}
+		for _, c := range claims {
+			work.Go(func() { w.refresh(ctx, c) })
 		}
 	}
-	sweep := time.NewTicker(time.Minute)
-	defer sweep.Stop()
-	for ctx.Err() == nil {
-		select {
-		case <-ctx.Done():
-		case <-sweep.C:
-			w.askers.sweep()
-			w.said.sweep()
-		case <-w.queue.ready:
-			for _, c := range w.queue.take() {
-				work.Go(func() { w.refresh(ctx, c) })
-			}
-		}
-	}
-	work.Wait()
-	<-collect
-	w.giveBack(ctx)
-	return nil
 }
 
-// giveBack abandons what is still open, so that nobody waits for its ttl.
-func (w *Worker) giveBack(ctx context.Context) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*time.Second)
-	defer cancel()
-	abandon := &fsm.ClaimAbandon{Error: "the peer is stopping"}
-	for c := range w.cfg.Replica.Read().ClaimsOf(w.cfg.Peer) {
-		if c.Subject.Kind == fsm.KindRefresh {
-			abandon.Claims = append(abandon.Claims, c.Ticket())
+// sweep lets go of what has not been used for long.
+func (w *Worker) sweep(ctx context.Context) {
+	tick := time.NewTicker(time.Minute)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+			w.askers.sweep()
+			w.said.sweep()
 		}
-	}
-	if len(abandon.Claims) == 0 {
-		return
-	}
-	if _, err := w.cfg.Log.Propose(ctx, abandon); err != nil {
-		w.cfg.Logger.Warn("claims were not given back, their ttl will free them", "claims", len(abandon.Claims), "error", err)
 	}
 }
 

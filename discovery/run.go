@@ -1,0 +1,182 @@
+package discovery
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"slices"
+
+	"github.com/musterhq/muster/fsm"
+)
+
+// run is one claim's work: what was read, and the clusters that are still to be reported.
+type run struct {
+	claim     *fsm.Claim
+	discovery *fsm.Discovery
+	byCluster map[string][]fsm.Record
+	hold      bool
+	pending   []string // clusters to report: those read first, then those that only had been
+	outcome   *fsm.RunOutcome
+}
+
+// take sorts records by cluster and lets the guard judge a full read.
+func (u *run) take(r *fsm.Reader, records []fsm.Record) {
+	u.byCluster = map[string][]fsm.Record{}
+	for _, rec := range records {
+		if _, known := u.byCluster[rec.Cluster]; !known {
+			u.pending = append(u.pending, rec.Cluster)
+		}
+		u.byCluster[rec.Cluster] = append(u.byCluster[rec.Cluster], rec)
+	}
+	u.outcome.Records, u.outcome.Hash = len(records), hashRecords(records)
+	if !u.claim.Full() {
+		return
+	}
+	verdict := fsm.Judge(owned(r, u.discovery.ID), records, u.discovery, u.claim.Granted)
+	u.hold, u.outcome.Held = verdict.Hold, verdict.Held
+	u.pending = append(u.pending, listedClusters(r, u.discovery.ID, u.byCluster)...)
+}
+
+// word is how the run went, for metrics.
+func (u *run) word() string {
+	switch {
+	case u.outcome.Error != "":
+		return fsm.OutcomeFailed
+	case u.hold:
+		return fsm.OutcomeHeld
+	case u.outcome.Changed:
+		return fsm.OutcomeChanged
+	}
+	return fsm.OutcomeUnchanged
+}
+
+// owned is every node the discovery has a listing of.
+func owned(r *fsm.Reader, discovery uint64) []fsm.Owned {
+	var out []fsm.Owned
+	var cluster *fsm.Cluster
+	for l := range r.Listed(discovery) {
+		if cluster == nil || cluster.ID != l.Cluster {
+			cluster = r.ClusterByID(l.Cluster)
+		}
+		n := r.Node(l.Cluster, l.Node)
+		out = append(out, fsm.Owned{NodeRef: fsm.NodeRef{Cluster: cluster.Name, Node: l.Node}, Kept: n.Word()})
+	}
+	return out
+}
+
+// listedClusters are the clusters in which the discovery has listings, but for those read, by name.
+func listedClusters(r *fsm.Reader, discovery uint64, read map[string][]fsm.Record) []string {
+	var out []string
+	last := uint64(0)
+	for l := range r.Listed(discovery) {
+		if l.Cluster == last {
+			continue
+		}
+		last = l.Cluster
+		name := r.ClusterByID(l.Cluster).Name
+		if _, ok := read[name]; !ok {
+			out = append(out, name)
+		}
+	}
+	slices.Sort(out)
+	return out
+}
+
+func hashRecords(records []fsm.Record) string {
+	h := sha256.New()
+	enc := json.NewEncoder(h)
+	for i := range records {
+		if err := enc.Encode(&records[i]); err != nil {
+			panic(err) // a Record always encodes
+		}
+	}
+	return hex.EncodeToString(h.Sum(nil)[:8])
+}
+
+// report sends the run in parts of at most maxPart. A cluster that had moved, or whose enrolment was too large for one part,
+// is compared again with the replica once that holds what was accepted, and sent in a later part.
+func (r *Runner) report(ctx context.Context, u *run) error {
+	for part := uint32(0); ; part++ {
+		c, rest := u.part(r.cfg.Replica.Read())
+		c.Part = part
+		if len(c.Enrolments) > 0 {
+			u.outcome.Changed = true
+		}
+		if len(rest) == 0 {
+			c.Outcome = u.outcome
+		}
+		res, err := r.cfg.Log.Propose(ctx, c)
+		if err == nil {
+			err = res.Err()
+		}
+		if err != nil || res.Closed {
+			return err
+		}
+		for _, m := range res.Moved {
+			if !slices.Contains(rest, m.Cluster) {
+				rest = append(rest, m.Cluster)
+			}
+		}
+		u.pending = rest
+		if err := r.cfg.Replica.WaitIndex(ctx, res.Index); err != nil {
+			return err
+		}
+	}
+}
+
+// part makes the next part from what is pending, and says what is left after it.
+func (u *run) part(r *fsm.Reader) (part *fsm.RunComplete, rest []string) {
+	part = &fsm.RunComplete{Discovery: u.discovery.ID, Settings: u.discovery.Settings, Token: u.claim.Token}
+	if u.outcome.Error != "" {
+		return part, nil
+	}
+	left := maxPart
+	for i, name := range u.pending {
+		e := u.enlist(r, name)
+		if e.IsZero() {
+			continue
+		}
+		cut, whole := e.Within(left)
+		if !whole && len(part.Enrolments) > 0 {
+			return part, u.pending[i:]
+		}
+		part.Enrolments = append(part.Enrolments, cut)
+		if left -= cut.Size(); !whole {
+			return part, u.pending[i:]
+		}
+	}
+	return part, nil
+}
+
+// enlist compares what was read of one cluster with the replica.
+func (u *run) enlist(r *fsm.Reader, name string) fsm.Enrolment {
+	roll := rollOf(r, name, u.discovery)
+	if u.discovery.Deleting {
+		return fsm.Unlist(roll, u.discovery.ID, u.claim.Granted)
+	}
+	return fsm.Enlist(roll, fsm.Reading{
+		Discovery: u.discovery.ID, Cluster: name, Now: u.claim.Granted,
+		Full: u.claim.Full(), Hold: u.hold, Records: u.byCluster[name],
+	})
+}
+
+// rollOf is what the replica holds about one cluster.
+func rollOf(r *fsm.Reader, name string, d *fsm.Discovery) *fsm.Roll {
+	roll := &fsm.Roll{
+		View:        &fsm.View{Nodes: map[string]*fsm.Node{}},
+		Discoveries: map[uint64]*fsm.Discovery{d.ID: d},
+	}
+	c := r.Cluster(name)
+	if c == nil {
+		return roll
+	}
+	roll.View = r.View(c.ID)
+	for l := range r.Listings(c.ID) {
+		roll.Listings = append(roll.Listings, *l)
+		if roll.Discoveries[l.Discovery] == nil {
+			roll.Discoveries[l.Discovery] = r.DiscoveryByID(l.Discovery)
+		}
+	}
+	return roll
+}
