@@ -1,0 +1,38 @@
+// Package poll does plain HTTP/1.1 GETs over kept-alive TCP connections, many thousand of them, cheaply. It also holds the
+// rules for what a peer may dial at all.
+//
+// # What it promises
+//
+// A [Client] asks one path and reads one answer. Everything about it is bounded: the connect time by a timeout of its own;
+// the whole request by its context, or by Config.Timeout where that has no deadline; a header line at 4 KiB and all of them
+// at 16 KiB; the body at what the request allows; the idle connections at Config.MaxIdle. The end of the context ends the
+// request at once. An error is one that refresh.FaultOf gives a reason code.
+//
+// Redirects are never followed, no proxy is used, no environment is read, no cookie kept, nothing decompressed. What is
+// dialed is made from a host and a port alone, and [Rules] judge the address that the name resolved to at the moment it is
+// connected to, so that a name that answers differently the second time gains nothing.
+//
+// # Connections
+//
+// At most one idle connection is kept for each address: a round asks each node once. A connection goes back only when
+// its answer was read to the very end, nothing came after it, and the server did not ask for
+// its close; one whose answer was an error is closed. Beyond MaxIdle the one
+// unused for longest is closed. One that rested longer than IdleTimeout is not used again; it is closed by the next
+// requests that come by, since a timer or a goroutine for each connection would cost more than all of them are worth. So an
+// idle connection costs a descriptor, a map entry and some 200 bytes; buffers belong to requests, not connections. Dead
+// peers are found by polling them, so TCP keep-alive is off. How many requests are under way is the caller's to bound.
+//
+// A server may close a kept connection at the moment a request is sent over it. Then, and only when not a byte of
+// an answer came, the request is sent once more over a new one. A GET may be sent twice.
+//
+// # Decisions
+//
+//   - A client of our own instead of net/http: two goroutines and over 20 KiB for each idle connection are too much for
+//     tens of thousands of nodes. The price is that less is understood, and what is not is refused instead of guessed:
+//     folded header lines, a length that contradicts itself, transfer codings other than chunked, answers that switch
+//     protocols.
+//   - The answer's header is not kept as a map: callers name the few they want. A 304 so costs a handful of small
+//     allocations, most of them the context's.
+//   - Own listeners are refused by address (Rules.Own), so that a record that points at a peer's own port makes no loop.
+//   - IPv6 addresses that carry an IPv4 address (mapped, NAT64, 6to4) are judged by both.
+package poll

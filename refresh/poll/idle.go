@@ -1,0 +1,124 @@
+package poll
+
+import (
+	"sync"
+	"time"
+)
+
+// idle holds the connections that wait for their next request: at most one for each address, in the order they came, so
+// that the one unused for longest is found at once.
+type idle struct {
+	max     int
+	timeout time.Duration
+
+	mu             sync.Mutex
+	byAddress      map[string]*conn
+	newest, oldest *conn
+	closed         bool
+	evicted        uint64 // closed for want of room
+}
+
+func (p *idle) init(limit int, timeout time.Duration) {
+	p.max, p.timeout = limit, timeout
+	p.byAddress = map[string]*conn{}
+}
+
+// take is the idle connection to address, now the caller's; nil when there is none fit for use.
+func (p *idle) take(address string) *conn {
+	now := time.Now()
+	p.mu.Lock()
+	cn := p.byAddress[address]
+	if cn != nil {
+		p.remove(cn)
+	}
+	p.mu.Unlock()
+	if cn != nil && now.Sub(cn.since) > p.timeout {
+		_ = cn.Close()
+		return nil
+	}
+	return cn
+}
+
+// put makes cn idle. It closes what that leaves no room for, and up to two that have rested too long: more than come in.
+func (p *idle) put(cn *conn) {
+	cn.since = time.Now()
+	var out [4]*conn
+	n := 0
+	p.mu.Lock()
+	if p.closed {
+		p.mu.Unlock()
+		_ = cn.Close()
+		return
+	}
+	if rival := p.byAddress[cn.address]; rival != nil {
+		p.remove(rival)
+		out[n] = rival
+		n++
+	}
+	p.insert(cn)
+	if len(p.byAddress) > p.max {
+		out[n] = p.oldest
+		n++
+		p.remove(p.oldest)
+		p.evicted++
+	}
+	for range 2 {
+		if p.oldest != nil && cn.since.Sub(p.oldest.since) > p.timeout {
+			out[n] = p.oldest
+			n++
+			p.remove(p.oldest)
+		}
+	}
+	p.mu.Unlock()
+	for _, old := range out[:n] {
+		_ = old.Close()
+	}
+}
+
+func (p *idle) insert(cn *conn) {
+	p.byAddress[cn.address] = cn
+	cn.older, cn.newer = p.newest, nil
+	if p.newest != nil {
+		p.newest.newer = cn
+	} else {
+		p.oldest = cn
+	}
+	p.newest = cn
+}
+
+func (p *idle) remove(cn *conn) {
+	delete(p.byAddress, cn.address)
+	if cn.newer != nil {
+		cn.newer.older = cn.older
+	} else {
+		p.newest = cn.older
+	}
+	if cn.older != nil {
+		cn.older.newer = cn.newer
+	} else {
+		p.oldest = cn.newer
+	}
+	cn.newer, cn.older = nil, nil
+}
+
+func (p *idle) close() {
+	p.mu.Lock()
+	rest := p.byAddress
+	p.byAddress, p.newest, p.oldest, p.closed = map[string]*conn{}, nil, nil, true
+	p.mu.Unlock()
+	for _, cn := range rest {
+		_ = cn.Close()
+	}
+}
+
+func (p *idle) isClosed() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.closed
+}
+
+func (p *idle) counts() (size int, evicted uint64) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return len(p.byAddress), p.evicted
+}
