@@ -1,0 +1,11 @@
+// Package httpprobe asks nodes with a GET of one path: a node that answers with an expected status is up. For stores and
+// services that have a health page and no sidecar.
+//
+// A status that is not expected is http_status, not a state: the page may be a proxy's, and only a node speaks for itself.
+// Redirects are never followed and so can never be expected. Of the body, which may be 1 MiB long, nothing is used.
+//
+//	{"path": "/healthz", "expect": ["200-299", "429"], "kind": "vault", "version_header": "X-Version"}
+//
+// All keys may be left out; the path is then "/" and what is expected 200-299. kind is told of every node that
+// answers, version_header names the header of the answer in which it tells its version.
+package httpprobe
