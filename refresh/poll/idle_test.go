@@ -1,0 +1,182 @@
+package poll_test
+
+import (
+	"bufio"
+	"fmt"
+	"io"
+	"net"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/testutil"
+
+	"github.com/musterhq/muster/fsm"
+	"github.com/musterhq/muster/refresh"
+	"github.com/musterhq/muster/refresh/poll"
+)
+
+const empty = "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"
+
+func get(t *testing.T, c *poll.Client, port int) {
+	t.Helper()
+	r := plain
+	r.Address = fmt.Sprintf("10.0.0.7:%d", port)
+	if _, err := c.Fetch(t.Context(), r); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestTheLeastUsedGoesFirst(t *testing.T) {
+	c, p := start(t, poll.Config{MaxIdle: 3}, always(empty))
+	for _, port := range []int{1, 2, 3, 1, 4} { // 4 drives out 2
+		get(t, c, port)
+	}
+	if dials, open := p.counts(); dials != 4 || open != 3 {
+		t.Fatalf("%d dials, %d open", dials, open)
+	}
+	for _, port := range []int{1, 3, 4} {
+		get(t, c, port)
+	}
+	if dials, _ := p.counts(); dials != 4 {
+		t.Errorf("%d dials: one of the kept was closed", dials)
+	}
+	get(t, c, 2)
+	if dials, open := p.counts(); dials != 5 || open != 3 {
+		t.Errorf("%d dials, %d open", dials, open)
+	}
+}
+
+func TestLongRestEndsAConnection(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c, p := start(t, poll.Config{IdleTimeout: time.Minute}, always(empty))
+		for port := 1; port <= 5; port++ {
+			get(t, c, port)
+		}
+		<-time.After(time.Minute + time.Second)
+		get(t, c, 1) // not over the old one, and it closes two others
+		if dials, open := p.counts(); dials != 6 || open != 3 {
+			t.Errorf("%d dials, %d open", dials, open)
+		}
+		get(t, c, 6)
+		if dials, open := p.counts(); dials != 7 || open != 2 {
+			t.Errorf("%d dials, %d open", dials, open)
+		}
+	})
+}
+
+func TestOneIdleConnectionForEachAddress(t *testing.T) {
+	const at = 4
+	var arrived sync.WaitGroup
+	arrived.Add(at)
+	c, p := start(t, poll.Config{}, func(_ int, conn net.Conn) {
+		in := bufio.NewReader(conn)
+		for first := true; heard(in); first = false {
+			if first {
+				arrived.Done()
+				arrived.Wait()
+			}
+			_, _ = io.WriteString(conn, empty)
+		}
+	})
+	var all sync.WaitGroup
+	for range at {
+		all.Go(func() { get(t, c, 1) })
+	}
+	all.Wait()
+	if dials, open := p.counts(); dials != at || open != 1 {
+		t.Errorf("%d dials, %d open", dials, open)
+	}
+}
+
+func TestKeptConnectionClosedByTheServer(t *testing.T) {
+	c, p := start(t, poll.Config{}, once(empty))
+	for range 3 {
+		get(t, c, 1)
+	}
+	if dials, _ := p.counts(); dials != 3 {
+		t.Errorf("%d dials", dials)
+	}
+}
+
+// Sending again is for connections that died between two requests, and for nothing else.
+func TestWhatIsNotSentAgain(t *testing.T) {
+	for name, c := range map[string]struct {
+		reason string
+		second func(conn net.Conn)
+	}{
+		"part of an answer": {fsm.ReasonReset, func(conn net.Conn) { _, _ = io.WriteString(conn, "HTTP/1.1 2") }},
+		"a bad answer":      {fsm.ReasonProtocol, func(conn net.Conn) { _, _ = io.WriteString(conn, "no\r\n") }},
+		"no answer":         {fsm.ReasonTimeout, func(conn net.Conn) { _, _ = io.Copy(io.Discard, conn) }},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				client, p := start(t, poll.Config{}, func(_ int, conn net.Conn) {
+					in := bufio.NewReader(conn)
+					if heard(in) {
+						_, _ = io.WriteString(conn, empty)
+					}
+					if heard(in) {
+						c.second(conn)
+					}
+				})
+				get(t, client, 8655)
+				_, err := client.Fetch(t.Context(), plain)
+				expectReason(t, err, c.reason)
+				if dials, _ := p.counts(); dials != 1 {
+					t.Errorf("%d dials", dials)
+				}
+			})
+		})
+	}
+	t.Run("twice", func(t *testing.T) {
+		client, p := start(t, poll.Config{}, func(dial int, conn net.Conn) {
+			if heard(bufio.NewReader(conn)) && dial == 1 {
+				_, _ = io.WriteString(conn, empty)
+			}
+		})
+		get(t, client, 8655)
+		_, err := client.Fetch(t.Context(), plain)
+		expectReason(t, err, fsm.ReasonReset)
+		if dials, _ := p.counts(); dials != 2 {
+			t.Errorf("%d dials", dials)
+		}
+	})
+}
+
+func TestMetrics(t *testing.T) {
+	registry := prometheus.NewPedanticRegistry()
+	c, _ := start(t, poll.Config{MaxIdle: 1, Registerer: registry}, once(empty))
+	get(t, c, 1)
+	get(t, c, 1)
+	get(t, c, 2)
+	want := `
+# HELP muster_poll_dials_total Connections asked for, those that failed too.
+# TYPE muster_poll_dials_total counter
+muster_poll_dials_total 3
+# HELP muster_poll_evicted_connections_total Idle connections closed because there were too many; steadily growing, the limit is too low for the fleet.
+# TYPE muster_poll_evicted_connections_total counter
+muster_poll_evicted_connections_total 1
+# HELP muster_poll_idle_connections Connections kept for their next poll.
+# TYPE muster_poll_idle_connections gauge
+muster_poll_idle_connections 1
+# HELP muster_poll_retries_total Requests sent again because the kept connection had been closed by the other side.
+# TYPE muster_poll_retries_total counter
+muster_poll_retries_total 1
+`
+	if err := testutil.GatherAndCompare(registry, strings.NewReader(want)); err != nil {
+		t.Error(err)
+	}
+	if _, err := poll.New(poll.Config{Registerer: registry}); err == nil {
+		t.Error("two clients with one registerer: no error")
+	}
+	c.Close()
+	if n, err := testutil.GatherAndCount(registry); err != nil || n != 0 {
+		t.Errorf("after Close: %d metrics, %v", n, err)
+	}
+}
+
+var _ refresh.Fetcher = (*poll.Client)(nil)
