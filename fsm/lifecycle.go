@@ -16,7 +16,7 @@ const (
 type transition struct {
 	event   EventType
 	present bool // only while present, or with force
-	missing bool // only while missing, or with force
+	missing bool // only while missing or without a source, or with force
 }
 
 // transitions is the whole table: what is not in it is forbidden. A node already there is fine and changes nothing.
@@ -54,7 +54,7 @@ func Transition(n *Node, to Lifecycle, force bool) (*Fact, error) {
 		return nil, Errorf(CodeConflict, "is %s, from where it cannot become %s", n.Lifecycle, to)
 	case t.present && n.Presence != Present && !force:
 		return nil, Errorf(CodeConflict, "is missing; use force to make it %s all the same", to)
-	case t.missing && n.Presence != Missing && !force:
+	case t.missing && n.Presence != Missing && len(n.Sources) > 0 && !force:
 		return nil, Errorf(CodeConflict, "is still listed; use force to forget it all the same")
 	}
 	if to == Forgotten {
