@@ -16,6 +16,14 @@
 // A cluster's version is the raft index of the last entry that changed it, one of its nodes, or whether a source lists one
 // of them. Every command that touches a cluster names the version it was computed from and is refused when it has moved.
 //
+// # Membership
+//
+// Each listing moves only by the full reads of its own discovery, and a node's sources, endpoint and presence follow from
+// its listings. A discovery gives its own listing up when its own remove_after has passed, whether others list the node or
+// not, and the node goes with its last listing. An absent source therefore shows among a node's sources for up to its
+// remove_after, though another lists the node; in return readings of different discoveries commute, nothing is removed on
+// the word of a source that was not read, and no run writes another discovery's rows.
+//
 // # Outside the fold
 //
 // Schedules, claims and notes are rows of their own: due times, counters of failed polls, first odd rounds. They never
