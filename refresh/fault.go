@@ -35,8 +35,7 @@ func (f *FaultError) Unwrap() error { return f.cause }
 // rest what is known best decides: the name, then time, then what the system said. An error nothing is known of happened
 // while dialing (no_route) or while talking (protocol).
 func FaultOf(err error) *FaultError {
-	var f *FaultError
-	if errors.As(err, &f) {
+	if f, ok := errors.AsType[*FaultError](err); ok {
 		return f
 	}
 	return &FaultError{Reason: reasonOf(err), Detail: detailOf(err), cause: err}

@@ -31,7 +31,7 @@ func TestSample(t *testing.T) {
 		Node: "n2", Reachable: true, State: fsm.StateUp, NodeID: "orders-2", ClusterID: "orders",
 		Kind: "redis", Version: "7.0.15", SidecarVersion: "0.1.0",
 		Shards: []fsm.Shard{{
-			ID: "0-5460", Role: "replica", Offset: &fsm.Offset{Value: 918, Unit: "bytes"}, LagMS: ptr(400),
+			ID: "0-5460", Role: "replica", Offset: &fsm.Offset{Value: 918, Unit: "bytes"}, LagMS: new(int64(400)),
 		}},
 		Attributes: map[string]string{"zone": "eu-1a", "maxmemory": "1073741824"},
 	}
@@ -163,8 +163,8 @@ func TestETag(t *testing.T) {
 		"the protocol, which Encode sets": func(d *refresh.Document) { d.Protocol = 0 },
 		"an offset":                       func(d *refresh.Document) { d.Shards[0].Offset.Value++ },
 		"an offset gone":                  func(d *refresh.Document) { d.Shards[0].Offset = nil },
-		"a lag":                           func(d *refresh.Document) { d.Shards[0].LagMS = ptr(7) },
-		"a lag come":                      func(d *refresh.Document) { d.Shards[1].LagMS = ptr(7) },
+		"a lag":                           func(d *refresh.Document) { d.Shards[0].LagMS = new(int64(7)) },
+		"a lag come":                      func(d *refresh.Document) { d.Shards[1].LagMS = new(int64(7)) },
 		"the order of shards":             func(d *refresh.Document) { d.Shards[0], d.Shards[1] = d.Shards[1], d.Shards[0] },
 	} {
 		if got := tag(change); got != first {
@@ -205,7 +205,7 @@ func TestWorstLag(t *testing.T) {
 	if got := d.WorstLagMS(); got == nil || *got != 400 {
 		t.Errorf("worst lag is %v", got)
 	}
-	d.Shards[1].LagMS = ptr(401)
+	d.Shards[1].LagMS = new(int64(401))
 	if got := d.WorstLagMS(); got == nil || *got != 401 {
 		t.Errorf("worst lag is %v", got)
 	}
@@ -239,5 +239,3 @@ func FuzzDecode(f *testing.F) {
 		}
 	})
 }
-
-func ptr(n int64) *int64 { return &n }

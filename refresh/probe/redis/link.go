@@ -78,7 +78,7 @@ func (l *link) read(ctx context.Context) (f facts, again bool, err error) {
 	if err == nil {
 		return f, false, nil
 	}
-	offence, heard := l.guard.state()
+	heard, offence := l.guard.state()
 	switch {
 	case offence != nil:
 		return facts{}, false, offence

@@ -78,7 +78,7 @@ func TestWhatInfoMeans(t *testing.T) {
 		"replica": {replica, "", &fsm.Shard{ID: "0", Role: fsm.RoleReplica, Offset: offset, LagMS: new(int64)}, fsm.StateUp},
 		"link down": {
 			strings.Replace(replica, "link_status:up", "link_status:down\r\nmaster_link_down_since_seconds:42", 1), "",
-			&fsm.Shard{ID: "0", Role: fsm.RoleReplica, Offset: offset, LagMS: ptr(42_000)}, fsm.StateUp,
+			&fsm.Shard{ID: "0", Role: fsm.RoleReplica, Offset: offset, LagMS: new(int64(42_000))}, fsm.StateUp,
 		},
 		"link never up": {
 			strings.Replace(replica, "link_status:up", "link_status:down\r\nmaster_link_down_since_seconds:-1", 1), "",
@@ -86,7 +86,7 @@ func TestWhatInfoMeans(t *testing.T) {
 		},
 		"absurd lag": {
 			strings.Replace(replica, "link_status:up", "link_status:down\r\nmaster_link_down_since_seconds:4611686018427387903", 1), "",
-			&fsm.Shard{ID: "0", Role: fsm.RoleReplica, Offset: offset, LagMS: ptr(9223372036854775000)}, fsm.StateUp,
+			&fsm.Shard{ID: "0", Role: fsm.RoleReplica, Offset: offset, LagMS: new(int64(9223372036854775000))}, fsm.StateUp,
 		},
 		"taking the whole data": {
 			strings.Replace(replica, "sync_in_progress:0", "sync_in_progress:1", 1), "",
@@ -205,5 +205,3 @@ func TestConfigRefused(t *testing.T) {
 		t.Errorf("without Reveal: error is %v", err)
 	}
 }
-
-func ptr(n int64) *int64 { return &n }

@@ -22,7 +22,7 @@ var document = refresh.Document{
 	NodeID: "orders-1", ClusterID: "orders", Kind: "redis", Version: "7.0.15", SidecarVersion: "0.1.0",
 	State: fsm.StateUp,
 	Shards: []refresh.DocumentShard{
-		{ID: "0-5460", Role: "replica", Offset: &refresh.DocumentOffset{Value: 918, Unit: "bytes"}, LagMS: ptr(400)},
+		{ID: "0-5460", Role: "replica", Offset: &refresh.DocumentOffset{Value: 918, Unit: "bytes"}, LagMS: new(int64(400))},
 	},
 	Attributes: refresh.Attributes{"zone": "eu-1a", "maxmemory": "1073741824"},
 }
@@ -31,7 +31,7 @@ var report = fsm.Report{
 	Reachable: true, State: fsm.StateUp, NodeID: "orders-1", ClusterID: "orders",
 	Kind: "redis", Version: "7.0.15", SidecarVersion: "0.1.0",
 	Shards: []fsm.Shard{
-		{ID: "0-5460", Role: "replica", Offset: &fsm.Offset{Value: 918, Unit: "bytes"}, LagMS: ptr(400)},
+		{ID: "0-5460", Role: "replica", Offset: &fsm.Offset{Value: 918, Unit: "bytes"}, LagMS: new(int64(400))},
 	},
 	Attributes: map[string]string{"zone": "eu-1a", "maxmemory": "1073741824"},
 }
@@ -95,7 +95,7 @@ func TestNotModified(t *testing.T) {
 	if diff := cmp.Diff(refresh.Answer{Report: want, ETag: tag}, first); diff != "" {
 		t.Errorf("first answer (-want +got):\n%s", diff)
 	}
-	for sent, ms := range map[string]*int64{"750": ptr(750), "": nil, "-3": nil, "soon": nil} {
+	for sent, ms := range map[string]*int64{"750": new(int64(750)), "": nil, "-3": nil, "soon": nil} {
 		lag = sent
 		again := p.ProbeIf(t.Context(), target, first.ETag)
 		want := refresh.Answer{Report: fsm.Report{Node: "orders-1"}, ETag: tag, NotModified: true, WorstLagMS: ms}
@@ -153,5 +153,3 @@ func TestTakesNoOptions(t *testing.T) {
 		t.Errorf("error is %v", err)
 	}
 }
-
-func ptr(n int64) *int64 { return &n }
