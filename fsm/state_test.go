@@ -7,63 +7,6 @@ import (
 	"github.com/musterhq/muster/fsm"
 )
 
-// log applies commands one entry each and keeps the index.
-type log struct {
-	t     *testing.T
-	state *fsm.State
-	index uint64
-	now   fsm.Time
-}
-
-func newLog(t *testing.T) *log {
-	l := &log{t: t, state: fsm.NewState(), index: 10, now: 1_000_000}
-	l.apply(&fsm.GroupCreate{Group: "g", Epoch: "e1"})
-	return l
-}
-
-func (l *log) apply(commands ...fsm.Command) []fsm.Result {
-	l.t.Helper()
-	l.index++
-	l.now += 1000
-	frames := make([][]byte, 0, len(commands))
-	for _, c := range commands {
-		frames = append(frames, fsm.Frame(c))
-	}
-	a, err := l.state.Apply(l.index, fsm.Entry(l.now, frames...))
-	if err != nil {
-		l.t.Fatal(err)
-	}
-	return a.Results
-}
-
-// ok applies one command that must be accepted.
-func (l *log) ok(c fsm.Command) fsm.Result {
-	l.t.Helper()
-	res := l.apply(c)[0]
-	if res.Error != nil {
-		l.t.Fatalf("%s: %s", fsm.KindName(c), res.Error)
-	}
-	return res
-}
-
-func (l *log) snapshot() []byte {
-	l.t.Helper()
-	var b bytes.Buffer
-	if err := l.state.Read().WriteSnapshot(&b); err != nil {
-		l.t.Fatal(err)
-	}
-	return b.Bytes()
-}
-
-func spec() fsm.Spec {
-	s := fsm.DefaultSpec()
-	s.Backend = "file"
-	if err := s.Validate(); err != nil {
-		panic(err)
-	}
-	return s
-}
-
 // TestOneRound goes the whole way: a discovery, its run, a refresh.
 func TestOneRound(t *testing.T) {
 	l := newLog(t)

@@ -1,0 +1,221 @@
+package fsm_test
+
+import (
+	"bytes"
+	"encoding/binary"
+	"io"
+	"testing"
+
+	"github.com/musterhq/muster/fsm"
+)
+
+// log applies commands one entry each and keeps the index.
+type log struct {
+	t     testing.TB
+	state *fsm.State
+	index uint64
+	now   fsm.Time
+}
+
+func newLog(t testing.TB) *log {
+	t.Helper()
+	l := &log{t: t, state: fsm.NewState(), index: 10, now: 1_000_000}
+	l.apply(&fsm.GroupCreate{Group: "g", Epoch: "e1"})
+	return l
+}
+
+// entry applies one entry of commands a second after the last.
+func (l *log) entry(commands ...fsm.Command) *fsm.Applied {
+	l.t.Helper()
+	l.index++
+	l.now += 1000
+	a, err := l.state.Apply(l.index, fsm.Entry(l.now, frames(commands)...))
+	if err != nil {
+		l.t.Fatal(err)
+	}
+	return a
+}
+
+func (l *log) apply(commands ...fsm.Command) []fsm.Result {
+	l.t.Helper()
+	return l.entry(commands...).Results
+}
+
+// ok applies one command that must be accepted.
+func (l *log) ok(c fsm.Command) fsm.Result {
+	l.t.Helper()
+	res := l.apply(c)[0]
+	if res.Error != nil {
+		l.t.Fatalf("%s: %s", fsm.KindName(c), res.Error)
+	}
+	return res
+}
+
+// refused applies one command that must be refused with a code and leave everything as it was.
+func (l *log) refused(c fsm.Command, code fsm.Code) fsm.Result {
+	l.t.Helper()
+	before := content(l.t, l.snapshot())
+	res := l.apply(c)[0]
+	if res.Error == nil || res.Error.Code != code {
+		l.t.Fatalf("%s: refused with %v, want %s", fsm.KindName(c), res.Error, code)
+	}
+	if !bytes.Equal(before, content(l.t, l.snapshot())) {
+		l.t.Fatalf("%s was refused and changed the state", fsm.KindName(c))
+	}
+	return res
+}
+
+func (l *log) snapshot() []byte { l.t.Helper(); return snapshot(l.t, l.state) }
+
+// events is the types of the events after a seq.
+func (l *log) events(after uint64) []fsm.EventType {
+	var out []fsm.EventType
+	for e := range l.state.Read().Events(after) {
+		out = append(out, e.Type)
+	}
+	return out
+}
+
+// discovery applies a discovery and returns it.
+func (l *log) discovery(name string) *fsm.Discovery {
+	l.t.Helper()
+	l.ok(&fsm.DiscoveryApply{Name: name, Spec: spec(), Cause: fsm.Cause{Kind: fsm.CauseOperator}})
+	return l.state.Read().Discovery(name)
+}
+
+// claim grants the claim of one subject to peer p.
+func (l *log) claim(kind fsm.Kind, id uint64, why string) *fsm.Claim {
+	l.t.Helper()
+	return l.ok(&fsm.ClaimGrant{Kind: kind, Peer: "p", TTL: fsm.Minute, Reason: why, IDs: []uint64{id}}).Claim
+}
+
+// cluster brings in a cluster of commissioned nodes by a run of discovery d and returns it.
+func (l *log) cluster(d *fsm.Discovery, name string, nodes ...string) *fsm.Cluster {
+	l.t.Helper()
+	claim := l.claim(fsm.KindRun, d.ID, fsm.WhyAsked)
+	l.ok(&fsm.RunComplete{
+		Discovery: d.ID, Settings: d.Settings, Token: claim.Token, Enrolments: []fsm.Enrolment{l.enrolment(d, name, nodes...)},
+		Outcome: &fsm.RunOutcome{Records: len(nodes), Changed: true},
+	})
+	return l.state.Read().Cluster(name)
+}
+
+// enrolment is what a full read of these nodes finds about a cluster.
+func (l *log) enrolment(d *fsm.Discovery, name string, nodes ...string) fsm.Enrolment {
+	reading := fsm.Reading{Discovery: d.ID, Cluster: name, Now: l.now, Full: true}
+	for i, n := range nodes {
+		reading.Records = append(reading.Records, fsm.Record{Cluster: name, Node: n, Address: "10.0.0.1", Port: 1000 + i})
+	}
+	return fsm.Enlist(roll(l.state.Read(), name, d.ID), reading)
+}
+
+// round is the completion of a full round in which the nodes of a cluster answer so.
+func (l *log) round(claim *fsm.Claim, reports ...fsm.Report) *fsm.RefreshComplete {
+	r := l.state.Read()
+	view, s := r.View(claim.Subject.ID), r.Schedule(claim.Subject)
+	facts, notes := fsm.Diff(view, s.Notes, fsm.Round{
+		Now: claim.Granted, Peer: claim.Peer, Full: claim.Full(), Spec: fsm.DefaultRefresh(), Reports: reports,
+	})
+	return &fsm.RefreshComplete{
+		Cluster: claim.Subject.ID, Token: claim.Token, Last: true, Base: view.Cluster.Index, Facts: facts, Notes: notes,
+	}
+}
+
+// roll is what a replica holds about a cluster, for a run of a discovery.
+func roll(r *fsm.Reader, cluster string, discovery uint64) *fsm.Roll {
+	out := &fsm.Roll{
+		View:        &fsm.View{Nodes: map[string]*fsm.Node{}},
+		Discoveries: map[uint64]*fsm.Discovery{discovery: r.DiscoveryByID(discovery)},
+	}
+	c := r.Cluster(cluster)
+	if c == nil {
+		return out
+	}
+	out.View = r.View(c.ID)
+	for l := range r.Listings(c.ID) {
+		out.Listings = append(out.Listings, *l)
+		out.Discoveries[l.Discovery] = r.DiscoveryByID(l.Discovery)
+	}
+	return out
+}
+
+func frames(commands []fsm.Command) [][]byte {
+	out := make([][]byte, 0, len(commands))
+	for _, c := range commands {
+		out = append(out, fsm.Frame(c))
+	}
+	return out
+}
+
+type failer interface {
+	Helper()
+	Fatal(...any)
+	Fatalf(string, ...any)
+}
+
+func snapshot(t failer, s *fsm.State) []byte {
+	t.Helper()
+	var b bytes.Buffer
+	if err := s.Read().WriteSnapshot(&b); err != nil {
+		t.Fatal(err)
+	}
+	return b.Bytes()
+}
+
+func restored(t failer, snap []byte) *fsm.State {
+	t.Helper()
+	s := fsm.NewState()
+	if err := s.Restore(bytes.NewReader(snap)); err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+// frame is one frame of a snapshot with where it begins and how long it is, head included.
+type frame struct {
+	number   byte
+	at, size int
+	body     []byte
+}
+
+func framesOf(t failer, snap []byte) []frame {
+	t.Helper()
+	var out []frame
+	r := bytes.NewReader(snap)
+	for r.Len() > 0 {
+		f := frame{at: len(snap) - r.Len()}
+		f.number, _ = r.ReadByte()
+		size, err := binary.ReadUvarint(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		f.body = make([]byte, size)
+		if _, err := io.ReadFull(r, f.body); err != nil {
+			t.Fatal(err)
+		}
+		f.size = len(snap) - r.Len() - f.at
+		out = append(out, f)
+	}
+	return out
+}
+
+// content is a snapshot without what every entry moves: the header, the row of the state itself and the end.
+func content(t failer, snap []byte) []byte {
+	t.Helper()
+	var out []byte
+	for _, f := range framesOf(t, snap) {
+		if f.number != 0 && f.number != 1 && f.number != 255 {
+			out = append(out, snap[f.at:f.at+f.size]...)
+		}
+	}
+	return out
+}
+
+func spec() fsm.Spec {
+	s := fsm.DefaultSpec()
+	s.Backend = "file"
+	if err := s.Validate(); err != nil {
+		panic(err)
+	}
+	return s
+}
