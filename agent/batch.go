@@ -1,0 +1,172 @@
+package agent
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"github.com/hashicorp/raft"
+
+	"github.com/musterhq/muster/fsm"
+)
+
+const (
+	coalesce     = 2 * time.Millisecond   // hurried commands of so long share an entry
+	beat         = 250 * time.Millisecond // unhurried ones go together
+	maxEntry     = 512 << 10              // bytes of one entry
+	maxProposals = 8192                   // waiting at once; further ones are refused
+	enqueueWait  = 5 * time.Second
+)
+
+// proposal is one caller's commands on their way into an entry.
+type proposal struct {
+	frames  []byte
+	count   int
+	results []fsm.Result
+	err     error
+	done    chan struct{}
+}
+
+func newProposal(frames []byte, count int) *proposal {
+	return &proposal{frames: frames, count: count, done: make(chan struct{})}
+}
+
+func (p *proposal) finish(results []fsm.Result, err error) {
+	p.results, p.err = results, err
+	close(p.done)
+}
+
+// batcher puts the proposals of one term into entries: hurried ones within coalesce, unhurried ones once a beat.
+type batcher struct {
+	raft  *raft.Raft
+	clock *clock
+
+	mu      sync.Mutex
+	closed  bool
+	hurried []*proposal
+	later   []*proposal
+	wake    chan struct{}
+	waiting sync.WaitGroup // entries whose results are awaited
+}
+
+func newBatcher(r *raft.Raft, c *clock) *batcher {
+	return &batcher{raft: r, clock: c, wake: make(chan struct{}, 1)}
+}
+
+// add takes a proposal, or finishes it with an error.
+func (b *batcher) add(p *proposal, unhurried bool) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	switch {
+	case b.closed:
+		p.finish(nil, errNotLeading)
+		return
+	case len(b.hurried)+len(b.later) >= maxProposals:
+		p.finish(nil, fsm.Errorf(fsm.CodeUnavailable, "%d commands wait already; try again", maxProposals))
+		return
+	case unhurried:
+		b.later = append(b.later, p)
+		return
+	}
+	b.hurried = append(b.hurried, p)
+	select {
+	case b.wake <- struct{}{}:
+	default:
+	}
+}
+
+// run sends hurried proposals until ctx ends; then it refuses what waits, and returns when every entry has its outcome.
+func (b *batcher) run(ctx context.Context) error {
+	defer b.waiting.Wait()
+	defer b.close()
+	pause := time.NewTimer(coalesce)
+	defer pause.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-b.wake:
+		}
+		pause.Reset(coalesce)
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-pause.C:
+		}
+		b.mu.Lock()
+		batch := b.hurried
+		b.hurried = nil
+		b.mu.Unlock()
+		b.send(batch)
+	}
+}
+
+// beat sends the unhurried proposals with the leader's own commands.
+func (b *batcher) beat(commands []fsm.Command) {
+	b.mu.Lock()
+	batch := b.later
+	b.later = nil
+	b.mu.Unlock()
+	for _, c := range commands {
+		batch = append(batch, newProposal(fsm.Frame(c), 1))
+	}
+	b.send(batch)
+}
+
+// close refuses what waits and all that comes.
+func (b *batcher) close() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.closed = true
+	for _, p := range append(b.hurried, b.later...) {
+		p.finish(nil, errNotLeading)
+	}
+	b.hurried, b.later = nil, nil
+}
+
+// send makes entries of at most maxEntry out of a batch.
+func (b *batcher) send(batch []*proposal) {
+	for len(batch) > 0 {
+		size, n := 0, 0
+		frames := make([][]byte, 0, len(batch))
+		for n < len(batch) && (n == 0 || size+len(batch[n].frames) <= maxEntry) {
+			size += len(batch[n].frames)
+			frames = append(frames, batch[n].frames)
+			n++
+		}
+		b.apply(batch[:n], fsm.Entry(b.clock.now(), frames...))
+		batch = batch[n:]
+	}
+}
+
+func (b *batcher) apply(batch []*proposal, entry []byte) {
+	future := b.raft.Apply(entry, enqueueWait)
+	b.waiting.Go(func() {
+		applied, err := outcomeOf(future)
+		if err != nil {
+			for _, p := range batch {
+				p.finish(nil, err)
+			}
+			return
+		}
+		results := applied.Results
+		for _, p := range batch {
+			p.finish(results[:p.count], nil)
+			results = results[p.count:]
+		}
+	})
+}
+
+// outcomeOf waits for an entry: raft's error, or the state's, or what it did. Raft answers every future when it shuts down.
+func outcomeOf(future raft.ApplyFuture) (*fsm.Applied, error) {
+	if err := future.Error(); err != nil {
+		return nil, err
+	}
+	switch r := future.Response().(type) {
+	case *fsm.Applied:
+		return r, nil
+	case error:
+		return nil, r
+	}
+	return nil, errNotLeading
+}

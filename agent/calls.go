@@ -1,0 +1,212 @@
+package agent
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"time"
+
+	"github.com/musterhq/muster/agent/bootstrap"
+	"github.com/musterhq/muster/agent/peerport"
+	"github.com/musterhq/muster/fsm"
+	httpd "github.com/musterhq/muster/http"
+)
+
+// The routes of peer-HTTP.
+const (
+	pathPropose = "/propose"
+	pathPromise = "/promise"
+	pathHear    = "/hear"
+)
+
+const (
+	maxCall  = 1 << 20          // bytes of a request between peers
+	callWait = 10 * time.Second // where the caller set nothing shorter
+)
+
+// leaderCall is a question that only the leader answers: called on any peer it goes there in one hop.
+type leaderCall[Q, A any] struct {
+	path string
+	do   func(t *term, ctx context.Context, q Q) (A, error) // a method expression
+}
+
+// The calls; handler serves each on its path.
+var (
+	callIndex    = leaderCall[nothing, uint64]{"/index", (*term).index}
+	callJoin     = leaderCall[joinRequest, nothing]{"/join", (*term).join}
+	callLeave    = leaderCall[leaveRequest, nothing]{"/leave", (*term).leave}
+	callTransfer = leaderCall[transferRequest, nothing]{"/transfer", (*term).transfer}
+	callAsk      = leaderCall[askRequest, fsm.Result]{"/ask", (*term).ask}
+	callRaft     = leaderCall[nothing, httpd.RaftConfiguration]{"/raft", (*term).servers}
+)
+
+type nothing struct{}
+
+// call asks the leader, trying again while there is none, until ctx ends or callWait is over.
+func (c leaderCall[Q, A]) call(ctx context.Context, a *Agent, q Q) (A, error) {
+	ctx, cancel := context.WithTimeout(ctx, callWait)
+	defer cancel()
+	for {
+		answer, err := c.once(ctx, a, q)
+		if err == nil {
+			return answer, nil
+		}
+		if classify(err) == unknown || !pause(ctx, proposePause) {
+			return answer, apiError(err)
+		}
+	}
+}
+
+func (c leaderCall[Q, A]) once(ctx context.Context, a *Agent, q Q) (A, error) {
+	var answer A
+	if t := a.term.Load(); t != nil {
+		return c.do(t, ctx, q)
+	}
+	id := a.leaderID()
+	if id == "" || id == a.id {
+		return answer, errNotLeading
+	}
+	return answer, a.ask(ctx, id, c.path, q, &answer)
+}
+
+// ask sends one request to a peer and reads its answer; an error of that peer comes back as it was.
+func (a *Agent) ask(ctx context.Context, peer, path string, q, answer any) error {
+	body, err := json.Marshal(q)
+	if err != nil {
+		return fmt.Errorf("encode %s: %w", path, err)
+	}
+	raw, err := a.port.Client().Do(ctx, peerport.Request{Peer: peer, Method: http.MethodPost, Path: path, Body: body})
+	var status *peerport.StatusError
+	if errors.As(err, &status) {
+		return remoteError(status)
+	}
+	if err != nil {
+		return err
+	}
+	return json.Unmarshal(raw, answer)
+}
+
+// remoteError is the error another peer answered with.
+func remoteError(status *peerport.StatusError) error {
+	if status.Status == http.StatusServiceUnavailable {
+		return errRemoteNotLeading
+	}
+	var e fsm.Error
+	if json.Unmarshal([]byte(status.Body), &e) == nil && e.Code != "" {
+		return &e
+	}
+	return status
+}
+
+func (c leaderCall[Q, A]) serve(a *Agent) http.Handler {
+	return answering(func(ctx context.Context, q Q) (A, error) {
+		t := a.term.Load()
+		if t == nil {
+			var none A
+			return none, errNotLeading
+		}
+		return c.do(t, ctx, q)
+	})
+}
+
+// answering is a handler that reads a question and writes the answer, or the error with its class.
+func answering[Q, A any](do func(context.Context, Q) (A, error)) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		var q Q
+		if err := json.NewDecoder(http.MaxBytesReader(w, r.Body, maxCall)).Decode(&q); err != nil {
+			writeError(w, fsm.Errorf(fsm.CodeInvalid, "%s: %s", r.URL.Path, err))
+			return
+		}
+		answer, err := do(r.Context(), q)
+		if err != nil {
+			writeError(w, err)
+			return
+		}
+		if err := json.NewEncoder(w).Encode(answer); err != nil {
+			return // the caller is gone
+		}
+	})
+}
+
+// writeError answers 503 to what surely was not done, so that the caller tries another peer, and 500 with the error else.
+func writeError(w http.ResponseWriter, err error) {
+	var known *fsm.Error
+	if !errors.As(err, &known) && classify(err) == notApplied {
+		http.Error(w, err.Error(), http.StatusServiceUnavailable)
+		return
+	}
+	body, err := json.Marshal(apiError(err))
+	if err != nil {
+		panic(err) // an fsm.Error always encodes
+	}
+	w.WriteHeader(http.StatusInternalServerError)
+	_, _ = w.Write(body) // the caller may be gone
+}
+
+// handler serves peer-HTTP.
+func (a *Agent) handler() http.Handler {
+	mux := http.NewServeMux()
+	mux.HandleFunc("POST "+pathPropose, a.servePropose)
+	mux.Handle("POST "+pathPromise, answering(a.servePromise))
+	mux.Handle("POST "+pathHear, answering(a.serveHear))
+	mux.Handle("POST "+callIndex.path, callIndex.serve(a))
+	mux.Handle("POST "+callJoin.path, callJoin.serve(a))
+	mux.Handle("POST "+callLeave.path, callLeave.serve(a))
+	mux.Handle("POST "+callTransfer.path, callTransfer.serve(a))
+	mux.Handle("POST "+callAsk.path, callAsk.serve(a))
+	mux.Handle("POST "+callRaft.path, callRaft.serve(a))
+	return mux
+}
+
+// servePropose takes another peer's commands: frames in, results out. It never sends them on.
+func (a *Agent) servePropose(w http.ResponseWriter, r *http.Request) {
+	frames, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxEntry))
+	if err != nil {
+		writeError(w, fsm.Errorf(fsm.CodeTooLarge, "propose: %s", err))
+		return
+	}
+	commands, err := fsm.DecodeFrames(frames)
+	if err != nil || len(commands) == 0 {
+		writeError(w, fsm.Errorf(fsm.CodeInvalid, "propose: %d commands, %v", len(commands), err))
+		return
+	}
+	t := a.term.Load()
+	if t == nil {
+		writeError(w, errNotLeading)
+		return
+	}
+	results, err := t.propose(r.Context(), frames, len(commands), unhurried(commands[0]))
+	if err != nil {
+		writeError(w, err)
+		return
+	}
+	_, _ = w.Write(fsm.EncodeResults(results)) // the caller may be gone: then it asks again
+}
+
+func (a *Agent) serveHear(_ context.Context, w word) (nothing, error) {
+	t := a.term.Load()
+	if t == nil {
+		return nothing{}, errNotLeading
+	}
+	t.hearing.hear(w)
+	return nothing{}, nil
+}
+
+func (a *Agent) servePromise(ctx context.Context, o bootstrap.Offer) (bootstrap.Answer, error) {
+	if caller, ok := peerport.CallerOf(ctx); !ok || caller.ID != o.From {
+		return bootstrap.Answer{}, fsm.Errorf(fsm.CodeForbidden, "a promise of %s sent by %s", o.From, caller.ID)
+	}
+	if a.founder == nil {
+		return bootstrap.Answer{}, fsm.Errorf(fsm.CodeConflict, "this peer founds no group")
+	}
+	return a.founder.Receive(ctx, o)
+}
+
+// Promise carries an offer to the peer it is for.
+func (a *Agent) Promise(ctx context.Context, to string, o bootstrap.Offer) (bootstrap.Answer, error) {
+	var answer bootstrap.Answer
+	return answer, a.ask(ctx, to, pathPromise, o, &answer)
+}

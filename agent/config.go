@@ -1,0 +1,169 @@
+package agent
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"maps"
+	"net"
+	"net/netip"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/hashicorp/memberlist"
+	"github.com/hashicorp/raft"
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/musterhq/muster/agent/gossip"
+	"github.com/musterhq/muster/discovery"
+	"github.com/musterhq/muster/fsm"
+	"github.com/musterhq/muster/refresh"
+)
+
+// Defaults of the addresses a peer listens on.
+const (
+	DefaultHTTPAddr   = "127.0.0.1:8650"
+	DefaultPeerAddr   = "127.0.0.1:8651"
+	DefaultGossipAddr = "127.0.0.1:8652"
+)
+
+// Config says what one peer is. The zero values of optional fields are the defaults.
+type Config struct {
+	DataDir         string            // required unless Dev
+	Dev             bool              // one in-memory peer that forgets all when it stops
+	Name            string            // for people, unique in the group; default the host's name
+	Group           string            // keeps groups apart; default "muster"
+	HTTPAddr        string            // host:port of the API
+	PeerAddr        string            // host:port on which other peers reach this one
+	GossipAddr      string            // host:port, TCP and UDP
+	BootstrapExpect int               // how many voters found the group together
+	Join            []string          // gossip addresses of any members
+	Worker          bool              // replicate and refresh, never vote
+	Labels          map[string]string // for `on`, such as zone=a
+	Insecure        bool              // allow addresses off loopback without TLS, gossip key and ACLs
+	RaftMultiplier  int               // 1 to 10: stretches raft's timing on slow hosts
+	Version         string            // of the program
+
+	Backends discovery.Backends // composed by the program
+	Probers  map[string]refresh.Maker
+
+	Log        *slog.Logger
+	Registerer prometheus.Registerer
+	Gatherer   prometheus.Gatherer // for /metrics
+
+	Seams Seams
+}
+
+// Seams are the edges of a peer to network, disk and time. Nil fields are the real thing.
+type Seams struct {
+	Now          func() time.Time // wall clock
+	HTTPListener net.Listener
+	PeerListener net.Listener
+	PeerDial     func(ctx context.Context, network, addr string) (net.Conn, error)
+	Gossip       memberlist.Transport
+	GossipTiming *gossip.Timings
+	ProbeDial    func(ctx context.Context, network, addr string) (net.Conn, error)
+	Logs         raft.LogStore
+	Stable       raft.StableStore
+	Snapshots    raft.SnapshotStore
+}
+
+func (c *Config) withDefaults() {
+	def := func(s *string, v string) {
+		if *s == "" {
+			*s = v
+		}
+	}
+	def(&c.Group, "muster")
+	def(&c.HTTPAddr, DefaultHTTPAddr)
+	def(&c.PeerAddr, DefaultPeerAddr)
+	def(&c.GossipAddr, DefaultGossipAddr)
+	if c.Name == "" {
+		c.Name, _ = os.Hostname()
+	}
+	if c.RaftMultiplier == 0 {
+		c.RaftMultiplier = 1
+	}
+	if c.Dev {
+		c.BootstrapExpect = 1
+	}
+	if c.Seams.Now == nil {
+		c.Seams.Now = time.Now
+	}
+	c.Labels = maps.Clone(c.Labels)
+}
+
+// validate says what is wrong and what would be right; fresh is whether the data directory has no log yet.
+func (c *Config) validate() error {
+	if err := fsm.CheckDiscoveryName("name", c.Name); err != nil {
+		return fmt.Errorf("%w; set -name", err)
+	}
+	switch {
+	case c.Log == nil || c.Registerer == nil || c.Gatherer == nil:
+		return errors.New("agent: log, registerer and gatherer are required")
+	case c.DataDir == "" && !c.Dev:
+		return errors.New("no -data-dir: say where this peer keeps its log, or use -dev for one that forgets")
+	case c.DataDir != "" && c.Dev:
+		return errors.New("-dev keeps nothing on disk: leave -data-dir out")
+	case c.RaftMultiplier < 1 || c.RaftMultiplier > 10:
+		return fmt.Errorf("-raft-multiplier %d is not between 1 and 10", c.RaftMultiplier)
+	case c.BootstrapExpect < 0 || c.BootstrapExpect > 9:
+		return fmt.Errorf("-bootstrap-expect %d is not between 1 and 9", c.BootstrapExpect)
+	case c.Worker && c.BootstrapExpect > 0 && !c.Dev:
+		return errors.New("-worker never votes, so it cannot found a group: leave -bootstrap-expect out and use -join")
+	case len(c.Name) > 64:
+		return fmt.Errorf("-name is %d bytes long; at most 64 are allowed", len(c.Name))
+	}
+	if err := fsm.CheckLabels("label", c.Labels); err != nil {
+		return err
+	}
+	for flag, addr := range map[string]string{
+		"-http-addr": c.HTTPAddr, "-peer-addr": c.PeerAddr, "-gossip-addr": c.GossipAddr,
+	} {
+		if err := c.checkAddr(flag, addr); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// checkAddr refuses an address that does not parse, and one off loopback without the explicit word for it.
+func (c *Config) checkAddr(flag, addr string) error {
+	host, _, err := net.SplitHostPort(addr)
+	if err != nil {
+		return fmt.Errorf("%s %q is not host:port", flag, addr)
+	}
+	if c.Insecure || onLoopback(host) {
+		return nil
+	}
+	return fmt.Errorf("%s %s is not on loopback, and this peer has no TLS, gossip key and ACLs: "+
+		"whoever reaches it may do anything. Bind to 127.0.0.1, or say -insecure if the network is yours alone", flag, addr)
+}
+
+func onLoopback(host string) bool {
+	if strings.EqualFold(host, "localhost") {
+		return true
+	}
+	ip, err := netip.ParseAddr(host)
+	return err == nil && ip.IsLoopback()
+}
+
+// timing is raft's, stretched by the multiplier.
+func (c *Config) timing(conf *raft.Config) {
+	m := time.Duration(c.RaftMultiplier)
+	conf.HeartbeatTimeout = 500 * time.Millisecond * m
+	conf.ElectionTimeout = 500 * time.Millisecond * m
+	conf.LeaderLeaseTimeout = 250 * time.Millisecond * m
+	conf.CommitTimeout = 50 * time.Millisecond
+	conf.SnapshotThreshold = snapshotEntries
+	conf.SnapshotInterval = 10 * time.Second
+	conf.TrailingLogs = 4096
+	conf.NoLegacyTelemetry = true
+}
+
+const (
+	snapshotEntries = 1024
+	snapshotBytes   = 16 << 20 // of log: then a snapshot is taken before its entries are that many
+)

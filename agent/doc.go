@@ -1,0 +1,41 @@
+// Package agent is one running peer: raft, its log and its transport, gossip, leadership, and the parts of muster wired
+// together around one replicated state.
+//
+// # How a write travels
+//
+// Propose takes a command to the leader, one hop at most over the peer port. The leader's batcher puts what is hurried into
+// an entry within a few milliseconds, and what is not once a beat together with the claims the scheduler grants. Raft commits
+// the entry; machine applies it on every peer. On each peer, what an entry granted to it goes into its claim queues, from
+// which the refresh worker and the discovery runner take; on the leader, what it touched goes to the scheduler. Nobody
+// polls the state.
+//
+// # How a read is fresh
+//
+// The leader says how far its state is, once it has made sure that it still leads (term.index); the peer that was asked waits
+// until its own replica is as far and serves the read itself. Raft's own indexes are not used for this: it never gives
+// barriers and configurations to the state, so an idle group would wait for ever.
+//
+// # Leadership
+//
+// Everything leader-only is in lead, and has ended when lead returns. Raft merges its signals: on every one the work is
+// stopped, joined, and begun anew if this peer leads. The first entry of a term says who leads; time is the leader's clock,
+// which never falls behind the state nor stands still.
+//
+// # Membership
+//
+// A peer's id is a ULID, born with its data directory, and is also its raft address; where an id is to be found is gossip's
+// business and never enters the log. A peer without a log founds the group together with the others it was told to expect
+// (package bootstrap), or asks to be taken in. It is added as a non-voter, and promoted once it has caught up while fewer
+// vote than settings say. Who is heard over the peer port is alive; gossip only makes a failure known sooner.
+//
+// # Stopping
+//
+// In order: the API and the workers, claims given back, leadership handed over, gossip's farewell, leader work, raft, its
+// streams, the peer port, the log store, the directory's lock. What New did is undone last first, also when New itself fails
+// half-way.
+//
+// # What ends the process
+//
+// An entry or snapshot this release does not know (fsm.ErrNewer, exit code 78), an error of the log store, and being removed
+// from the group. Nothing is skipped and nothing is guessed.
+package agent

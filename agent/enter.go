@@ -1,0 +1,108 @@
+package agent
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/musterhq/muster/agent/gossip"
+	"github.com/musterhq/muster/fsm"
+)
+
+// enter brings this peer into its group: it keeps gossiping with whom it knows, founds the group together with others or
+// asks to be taken in, and tells the others once it belongs to one.
+func (a *Agent) enter(ctx context.Context) error {
+	parts := newBackground(ctx, a.end)
+	defer parts.wg.Wait()
+	defer parts.stop()
+	parts.goes("gossip", func(ctx context.Context) error {
+		if err := a.gossip.KeepJoining(ctx, a.cfg.Join); err != nil && !errors.Is(err, gossip.ErrDeparted) {
+			return err
+		}
+		return nil
+	})
+	founding, stopFounding := context.WithCancel(ctx)
+	defer stopFounding()
+	if a.founder != nil {
+		parts.goes("founding", func(context.Context) error { return a.founder.Run(founding) })
+	}
+	if err := a.belong(ctx); err != nil {
+		return nil
+	}
+	stopFounding()
+	return a.announce(ctx)
+}
+
+// belong waits until this peer's log begins, asking to be taken in where there is a group already.
+func (a *Agent) belong(ctx context.Context) error {
+	for a.raft.LastIndex() == 0 {
+		a.askIn(ctx)
+		if !pause(ctx, 250*time.Millisecond) {
+			return context.Cause(ctx)
+		}
+	}
+	return nil
+}
+
+// askIn asks a member of the group, and through it the leader, to be added.
+func (a *Agent) askIn(ctx context.Context) {
+	for _, m := range a.gossip.Members() {
+		if m.ID == a.id || m.Status != gossip.Alive || m.Group == "" {
+			continue
+		}
+		ctx, cancel := context.WithTimeout(ctx, callWait)
+		err := a.ask(ctx, m.ID, callJoin.path, joinRequest{Peer: a.row()}, &nothing{})
+		cancel()
+		switch {
+		case err == nil:
+			return
+		case errors.Is(err, fsm.ErrConflict):
+			a.log.Error("the group does not take this peer in", "error", err)
+			pause(ctx, 5*time.Second)
+		default:
+			a.log.Debug("not taken in yet", "asked", m.Name, "error", err)
+		}
+	}
+}
+
+// announce tells the others, and this peer's own disk, which group it belongs to, as soon as the log says so.
+func (a *Agent) announce(ctx context.Context) error {
+	for {
+		w := a.machine.Read().Applied()
+		if group := a.groupID(); group != "" {
+			if err := a.dir.joined(group); err != nil {
+				return err
+			}
+			err := a.gossip.Update(ctx, func(m *gossip.Member) { m.Group, m.HasLog = group, true })
+			if err != nil && !errors.Is(err, gossip.ErrDeparted) && ctx.Err() == nil {
+				return err
+			}
+			<-ctx.Done()
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-w.Changed:
+		case <-w.Abandoned:
+		}
+	}
+}
+
+// remember keeps the addresses of the others on disk, so that they are found again when all have restarted.
+func (a *Agent) remember(ctx context.Context) error {
+	for {
+		changed := a.gossip.Changed()
+		if err := a.dir.remember(a.gossip.Snapshot()); err != nil {
+			a.log.Warn("addresses of the others were not kept", "error", err)
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-changed:
+		}
+		if !pause(ctx, rememberEach) {
+			return nil
+		}
+	}
+}

@@ -1,0 +1,288 @@
+package agent
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/hashicorp/raft"
+
+	"github.com/musterhq/muster/agent/gossip"
+	"github.com/musterhq/muster/fsm"
+	httpd "github.com/musterhq/muster/http"
+)
+
+// The faces are this peer as package httpd sees it; each implements one of its interfaces.
+type (
+	replicaFace struct{ *Agent }
+	membersFace struct{ *Agent }
+	raftFace    struct{ *Agent }
+	lifeFace    struct{ *Agent }
+)
+
+// Read serves a read at the wanted level.
+func (f replicaFace) Read(ctx context.Context, level httpd.Level) (*fsm.Reader, httpd.Contact, error) {
+	if level == httpd.Stale {
+		return f.machine.Read(), f.contact(), nil
+	}
+	r, err := f.fresh(ctx)
+	return r, f.contact(), err
+}
+
+// Now is logical time as this peer can tell it.
+func (f replicaFace) Now() fsm.Time {
+	if t := f.term.Load(); t != nil {
+		return t.clock.now()
+	}
+	return max(fsm.TimeOf(f.cfg.Seams.Now()), f.machine.Read().Meta().Time)
+}
+
+func (a *Agent) contact() httpd.Contact {
+	id := a.leaderID()
+	c := httpd.Contact{Known: id != "", Leader: raftFace{a}.Leader()}
+	if id != a.id {
+		if last := a.raft.LastContact(); !last.IsZero() {
+			c.Last = time.Since(last)
+		}
+	}
+	return c
+}
+
+// member finds what gossip knows of an id.
+func (a *Agent) member(id string) (gossip.Member, bool) {
+	for _, m := range a.gossip.Members() {
+		if m.ID == id {
+			return m, true
+		}
+	}
+	return gossip.Member{}, false
+}
+
+// Self is what this peer says of itself.
+func (f membersFace) Self() httpd.Self {
+	meta := f.machine.Read().Meta()
+	self := httpd.Self{
+		Group: f.cfg.Group, GroupID: meta.Group, Epoch: meta.Epoch(), State: strings.ToLower(f.raft.State().String()),
+		Term: f.raft.CurrentTerm(), LastIndex: f.raft.LastIndex(), CommitIndex: f.raft.CommitIndex(),
+		AppliedIndex: meta.Index, FeatureLevel: meta.Feature, Started: fsm.TimeOf(f.started), Stats: f.raft.Stats(),
+	}
+	for _, m := range f.Members() {
+		if m.ID == f.id {
+			self.Member = m
+		}
+		if m.ID == f.leaderID() {
+			self.Leader = m.Name
+		}
+	}
+	return self
+}
+
+// Members are all peers this one knows of, by name.
+func (f membersFace) Members() []httpd.Member {
+	suffrage := map[string]raft.ServerSuffrage{}
+	if servers, err := f.configuration(); err == nil {
+		for _, s := range servers {
+			suffrage[string(s.ID)] = s.Suffrage
+		}
+	}
+	var out []httpd.Member
+	for _, m := range f.gossip.Members() {
+		row := httpd.Member{
+			ID: m.ID, Name: m.Name, Address: m.PeerAddr, HTTPAddress: m.HTTPAddr, GossipAddress: m.GossipAddr,
+			Status: string(m.Status), Version: m.Version, Labels: m.Labels, Since: fsm.TimeOf(m.Since),
+		}
+		if s, ok := suffrage[m.ID]; ok {
+			row.Raft = strings.ToLower(s.String())
+			row.Role = role(m, s, m.ID == f.leaderID())
+		}
+		out = append(out, row)
+	}
+	slices.SortFunc(out, func(a, b httpd.Member) int { return strings.Compare(a.Name+a.ID, b.Name+b.ID) })
+	return out
+}
+
+func role(m gossip.Member, s raft.ServerSuffrage, leads bool) string {
+	switch {
+	case leads:
+		return "leader"
+	case s == raft.Voter:
+		return "voter"
+	case m.Worker:
+		return "worker"
+	}
+	return "standby"
+}
+
+// Join meets the group through one of its members.
+func (f membersFace) Join(ctx context.Context, address string) error {
+	if _, _, err := net.SplitHostPort(address); err != nil {
+		return fsm.Invalid("address", "%q is not host:port, the gossip address of a member", address)
+	}
+	if n, err := f.gossip.Join(ctx, []string{address}); n == 0 && err != nil {
+		return fsm.Errorf(fsm.CodeUnavailable, "join %s: %s", address, err)
+	}
+	return nil
+}
+
+// ForceLeave declares a failed member gone for good.
+func (f membersFace) ForceLeave(ctx context.Context, name string) error {
+	for p := range f.machine.Read().Peers() {
+		if p.Name != name {
+			continue
+		}
+		if p.Status == fsm.PeerAlive {
+			return fsm.Errorf(fsm.CodeConflict, "peer %q is alive: let it leave by itself with muster leave", name)
+		}
+		return raftFace(f).RemovePeer(ctx, p.ID)
+	}
+	return fsm.Errorf(fsm.CodeNotFound, "there is no peer %q", name)
+}
+
+// Leader is the address of the leader's peer port.
+func (f raftFace) Leader() string {
+	addr, _ := f.resolve(f.leaderID())
+	return addr
+}
+
+// Peers are the addresses of all servers.
+func (f raftFace) Peers() []string {
+	servers, err := f.configuration()
+	if err != nil {
+		return nil
+	}
+	out := make([]string, 0, len(servers))
+	for _, s := range servers {
+		if addr, ok := f.resolve(string(s.ID)); ok {
+			out = append(out, addr)
+		}
+	}
+	slices.Sort(out)
+	return out
+}
+
+// Configuration is raft's as the leader has it.
+func (f raftFace) Configuration(ctx context.Context) (httpd.RaftConfiguration, error) {
+	return callRaft.call(ctx, f.Agent, nothing{})
+}
+
+// servers is raft's configuration with what the leader knows of each server.
+func (t *term) servers(context.Context, nothing) (httpd.RaftConfiguration, error) {
+	a := t.agent
+	future := a.raft.GetConfiguration()
+	if err := future.Error(); err != nil {
+		return httpd.RaftConfiguration{}, fmt.Errorf("raft configuration: %w", err)
+	}
+	out := httpd.RaftConfiguration{Index: future.Index(), Servers: []httpd.RaftServer{}}
+	r := a.machine.Read()
+	for _, s := range future.Configuration().Servers {
+		id := string(s.ID)
+		row := httpd.RaftServer{ID: id, Voter: s.Suffrage == raft.Voter, Leader: id == a.id, State: "follower"}
+		row.Address, _ = a.resolve(id)
+		if p := r.Peer(id); p != nil {
+			row.Name = p.Name
+		}
+		w, heard := t.hearing.of(id)
+		switch {
+		case id == a.id:
+			row.State, row.Version, row.AppliedIndex = "leader", a.cfg.Version, r.Meta().Index
+		case !heard:
+			row.State = "unheard"
+		default:
+			row.Version, row.AppliedIndex = w.Version, w.Applied
+		}
+		out.Servers = append(out.Servers, row)
+	}
+	return out, nil
+}
+
+// RemovePeer takes a server out of the group.
+func (f raftFace) RemovePeer(ctx context.Context, id string) error {
+	conf, err := f.Configuration(ctx)
+	if err != nil {
+		return err
+	}
+	if !slices.ContainsFunc(conf.Servers, func(s httpd.RaftServer) bool { return s.ID == id }) {
+		return fsm.Errorf(fsm.CodeNotFound, "there is no server %q in the raft configuration", id)
+	}
+	_, err = callLeave.call(ctx, f.Agent, leaveRequest{ID: id, Reason: "removed"})
+	return err
+}
+
+// TransferLeader moves leadership.
+func (f raftFace) TransferLeader(ctx context.Context, id string) error {
+	if id != "" {
+		conf, err := f.Configuration(ctx)
+		if err != nil {
+			return err
+		}
+		if !slices.ContainsFunc(conf.Servers, func(s httpd.RaftServer) bool { return s.ID == id && s.Voter }) {
+			return fsm.Errorf(fsm.CodeNotFound, "there is no voter %q in the raft configuration", id)
+		}
+	}
+	_, err := callTransfer.call(ctx, f.Agent, transferRequest{ID: id})
+	return err
+}
+
+// Live fails when the process must be restarted.
+func (f lifeFace) Live() error {
+	if f.store != nil && f.store.Err() != nil {
+		return fmt.Errorf("log store: %w", f.store.Err())
+	}
+	return f.machine.failed()
+}
+
+// Ready fails when the peer should be sent no requests now.
+func (f lifeFace) Ready() error {
+	var why []error
+	if f.leaderID() == "" {
+		why = append(why, errors.New("no leader is known"))
+	}
+	if !f.caughtUp.Load() {
+		why = append(why, errors.New("the replica has not caught up since this peer started"))
+	}
+	if f.draining.Load() {
+		why = append(why, errors.New("the peer is stopping"))
+	}
+	return errors.Join(append(why, f.Live())...)
+}
+
+// Reload has nothing to read again: this release takes its configuration from flags.
+func (f lifeFace) Reload(context.Context) error { return nil }
+
+// Leave takes this peer out of the group for good and ends it.
+func (f lifeFace) Leave(ctx context.Context) error {
+	f.draining.Store(true)
+	if err := f.leaveGroup(ctx); err != nil {
+		f.draining.Store(false)
+		return err
+	}
+	f.end(errLeft)
+	return nil
+}
+
+func (a *Agent) leaveGroup(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, 2*stopWait)
+	defer cancel()
+	others, err := a.otherVoters()
+	if err != nil {
+		return err
+	}
+	if others == 0 {
+		return fsm.Errorf(fsm.CodeConflict, "this peer is the only voter: a group cannot be left by its last one; stop it instead")
+	}
+	a.giveBack(ctx)
+	for a.raft.State() == raft.Leader {
+		if err := a.raft.LeadershipTransfer().Error(); err != nil && !pause(ctx, 100*time.Millisecond) {
+			return fsm.Errorf(fsm.CodeUnavailable, "leadership could not be handed over: %s", err)
+		}
+		pause(ctx, 100*time.Millisecond)
+	}
+	if _, err := callLeave.call(ctx, a, leaveRequest{ID: a.id, Reason: "left"}); err != nil {
+		return err
+	}
+	return a.dir.left()
+}

@@ -1,0 +1,156 @@
+package agent
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"sync"
+	"sync/atomic"
+
+	"github.com/hashicorp/raft"
+
+	"github.com/musterhq/muster/fsm"
+)
+
+// machine is the state as raft sees it, and the replica as this peer's own parts do.
+type machine struct {
+	state *fsm.State
+	peer  string          // own id
+	fatal func(err error) // ends the process: an entry may not be skipped
+	runs  *claimQueue     // claims of this peer
+	polls *claimQueue
+
+	mu       sync.Mutex
+	dead     error // after what may not be skipped nothing more is applied
+	follower *touchedQueue
+	bytes    int64 // of entries since the last snapshot
+
+	entries, entryBytes atomic.Int64 // since the process started
+}
+
+func newMachine(peer string, fatal func(error)) *machine {
+	m := &machine{state: fsm.NewState(), peer: peer, fatal: fatal}
+	m.runs = newClaimQueue(m, fsm.KindRun)
+	m.polls = newClaimQueue(m, fsm.KindRefresh)
+	return m
+}
+
+// Apply is raft.FSM's: one entry, one transaction. It answers with *fsm.Applied or an error.
+func (m *machine) Apply(l *raft.Log) any {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.dead != nil {
+		return m.dead
+	}
+	applied, err := m.state.Apply(l.Index, l.Data)
+	if err != nil {
+		m.dead = fmt.Errorf("apply the log: %w", err)
+		m.fatal(m.dead)
+		return m.dead
+	}
+	m.bytes += int64(len(l.Data))
+	m.entries.Add(1)
+	m.entryBytes.Add(int64(len(l.Data)))
+	for _, c := range applied.Granted {
+		m.offer(c)
+	}
+	if m.follower != nil {
+		m.follower.add(applied)
+	}
+	return applied
+}
+
+func (m *machine) offer(c *fsm.Claim) {
+	switch {
+	case c.Peer != m.peer:
+	case c.Subject.Kind == fsm.KindRun:
+		m.runs.put(c)
+	default:
+		m.polls.put(c)
+	}
+}
+
+// Snapshot is raft.FSM's: it pins the state in no time.
+func (m *machine) Snapshot() (raft.FSMSnapshot, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.dead != nil {
+		return nil, m.dead
+	}
+	m.bytes = 0
+	return pinned{m.state.Read()}, nil
+}
+
+// Restore is raft.FSM's: the state is replaced, and the claims of this peer are taken up from it. The snapshot may be older
+// than the state.
+func (m *machine) Restore(from io.ReadCloser) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	err := m.state.Restore(from)
+	if err = errors.Join(err, from.Close()); err != nil {
+		if errors.Is(err, fsm.ErrNewer) {
+			m.dead = err
+			m.fatal(err)
+		}
+		return err
+	}
+	for c := range m.state.Read().ClaimsOf(m.peer) {
+		m.offer(c)
+	}
+	return nil
+}
+
+// pinned is a state to be written as a snapshot while later entries are applied.
+type pinned struct{ *fsm.Reader }
+
+// Persist is raft.FSMSnapshot's.
+func (p pinned) Persist(sink raft.SnapshotSink) error {
+	if err := p.WriteSnapshot(sink); err != nil {
+		return errors.Join(err, sink.Cancel())
+	}
+	return sink.Close()
+}
+
+// Release is raft.FSMSnapshot's; a reader needs no closing.
+func (pinned) Release() {}
+
+// Read is the replica's state as it stands now.
+func (m *machine) Read() *fsm.Reader { return m.state.Read() }
+
+// WaitIndex returns once the replica has applied the entry of that index.
+func (m *machine) WaitIndex(ctx context.Context, index uint64) error {
+	for {
+		w := m.state.Read().Applied()
+		if w.Index >= index {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("wait for entry %d: %w", index, context.Cause(ctx))
+		case <-w.Changed:
+		case <-w.Abandoned:
+		}
+	}
+}
+
+// follow tells the leader's scheduler, from now on, which subjects entries touch; nil ends it.
+func (m *machine) follow(q *touchedQueue) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.follower = q
+}
+
+// logBytes is how many bytes of entries were applied since the last snapshot.
+func (m *machine) logBytes() int64 {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.bytes
+}
+
+// failed is why nothing more is applied, nil while all is well.
+func (m *machine) failed() error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.dead
+}

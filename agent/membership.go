@@ -1,0 +1,240 @@
+package agent
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/hashicorp/raft"
+
+	"github.com/musterhq/muster/agent/gossip"
+	"github.com/musterhq/muster/fsm"
+)
+
+const (
+	reconcileEvery = 500 * time.Millisecond
+	failAfter      = 10 * time.Second // unheard for so long a peer has failed, whatever gossip says
+	configWait     = 10 * time.Second // for one change of the raft configuration
+)
+
+// joinRequest is a peer that wants to be in the group.
+type joinRequest struct {
+	Peer fsm.Peer `json:"peer"`
+}
+
+// join adds a peer as a non-voter: it serves from then on, and is promoted when it has caught up. Names are unique: a name
+// in use is refused, unless its peer has failed; then the new one takes its place once it has caught up.
+func (t *term) join(_ context.Context, q joinRequest) (nothing, error) {
+	a := t.agent
+	for p := range a.machine.Read().Peers() {
+		if p.Name == q.Peer.Name && p.ID != q.Peer.ID && p.Status == fsm.PeerAlive {
+			return nothing{}, fsm.Errorf(fsm.CodeConflict,
+				"the name %q is taken by peer %s, which is alive: start the new peer with another -name", p.Name, p.ID)
+		}
+	}
+	servers, err := a.configuration()
+	if err != nil {
+		return nothing{}, err
+	}
+	if slices.ContainsFunc(servers, func(s raft.Server) bool { return string(s.ID) == q.Peer.ID }) {
+		return nothing{}, nil
+	}
+	a.log.Info("adding peer", "peer", q.Peer.Name, "id", q.Peer.ID)
+	if err := a.raft.AddNonvoter(raft.ServerID(q.Peer.ID), raft.ServerAddress(q.Peer.ID), 0, configWait).Error(); err != nil {
+		return nothing{}, fmt.Errorf("add peer: %w", err)
+	}
+	return nothing{}, nil
+}
+
+// leaveRequest is a peer that leaves, or one that is made to.
+type leaveRequest struct {
+	ID     string `json:"id"`
+	Reason string `json:"reason"`
+}
+
+// leave takes a peer out of the group for good.
+func (t *term) leave(ctx context.Context, q leaveRequest) (nothing, error) {
+	a := t.agent
+	if q.ID == a.id {
+		return nothing{}, fsm.Errorf(fsm.CodeConflict, "this peer leads: move leadership first")
+	}
+	if err := a.raft.RemoveServer(raft.ServerID(q.ID), 0, configWait).Error(); err != nil {
+		return nothing{}, fmt.Errorf("remove peer: %w", err)
+	}
+	_, err := t.do(ctx, &fsm.PeerRemove{ID: q.ID, Reason: q.Reason})
+	return nothing{}, err
+}
+
+type transferRequest struct {
+	ID string `json:"id"` // empty: whoever is furthest
+}
+
+// transfer moves leadership.
+func (t *term) transfer(_ context.Context, q transferRequest) (nothing, error) {
+	r := t.agent.raft
+	var err error
+	if q.ID == "" {
+		err = r.LeadershipTransfer().Error()
+	} else {
+		err = r.LeadershipTransferToServer(raft.ServerID(q.ID), raft.ServerAddress(q.ID)).Error()
+	}
+	if err != nil {
+		return nothing{}, fsm.Errorf(fsm.CodeConflict, "leadership was not moved: %s", err)
+	}
+	return nothing{}, nil
+}
+
+// configuration is raft's servers as this peer knows them.
+func (a *Agent) configuration() ([]raft.Server, error) {
+	future := a.raft.GetConfiguration()
+	if err := future.Error(); err != nil {
+		return nil, fmt.Errorf("raft configuration: %w", err)
+	}
+	return future.Configuration().Servers, nil
+}
+
+// reconcile keeps the peers' rows and the raft configuration in step with who is heard, until ctx ends.
+func (t *term) reconcile(ctx context.Context) error {
+	tick := time.NewTicker(reconcileEvery)
+	defer tick.Stop()
+	began := time.Now()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
+		}
+		t.rows(ctx, began)
+		if err := t.voters(ctx); err != nil && ctx.Err() == nil {
+			t.agent.log.Warn("the raft configuration was not changed", "error", err)
+		}
+	}
+}
+
+// rows writes the peers' rows that are no longer right.
+func (t *term) rows(ctx context.Context, began time.Time) {
+	a := t.agent
+	r := a.machine.Read()
+	servers, err := a.configuration()
+	if err != nil {
+		return
+	}
+	for _, s := range servers {
+		id := string(s.ID)
+		row := r.Peer(id)
+		next := t.rowOf(id, row, began)
+		if next == nil || row != nil && same(*next, *row) {
+			continue
+		}
+		if _, err := t.do(ctx, &fsm.PeerSet{Peer: *next}); err != nil && ctx.Err() == nil {
+			a.log.Warn("peer's row was not written", "peer", next.Name, "error", err)
+		}
+	}
+}
+
+func same(a, b fsm.Peer) bool {
+	b.Index = a.Index
+	return string(fsm.Frame(&fsm.PeerSet{Peer: a})) == string(fsm.Frame(&fsm.PeerSet{Peer: b}))
+}
+
+// rowOf is a peer's row as it should be; nil while nothing is known of it.
+func (t *term) rowOf(id string, row *fsm.Peer, began time.Time) *fsm.Peer {
+	a := t.agent
+	if id == a.id {
+		next := a.row()
+		if row != nil {
+			next.Doubted = row.Doubted
+		}
+		return &next
+	}
+	if w, ok := t.hearing.of(id); ok {
+		next := w.Peer
+		next.Status = fsm.PeerAlive
+		if row != nil {
+			next.Doubted = row.Doubted
+		}
+		return &next
+	}
+	if row == nil || row.Status == fsm.PeerGone || time.Since(began) < heardFor {
+		return row
+	}
+	if time.Since(t.hearing.last(id, began)) < failAfter && !a.departed(id) {
+		return row
+	}
+	next := *row
+	next.Status = fsm.PeerGone
+	return &next
+}
+
+// departed says whether gossip holds a peer for failed, stopped or left.
+func (a *Agent) departed(id string) bool {
+	for _, m := range a.gossip.Members() {
+		if m.ID == id {
+			return m.Status != gossip.Alive
+		}
+	}
+	return false
+}
+
+// voters promotes those that have caught up while fewer vote than should, lets them take the place of a failed peer of their
+// name, and sends home those that are too many. It makes one change at a time.
+func (t *term) voters(ctx context.Context) error {
+	a := t.agent
+	r := a.machine.Read()
+	servers, err := a.configuration()
+	if err != nil {
+		return err
+	}
+	voting := 0
+	for _, s := range servers {
+		if s.Suffrage == raft.Voter {
+			voting++
+		}
+	}
+	want := r.Settings().Voters
+	for _, s := range servers {
+		id := string(s.ID)
+		w, heard := t.hearing.of(id)
+		if s.Suffrage == raft.Voter || !heard || w.Applied+maxBehind < r.Meta().Index {
+			continue
+		}
+		if old := namesake(r, servers, w.Peer); old != nil {
+			a.log.Info("peer takes the place of a failed one", "peer", old.Name, "id", id, "failed", old.ID)
+			_, err := t.leave(ctx, leaveRequest{ID: old.ID, Reason: "replaced"})
+			return err
+		}
+		if w.Peer.Worker || voting >= want {
+			continue
+		}
+		a.log.Info("promoting peer to voter", "peer", w.Peer.Name, "id", id)
+		return a.raft.AddVoter(s.ID, s.Address, 0, configWait).Error()
+	}
+	if voting > want {
+		return t.demote(servers)
+	}
+	return nil
+}
+
+// namesake is the failed peer of the same name that a joiner replaces, or nil.
+func namesake(r *fsm.Reader, servers []raft.Server, joiner fsm.Peer) *fsm.Peer {
+	for p := range r.Peers() {
+		if p.Name == joiner.Name && p.ID != joiner.ID && p.Status == fsm.PeerGone &&
+			slices.ContainsFunc(servers, func(s raft.Server) bool { return string(s.ID) == p.ID }) {
+			return p
+		}
+	}
+	return nil
+}
+
+// demote makes the voter with the highest id, but the leader, a standby.
+func (t *term) demote(servers []raft.Server) error {
+	slices.SortFunc(servers, func(a, b raft.Server) int { return strings.Compare(string(b.ID), string(a.ID)) })
+	for _, s := range servers {
+		if s.Suffrage == raft.Voter && string(s.ID) != t.agent.id {
+			return t.agent.raft.DemoteVoter(s.ID, 0, configWait).Error()
+		}
+	}
+	return nil
+}

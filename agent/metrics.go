@@ -1,0 +1,83 @@
+package agent
+
+import (
+	"fmt"
+	"sync/atomic"
+	"time"
+
+	gometrics "github.com/armon/go-metrics"
+	goprometheus "github.com/armon/go-metrics/prometheus"
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/musterhq/muster/refresh"
+)
+
+// metrics is what a peer says of itself beside its parts.
+type metrics struct {
+	overdue atomic.Int64 // ms
+	waiting atomic.Int64
+}
+
+// watch takes the scheduler's figures after each beat.
+func (m *metrics) watch(s *refresh.Scheduler, now refresh.Instant) {
+	waiting, oldest := s.Backlog(now)
+	m.waiting.Store(int64(waiting))
+	m.overdue.Store(oldest.Milliseconds())
+}
+
+func newMetrics(a *Agent) (*metrics, error) {
+	m := &metrics{}
+	gauge := func(name, help string, value func() float64) prometheus.Collector {
+		return prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: name, Help: help}, value)
+	}
+	for _, c := range []prometheus.Collector{
+		gauge("muster_agent_leader", "1 while this peer leads.", func() float64 {
+			if a.term.Load() != nil {
+				return 1
+			}
+			return 0
+		}),
+		gauge("muster_agent_applied_index", "Raft index of the last applied entry.", func() float64 {
+			return float64(a.machine.Read().Meta().Index)
+		}),
+		gauge("muster_agent_events_seq", "Sequence number of the last event.", func() float64 {
+			return float64(a.machine.Read().Meta().Seq)
+		}),
+		gauge("muster_agent_events_bytes", "Bytes of the kept events.", func() float64 {
+			return float64(a.machine.Read().Meta().Bytes)
+		}),
+		gauge("muster_agent_log_bytes", "Bytes of entries applied since the last snapshot.", func() float64 {
+			return float64(a.machine.logBytes())
+		}),
+		gauge("muster_agent_entries_total", "Entries applied since this peer started.", func() float64 {
+			return float64(a.machine.entries.Load())
+		}),
+		gauge("muster_agent_entry_bytes_total", "Bytes of the entries applied since this peer started.", func() float64 {
+			return float64(a.machine.entryBytes.Load())
+		}),
+		gauge("muster_agent_due_waiting", "Subjects that are due and wait for a peer; the leader's.", func() float64 {
+			return float64(m.waiting.Load())
+		}),
+		gauge("muster_agent_due_overdue_seconds", "How long the longest waiting subject is overdue; the leader's.", func() float64 {
+			return time.Duration(m.overdue.Load() * int64(time.Millisecond)).Seconds()
+		}),
+	} {
+		if err := a.cfg.Registerer.Register(c); err != nil {
+			return nil, fmt.Errorf("metrics: %w", err)
+		}
+	}
+	return m, nil
+}
+
+// Telemetry sends what raft and memberlist measure to a registry. Their metrics are the process's, so a program calls it
+// once.
+func Telemetry(reg prometheus.Registerer) error {
+	sink, err := goprometheus.NewPrometheusSinkFrom(goprometheus.PrometheusOpts{Registerer: reg})
+	if err != nil {
+		return fmt.Errorf("telemetry: %w", err)
+	}
+	conf := gometrics.DefaultConfig("muster")
+	conf.EnableHostname, conf.EnableRuntimeMetrics = false, false
+	_, err = gometrics.NewGlobal(conf, sink)
+	return err
+}

@@ -1,0 +1,95 @@
+package agent
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"time"
+
+	"github.com/musterhq/muster/agent/peerport"
+	"github.com/musterhq/muster/fsm"
+)
+
+const (
+	proposeWait  = 10 * time.Second // of one command, tries included, where the caller set nothing shorter
+	proposePause = 25 * time.Millisecond
+)
+
+// errRemoteNotLeading: the peer a command was forwarded to does not lead either.
+var errRemoteNotLeading = errors.New("the peer believed to lead does not")
+
+// Propose takes a command to the leader, one hop at most, and brings its result. What surely was not applied is tried again
+// until ctx ends or proposeWait is over. A command that its token fences is tried again also when the outcome is unknown, so
+// that completions reach the next leader as soon as there is one.
+func (a *Agent) Propose(ctx context.Context, c fsm.Command) (fsm.Result, error) {
+	ctx, cancel := context.WithTimeout(ctx, proposeWait)
+	defer cancel()
+	frame, late := fsm.Frame(c), unhurried(c)
+	if len(frame) > maxEntry {
+		return fsm.Result{}, fsm.Errorf(fsm.CodeTooLarge, "the change takes %d bytes in the log; at most %d fit: send fewer at once",
+			len(frame), maxEntry)
+	}
+	for {
+		results, err := a.proposeOnce(ctx, frame, 1, late)
+		if err == nil {
+			return results[0], nil
+		}
+		if classify(err) == unknown && !fenced(c) || !pause(ctx, proposePause) {
+			return fsm.Result{}, apiError(err)
+		}
+	}
+}
+
+// proposeOnce tries the leader of this moment.
+func (a *Agent) proposeOnce(ctx context.Context, frames []byte, count int, late bool) ([]fsm.Result, error) {
+	if t := a.term.Load(); t != nil {
+		return t.propose(ctx, frames, count, late)
+	}
+	id := a.leaderID()
+	if id == "" || id == a.id {
+		return nil, errNotLeading
+	}
+	raw, err := a.port.Client().Do(ctx, peerport.Request{
+		Peer: id, Method: http.MethodPost, Path: pathPropose, Body: frames,
+	})
+	var refused *peerport.StatusError
+	switch {
+	case errors.As(err, &refused) && refused.Status == http.StatusServiceUnavailable:
+		return nil, errRemoteNotLeading
+	case err != nil:
+		return nil, err
+	}
+	results, err := fsm.DecodeResults(raw)
+	if err != nil || len(results) != count {
+		return nil, fmt.Errorf("answer of the leader: %d results, %w", len(results), err)
+	}
+	return results, nil
+}
+
+// unhurried commands wait for the beat: nobody looks at them before the next one.
+func unhurried(c fsm.Command) bool {
+	_, ok := c.(*fsm.RefreshUnchanged)
+	return ok
+}
+
+// fenced commands may be sent any number of times: their tokens let them in once.
+func fenced(c fsm.Command) bool {
+	switch c.(type) {
+	case *fsm.RefreshUnchanged, *fsm.RefreshComplete, *fsm.RunComplete, *fsm.ClaimAbandon, *fsm.ClaimExpire:
+		return true
+	}
+	return false
+}
+
+// pause waits; false when ctx ended first.
+func pause(ctx context.Context, d time.Duration) bool {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-ctx.Done():
+		return false
+	case <-t.C:
+		return true
+	}
+}

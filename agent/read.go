@@ -1,0 +1,32 @@
+package agent
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/musterhq/muster/fsm"
+)
+
+// index is the index from which a linearizable read may be served: this term's barrier has returned, and the leader is
+// still the leader.
+func (t *term) index(context.Context, nothing) (uint64, error) {
+	if err := t.agent.raft.VerifyLeader().Error(); err != nil {
+		return 0, fmt.Errorf("verify leader: %w", err)
+	}
+	return t.agent.machine.Read().Meta().Index, nil
+}
+
+// fresh is a reader that sees everything acknowledged before the call: the leader says how far the state was, and this
+// peer's replica is read once it is as far.
+func (a *Agent) fresh(ctx context.Context) (*fsm.Reader, error) {
+	index, err := callIndex.call(ctx, a, nothing{})
+	if err != nil {
+		return nil, err
+	}
+	ctx, cancel := context.WithTimeout(ctx, callWait)
+	defer cancel()
+	if err := a.machine.WaitIndex(ctx, index); err != nil {
+		return nil, fsm.Errorf(fsm.CodeUnavailable, "this peer is behind the leader (%s); try again, or read with ?stale", err)
+	}
+	return a.machine.Read(), nil
+}

@@ -1,0 +1,145 @@
+package agent
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/hashicorp/raft"
+	"github.com/oklog/ulid/v2"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/musterhq/muster/fsm"
+)
+
+// term is what a leader has while it leads: everything leader-only begins in lead and has ended when lead returns.
+type term struct {
+	agent   *Agent
+	clock   *clock
+	batch   *batcher
+	hearing *hearing
+}
+
+const barrierWait = 30 * time.Second
+
+// watchLeadership runs lead for each term. Raft merges its signals, so that true after true means lost and regained: on
+// every signal the work is stopped and joined, and begun anew when this peer leads.
+func (a *Agent) watchLeadership(ctx context.Context) error {
+	stop := func() {}
+	defer func() { stop() }()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case leads := <-a.raft.LeaderCh():
+			stop()
+			stop = func() {}
+			if leads {
+				stop = a.begin(ctx)
+			}
+		}
+	}
+}
+
+// begin starts lead and returns what stops and joins it.
+func (a *Agent) begin(ctx context.Context) (stop func()) {
+	ctx, cancel := context.WithCancel(ctx)
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		if err := a.lead(ctx); err != nil && ctx.Err() == nil {
+			a.log.Warn("leading ended early, giving leadership up", "error", err)
+			if err := a.raft.LeadershipTransfer().Error(); err != nil {
+				a.log.Warn("leadership was not given up", "error", err)
+			}
+		}
+	}()
+	return func() {
+		cancel()
+		<-ended
+	}
+}
+
+// lead is the work of one leader for one term. The barrier comes first: the state has then caught up with all that earlier
+// leaders committed.
+func (a *Agent) lead(ctx context.Context) error {
+	if err := a.raft.Barrier(barrierWait).Error(); err != nil {
+		return fmt.Errorf("barrier: %w", err)
+	}
+	t := &term{agent: a, clock: newClock(a.cfg.Seams.Now, a.machine.Read().Meta().Time), hearing: newHearing()}
+	t.batch = newBatcher(a.raft, t.clock)
+	if err := t.open(); err != nil {
+		return err
+	}
+	a.log.Info("leading", "term", a.raft.CurrentTerm())
+	work, ctx := errgroup.WithContext(ctx)
+	work.Go(func() error { return t.batch.run(ctx) })
+	a.term.Store(t)
+	work.Go(func() error { return t.schedule(ctx) })
+	work.Go(func() error { return t.reconcile(ctx) })
+	work.Go(func() error { return t.retain(ctx) })
+	err := work.Wait()
+	a.term.Store(nil)
+	a.log.Info("not leading any more")
+	return err
+}
+
+// open writes the first commands of a term: the group, if this is its first leader, and who leads.
+func (t *term) open() error {
+	a := t.agent
+	commands := []fsm.Command{}
+	if a.machine.Read().Meta().Group == "" {
+		commands = append(commands, &fsm.GroupCreate{
+			Group: newULID(a.cfg.Seams.Now()), Epoch: newULID(a.cfg.Seams.Now()), Feature: featureLevel,
+		})
+	}
+	commands = append(commands,
+		&fsm.PeerSet{Peer: a.row()},
+		&fsm.LeaderChange{ID: a.id, Name: a.cfg.Name, Term: a.raft.CurrentTerm()})
+	frames := make([][]byte, 0, len(commands))
+	for _, c := range commands {
+		frames = append(frames, fsm.Frame(c))
+	}
+	_, err := outcomeOf(a.raft.Apply(fsm.Entry(t.clock.now(), frames...), enqueueWait))
+	if err != nil {
+		return fmt.Errorf("open the term: %w", err)
+	}
+	return nil
+}
+
+func newULID(at time.Time) string {
+	return ulid.MustNew(ulid.Timestamp(at), ulid.DefaultEntropy()).String()
+}
+
+// featureLevel is the highest that this release understands.
+const featureLevel = 1
+
+// propose puts frames into the log and waits for their results.
+func (t *term) propose(ctx context.Context, frames []byte, count int, late bool) ([]fsm.Result, error) {
+	p := newProposal(frames, count)
+	t.batch.add(p, late)
+	select {
+	case <-p.done:
+		return p.results, p.err
+	case <-ctx.Done():
+		return nil, fmt.Errorf("wait for the log: %w", context.Cause(ctx))
+	}
+}
+
+// do is propose for one command of the leader's own.
+func (t *term) do(ctx context.Context, c fsm.Command) (fsm.Result, error) {
+	results, err := t.propose(ctx, fsm.Frame(c), 1, false)
+	if err != nil {
+		return fsm.Result{}, err
+	}
+	return results[0], results[0].Err()
+}
+
+// leaderID is the id of the leader as raft knows it here, empty when there is none.
+func (a *Agent) leaderID() string {
+	_, id := a.raft.LeaderWithID()
+	return string(id)
+}
+
+// raftIsDown says whether raft has ended under the agent.
+func (a *Agent) raftIsDown() bool { return a.raft.State() == raft.Shutdown }
