@@ -113,16 +113,30 @@ func (r *Runner) report(ctx context.Context, u *run) error {
 		if err != nil || res.Closed {
 			return err
 		}
-		for _, m := range res.Moved {
-			if !slices.Contains(rest, m.Cluster) {
-				rest = append(rest, m.Cluster)
-			}
-		}
-		u.pending = rest
+		u.pending = again(c, res, rest)
 		if err := r.cfg.Replica.WaitIndex(ctx, res.Index); err != nil {
 			return err
 		}
 	}
+}
+
+// again is what is left after a part: what did not fit, what had moved, and, when the answer to the part was lost, all of
+// it, since enlisting what is enlisted already gives nothing.
+func again(part *fsm.RunComplete, res fsm.Result, rest []string) []string {
+	add := func(name string) {
+		if !slices.Contains(rest, name) {
+			rest = append(rest, name)
+		}
+	}
+	for _, m := range res.Moved {
+		add(m.Cluster)
+	}
+	if res.Already {
+		for _, e := range part.Enrolments {
+			add(e.Cluster)
+		}
+	}
+	return rest
 }
 
 // part makes the next part from what is pending, and says what is left after it.

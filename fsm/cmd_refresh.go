@@ -28,7 +28,7 @@ func (c *RefreshComplete) apply(tx *txn) Result {
 	}
 	switch {
 	case c.Part < open.Parts:
-		return Result{Already: true}
+		return Result{Already: true, Claim: open}
 	case c.Part > open.Parts:
 		return refuse(Errorf(CodeConflict, "part %d comes before part %d", c.Part, open.Parts))
 	}

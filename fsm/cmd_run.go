@@ -34,7 +34,7 @@ func (c *RunComplete) apply(tx *txn) Result {
 	case d.Settings != c.Settings:
 		return refuse(Errorf(CodeConflict, "discovery %q was applied anew", d.Name))
 	case c.Part < open.Parts:
-		return Result{Already: true}
+		return Result{Already: true, Claim: open}
 	case c.Part > open.Parts:
 		return refuse(Errorf(CodeConflict, "part %d comes before part %d", c.Part, open.Parts))
 	}
@@ -144,10 +144,13 @@ func (tx *txn) tellOutcome(d *Discovery, open *Claim, o *RunOutcome, cause Cause
 		tx.append("", false, cause, Fact{Type: DiscoveryRecovered, Before: &RunPart{Name: d.Name, Error: d.Failing}})
 		d.Failing = ""
 	}
-	if o.Error != "" || string(mustEncode(d.Held)) == string(mustEncode(o.Held)) {
+	before, after := d.Held, o.Held
+	if before != nil && after != nil && before.Hash == after.Hash && before.Released {
+		after = before // an operator released it while the run was open
+	}
+	if o.Error != "" || string(mustEncode(before)) == string(mustEncode(after)) {
 		return
 	}
-	before, after := d.Held, o.Held
 	d.Held = after
 	switch {
 	case after != nil && !after.Released && (before == nil || before.Hash != after.Hash || before.Released):

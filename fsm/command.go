@@ -22,7 +22,7 @@ type Result struct {
 	Error   *Error  `cbor:"2,keyasint,omitempty"` // why it was refused
 	Claim   *Claim  `cbor:"3,keyasint,omitempty"` // the claim it opened, or the one in its way
 	Moved   []Moved `cbor:"4,keyasint,omitempty"` // clusters of a run's part whose base has moved: send them again
-	Already bool    `cbor:"5,keyasint,omitempty"` // the part had been accepted before
+	Already bool    `cbor:"5,keyasint,omitempty"` // the part had been accepted before; what it answered then is lost
 	Closed  bool    `cbor:"6,keyasint,omitempty"` // the claim is closed now
 }
 
@@ -157,4 +157,14 @@ func decodeFrame(raw []byte) (Command, []byte, error) {
 		return nil, nil, fmt.Errorf("%s: %w", kinds[i].name, err)
 	}
 	return c, raw[size:], nil
+}
+
+// EncodeResults is how results travel between peers.
+func EncodeResults(results []Result) []byte { return mustEncode(results) }
+
+// DecodeResults reads what EncodeResults wrote.
+func DecodeResults(raw []byte) ([]Result, error) {
+	var out []Result
+	err := decode(raw, &out)
+	return out, err
 }

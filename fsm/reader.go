@@ -223,3 +223,17 @@ func sortedSubjects(m map[Subject]bool) []Subject {
 	})
 	return out
 }
+
+// EventsBeyond is the seq of the first event that may stay when the kept ones are to take at most so many bytes.
+func (r *Reader) EventsBeyond(bytes int64) uint64 {
+	m := r.Meta()
+	excess, first := m.Bytes-bytes, m.First
+	for e := range from[eventRow](r, tableEvents, byID, num(m.First)) {
+		if excess <= 0 {
+			break
+		}
+		excess -= int64(len(e.Raw))
+		first = e.Seq + 1
+	}
+	return first
+}

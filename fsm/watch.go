@@ -51,3 +51,12 @@ func (r *Reader) Wait(s Set) Wait {
 	}
 	return w
 }
+
+// Applied is the index of the last applied entry and what closes when another is.
+func (r *Reader) Applied() Wait {
+	changed, raw, err := r.txn.FirstWatch(tableMeta, byID, nil0)
+	if err != nil {
+		panic(err)
+	}
+	return Wait{Index: raw.(*Meta).Index, Changed: changed, Abandoned: r.abandoned}
+}

@@ -129,6 +129,6 @@ func (w *Worker) send(ctx context.Context, c *fsm.RefreshComplete) error {
 		if p.Last {
 			return nil
 		}
-		facts, c.Base = facts[n:], res.Index
+		facts, c.Base = facts[n:], res.Claim.Base
 	}
 }

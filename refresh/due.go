@@ -17,7 +17,8 @@ type Instant struct {
 // entry is what the scheduler holds of one subject.
 type entry struct {
 	subject  fsm.Subject
-	at       time.Duration // when it is due, or when its open claim expires
+	at       time.Duration // when it is looked at: when due, or when its open claim expires
+	dueAt    time.Duration // when it became or becomes due
 	why      string        // why it is due
 	on       string        // which peers may do it
 	interval fsm.Duration

@@ -74,7 +74,7 @@ func (s *Scheduler) take(r *fsm.Reader, row *fsm.Schedule, now Instant, over boo
 	}
 	before := e.schedule
 	e.schedule = row
-	enabled := s.settings(r, e)
+	enabled := settings(r, e)
 	claim := r.Claim(row.Subject)
 	s.loads.note(r, e, before, claim, now)
 	if claim != nil {
@@ -92,11 +92,12 @@ func (s *Scheduler) take(r *fsm.Reader, row *fsm.Schedule, now Instant, over boo
 		s.due.drop(e)
 		return
 	}
-	s.due.move(e, now.Mono+e.delay(now.Time, over).Std())
+	e.dueAt = now.Mono + e.delay(now.Time, over).Std()
+	s.due.move(e, e.dueAt)
 }
 
 // settings reads how a subject is to be done; false when it is not.
-func (s *Scheduler) settings(r *fsm.Reader, e *entry) bool {
+func settings(r *fsm.Reader, e *entry) bool {
 	if e.subject.Kind == fsm.KindRun {
 		d := r.DiscoveryByID(e.subject.ID)
 		e.on, e.interval, e.ttl = d.Spec.On, d.Spec.Interval, runTTL
@@ -193,7 +194,8 @@ func (s *Scheduler) grant(r *fsm.Reader, e *entry, free *room, out *grants, now 
 	case e.why == fsm.WhyConfirm:
 		g.names = unconfirmed(r, e)
 		if len(g.names) == 0 {
-			s.due.move(e, now.Mono+e.delayWithout(now.Time).Std())
+			e.dueAt = now.Mono + e.delayWithout(now.Time).Std()
+			s.due.move(e, e.dueAt)
 			return
 		}
 		allowed, g.alone = turn(allowed, e.schedule.Notes, g.names)
@@ -252,4 +254,15 @@ func turn(allowed []*fsm.Peer, notes *fsm.Notes, names []string) (order []*fsm.P
 		return 1
 	})
 	return allowed, tried[allowed[0].ID]
+}
+
+// Backlog is how many subjects are due and wait for a peer, and for how long the first of them has.
+func (s *Scheduler) Backlog(now Instant) (waiting int, oldest time.Duration) {
+	for _, e := range s.due {
+		if e.claim == nil && e.peer == "" && e.dueAt <= now.Mono {
+			waiting++
+			oldest = max(oldest, now.Mono-e.dueAt)
+		}
+	}
+	return waiting, oldest
 }
