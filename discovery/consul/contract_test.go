@@ -64,7 +64,7 @@ func TestContract(t *testing.T) {
 			"service fails":             on(service, status(500, "rpc error")),
 			"service limited":           on(service, status(429, "Your IP is issuing too many concurrent connections")),
 			"service unavailable":       on(service, status(503, "")),
-			"service moved elsewhere":   on(service, func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/v1/"+list, 302) }),
+			"service moved elsewhere":   elsewhere,
 			"list cut short":            on(list, text(`{"orders": []`)),
 			"service cut short":         on(service, text(`[{"ServiceName": "orders", "Se`)),
 			"list not JSON":             on(list, text("<html>")),
@@ -83,7 +83,7 @@ func TestContract(t *testing.T) {
 			"token fails":                 on(self, status(500, "No cluster leader")),
 			"token is none":               on(self, text("{}")),
 			"token anonymous under deny":  on(self, text(`{"AccessorID": "00000000-0000-0000-0000-000000000002"}`)),
-			"token without a leader":      func(w http.ResponseWriter, r *http.Request) bool { return leaderless(w, r) },
+			"token without a leader":      leaderless,
 			"list refused for that token": on(list, status(403, "Permission denied")),
 		} {
 			faults[name] = func(*testing.T) { f.breakWith(fault) }
@@ -109,6 +109,23 @@ func TestContract(t *testing.T) {
 func leaderless(w http.ResponseWriter, r *http.Request) bool {
 	w.Header().Set("X-Consul-KnownLeader", "false")
 	return on("acl/token/self", text(`{"AccessorID": "f50f3f9d-8037-911e-4b5a-1cd24d376768"}`))(w, r)
+}
+
+// elsewhere sends a reader on to another place, which answers well.
+func elsewhere(w http.ResponseWriter, r *http.Request) bool {
+	if r.URL.Path == "/v1/elsewhere" {
+		text(`[{"ServiceName": "orders", "ServiceID": "orders-1", "Address": "10.0.0.1", "ServicePort": 1}]`)(w, r)
+		return true
+	}
+	return on("catalog/service/orders", func(w http.ResponseWriter, r *http.Request) {
+		http.Redirect(w, r, "/v1/elsewhere", http.StatusFound)
+	})(w, r)
+}
+
+// short promises more than it sends.
+func short(w http.ResponseWriter, _ *http.Request) {
+	w.Header().Set("Content-Length", "99")
+	_, _ = w.Write([]byte("["))
 }
 
 // flood sends more than a backend may take.
