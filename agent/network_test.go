@@ -1,0 +1,133 @@
+package agent
+
+import (
+	"context"
+	"errors"
+	"net"
+	"sync"
+)
+
+// network is TCP in memory, fit for a synctest bubble: listeners by address, and links between hosts that can be cut.
+type network struct {
+	mu        sync.Mutex
+	listeners map[string]*pipeListener
+	cut       map[[2]string]bool // from host, to host
+	open      map[net.Conn][2]string
+}
+
+func newNetwork() *network {
+	return &network{
+		listeners: map[string]*pipeListener{}, cut: map[[2]string]bool{}, open: map[net.Conn][2]string{},
+	}
+}
+
+var errRefused = errors.New("connection refused")
+
+// pipeListener accepts what is dialed to its address.
+type pipeListener struct {
+	net    *network
+	addr   pipeAddr
+	conns  chan net.Conn
+	closed chan struct{}
+	once   sync.Once
+}
+
+type pipeAddr string
+
+func (pipeAddr) Network() string  { return "tcp" }
+func (a pipeAddr) String() string { return string(a) }
+
+// pipeConn is an end of a pipe that knows both addresses.
+type pipeConn struct {
+	net.Conn
+	local, remote pipeAddr
+}
+
+func (c pipeConn) LocalAddr() net.Addr  { return c.local }
+func (c pipeConn) RemoteAddr() net.Addr { return c.remote }
+
+func (n *network) listen(addr string) net.Listener {
+	l := &pipeListener{net: n, addr: pipeAddr(addr), conns: make(chan net.Conn), closed: make(chan struct{})}
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.listeners[addr] = l
+	return l
+}
+
+func (l *pipeListener) Accept() (net.Conn, error) {
+	select {
+	case c := <-l.conns:
+		return c, nil
+	case <-l.closed:
+		return nil, net.ErrClosed
+	}
+}
+
+func (l *pipeListener) Close() error {
+	l.once.Do(func() {
+		close(l.closed)
+		l.net.mu.Lock()
+		defer l.net.mu.Unlock()
+		if l.net.listeners[string(l.addr)] == l {
+			delete(l.net.listeners, string(l.addr))
+		}
+	})
+	return nil
+}
+
+func (l *pipeListener) Addr() net.Addr { return l.addr }
+
+// dialFrom is the dialer of one host. Over a cut link it takes as long as its context.
+func (n *network) dialFrom(host string) func(context.Context, string, string) (net.Conn, error) {
+	return func(ctx context.Context, _, addr string) (net.Conn, error) {
+		to, _, err := net.SplitHostPort(addr)
+		if err != nil {
+			return nil, err
+		}
+		n.mu.Lock()
+		l, cut := n.listeners[addr], n.cut[[2]string{host, to}]
+		n.mu.Unlock()
+		if cut {
+			<-ctx.Done()
+			return nil, ctx.Err()
+		}
+		if l == nil {
+			return nil, errRefused
+		}
+		near, far := net.Pipe()
+		from := pipeAddr(net.JoinHostPort(host, "1"))
+		select {
+		case l.conns <- pipeConn{far, l.addr, from}:
+			n.mu.Lock()
+			n.open[near] = [2]string{host, to}
+			n.mu.Unlock()
+			return pipeConn{near, from, l.addr}, nil
+		case <-l.closed:
+			return nil, errRefused
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
+	}
+}
+
+// isolate cuts a host from all others, both ways, and breaks what is open.
+func (n *network) isolate(host string, others ...string) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	for _, o := range others {
+		n.cut[[2]string{host, o}], n.cut[[2]string{o, host}] = true, true
+	}
+	for c, ends := range n.open {
+		if n.cut[ends] {
+			_ = c.Close()
+			delete(n.open, c)
+		}
+	}
+}
+
+// heal undoes every cut.
+func (n *network) heal() {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	clear(n.cut)
+}
