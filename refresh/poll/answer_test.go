@@ -15,63 +15,76 @@ import (
 func TestGoodAnswers(t *testing.T) {
 	many := strings.Repeat("0123456789abcdef", 10_000)
 	for name, c := range map[string]struct {
-		answer string
-		want   refresh.Response
-		keeps  bool
+		answer  string
+		want    refresh.Response
+		keeps   bool // whether the connection carries a second request
+		hangsUp bool
 	}{
 		"with a length": {
 			"HTTP/1.1 200 OK\r\nETag: \"a\"\r\nContent-Length: 5\r\n\r\nhello",
-			refresh.Response{Status: 200, Kept: []string{`"a"`, ""}, Body: []byte("hello")}, true,
+			refresh.Response{Status: 200, Kept: []string{`"a"`, ""}, Body: []byte("hello")},
+			true, false,
 		},
 		"empty": {
 			"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n",
-			refresh.Response{Status: 200, Kept: []string{"", ""}}, true,
+			refresh.Response{Status: 200, Kept: []string{"", ""}},
+			true, false,
 		},
 		"chunked": {
 			"HTTP/1.1 200 OK\r\nTransfer-Encoding: Chunked\r\n\r\n3;a=b\r\nhel\r\n02 \r\nlo\r\n0\r\nX: y\r\n\r\n",
-			refresh.Response{Status: 200, Kept: []string{"", ""}, Body: []byte("hello")}, true,
+			refresh.Response{Status: 200, Kept: []string{"", ""}, Body: []byte("hello")},
+			true, false,
 		},
 		"until the end": {
 			"HTTP/1.1 200 OK\r\n\r\nhello",
-			refresh.Response{Status: 200, Kept: []string{"", ""}, Body: []byte("hello")}, false,
+			refresh.Response{Status: 200, Kept: []string{"", ""}, Body: []byte("hello")},
+			false, true,
 		},
 		"large": {
 			"HTTP/1.1 200 OK\r\nContent-Length: 160000\r\n\r\n" + many,
-			refresh.Response{Status: 200, Kept: []string{"", ""}, Body: []byte(many)}, true,
+			refresh.Response{Status: 200, Kept: []string{"", ""}, Body: []byte(many)},
+			true, false,
 		},
 		"asks for the close": {
 			"HTTP/1.1 200 OK\r\nConnection: te , Close\r\nContent-Length: 5\r\n\r\nhello",
-			refresh.Response{Status: 200, Kept: []string{"", ""}, Body: []byte("hello")}, false,
+			refresh.Response{Status: 200, Kept: []string{"", ""}, Body: []byte("hello")},
+			false, false,
 		},
 		"of HTTP/1.0": {
 			"HTTP/1.0 200 OK\r\nContent-Length: 5\r\n\r\nhello",
-			refresh.Response{Status: 200, Kept: []string{"", ""}, Body: []byte("hello")}, false,
+			refresh.Response{Status: 200, Kept: []string{"", ""}, Body: []byte("hello")},
+			false, false,
 		},
 		"followed by more": {
 			"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello, you",
-			refresh.Response{Status: 200, Kept: []string{"", ""}, Body: []byte("hello")}, false,
+			refresh.Response{Status: 200, Kept: []string{"", ""}, Body: []byte("hello")},
+			false, false,
 		},
 		"not modified, with the length of what it stands for": {
 			"HTTP/1.1 304 Not Modified\r\ncontent-length: 5\r\netag: \"t\"\r\nx-muster-lag:  750 \r\n\r\n",
-			refresh.Response{Status: 304, Kept: []string{`"t"`, "750"}}, true,
+			refresh.Response{Status: 304, Kept: []string{`"t"`, "750"}},
+			true, false,
 		},
 		"after others": {
 			"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\nHTTP/1.1 200\r\nContent-Length: 2\r\n\r\nok",
-			refresh.Response{Status: 200, Kept: []string{"", ""}, Body: []byte("ok")}, true,
+			refresh.Response{Status: 200, Kept: []string{"", ""}, Body: []byte("ok")},
+			true, false,
 		},
 		"of bare newlines": {
 			"HTTP/1.1 200 OK\nContent-Length: 2\n\nok",
-			refresh.Response{Status: 200, Kept: []string{"", ""}, Body: []byte("ok")}, true,
+			refresh.Response{Status: 200, Kept: []string{"", ""}, Body: []byte("ok")},
+			true, false,
 		},
 		"the first of two headers": {
 			"HTTP/1.1 200 OK\r\nContent-Length: 0\r\nContent-Length: 0\r\nETag: \"a\"\r\nETag: \"b\"\r\n\r\n",
-			refresh.Response{Status: 200, Kept: []string{`"a"`, ""}}, true,
+			refresh.Response{Status: 200, Kept: []string{`"a"`, ""}},
+			true, false,
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			serve := once(c.answer)
-			if c.keeps {
-				serve = always(c.answer)
+			serve := always(c.answer)
+			if c.hangsUp {
+				serve = once(c.answer)
 			}
 			client, p := start(t, poll.Config{}, serve)
 			r := plain

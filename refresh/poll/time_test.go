@@ -130,3 +130,38 @@ func TestLateEndOfAnEarlierContext(t *testing.T) {
 		}
 	})
 }
+
+// cutting ends a context as soon as something was read.
+type cutting struct {
+	net.Conn
+	cancel context.CancelFunc
+}
+
+func (c cutting) Read(p []byte) (int, error) {
+	n, err := c.Conn.Read(p)
+	c.cancel()
+	return n, err
+}
+
+// The interrupt of a context that ended while the answer came may strike later: such a connection must not be used again.
+func TestContextThatEndsWithTheAnswer(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		network := &pipes{t: t, serve: always("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")}
+		ctx, cancel := context.WithCancel(t.Context())
+		c, err := poll.New(poll.Config{Dial: func(dialing context.Context, _, address string) (net.Conn, error) {
+			conn, err := network.dial(dialing, "tcp", address)
+			return cutting{conn, cancel}, err
+		}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := c.Fetch(ctx, plain); err != nil {
+			t.Errorf("the answer had come: %v", err)
+		}
+		if _, open := network.counts(); open != 0 {
+			t.Error("the connection was kept")
+		}
+		c.Close()
+		network.all.Wait()
+	})
+}

@@ -180,6 +180,10 @@ func TestIdleLinksAreBounded(t *testing.T) {
 	if n := len(closed); n != 0 {
 		t.Errorf("%d more than 3 links were closed", n)
 	}
+	p.Close()
+	for range targets - 3 {
+		<-closed
+	}
 }
 
 func TestConfigRefused(t *testing.T) {
