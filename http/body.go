@@ -1,0 +1,85 @@
+package httpd
+
+import (
+	"errors"
+	"io"
+	"mime"
+	"net/http"
+	"reflect"
+	"strings"
+	"time"
+
+	"github.com/musterhq/muster/fsm"
+)
+
+const (
+	maxBody     = 1 << 20          // bytes of a request
+	bodyTimeout = 30 * time.Second // to receive one
+)
+
+const mergePatch = "application/merge-patch+json"
+
+// readBody reads a request's JSON strictly into a value, over what it holds.
+func readBody(w http.ResponseWriter, r *http.Request, into any) error {
+	raw, err := rawBody(w, r)
+	if err != nil {
+		return err
+	}
+	return decodeStrict(raw, into)
+}
+
+// readPatch reads a merge patch for a document of a type, checked but not applied.
+func readPatch(w http.ResponseWriter, r *http.Request, document any) ([]byte, error) {
+	raw, err := rawBody(w, r)
+	if err != nil {
+		return nil, err
+	}
+	return raw, checkStrict(raw, reflect.TypeOf(document))
+}
+
+func rawBody(w http.ResponseWriter, r *http.Request) ([]byte, error) {
+	if r.Header.Get("Content-Type") == "" {
+		return nil, wrongType(r)
+	}
+	deadlines := http.NewResponseController(w)
+	// Not every writer has deadlines to set; the server's own do.
+	_ = deadlines.SetReadDeadline(time.Now().Add(bodyTimeout))
+	raw, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
+	_ = deadlines.SetReadDeadline(time.Time{})
+	var tooLarge *http.MaxBytesError
+	switch {
+	case errors.As(err, &tooLarge):
+		return nil, fsm.Errorf(fsm.CodeTooLarge, "the body is larger than %d bytes", maxBody)
+	case err != nil:
+		return nil, fsm.Invalid("body", "did not arrive: %s", err)
+	}
+	return raw, nil
+}
+
+// checkContent refuses a write whose body says that it is no plain JSON. A browser cannot send JSON to another site
+// without asking first.
+func checkContent(r *http.Request) error {
+	if e := r.Header.Get("Content-Encoding"); e != "" && !strings.EqualFold(e, "identity") {
+		return fsm.Errorf(CodeMediaType, "content encoding %q is not taken; send the body as it is", e)
+	}
+	content := r.Header.Get("Content-Type")
+	if content == "" {
+		return nil
+	}
+	kind, params, err := mime.ParseMediaType(content)
+	if err != nil || kind != "application/json" && (kind != mergePatch || r.Method != http.MethodPatch) {
+		return wrongType(r)
+	}
+	if charset := params["charset"]; charset != "" && !strings.EqualFold(charset, "utf-8") {
+		return wrongType(r)
+	}
+	return nil
+}
+
+func wrongType(r *http.Request) error {
+	wanted := "application/json"
+	if r.Method == http.MethodPatch {
+		wanted += " or " + mergePatch
+	}
+	return fsm.Errorf(CodeMediaType, "content type %q is not taken; send %s", r.Header.Get("Content-Type"), wanted)
+}

@@ -1,0 +1,167 @@
+package httpd
+
+import (
+	"net/http"
+	"net/url"
+	"time"
+
+	"github.com/musterhq/muster/fsm"
+)
+
+// eventQuery is which events are asked for, and from where on.
+type eventQuery struct {
+	after   *fsm.Cursor // nil is before the first
+	now     bool        // from the end on; followers only
+	pattern string
+	cluster string
+	node    string
+	since   fsm.Time
+	audit   bool // the operators' events, which are kept longer
+}
+
+func (s *Server) parseEvents(q url.Values) (eventQuery, error) {
+	eq := eventQuery{pattern: q.Get("type"), cluster: q.Get("cluster"), node: q.Get("node")}
+	if err := eq.from(q.Get("after")); err != nil {
+		return eq, err
+	}
+	if q.Has("cause") {
+		if eq.audit = q.Get("cause") == string(fsm.CauseOperator); !eq.audit {
+			return eq, fsm.Invalid("cause", "%q is not operator, the only cause with events of its own", q.Get("cause"))
+		}
+	}
+	if !q.Has("since") {
+		return eq, nil
+	}
+	var ago fsm.Duration
+	if ago.UnmarshalText([]byte(q.Get("since"))) == nil {
+		eq.since = s.Clock.Now().Add(-ago)
+		return eq, nil
+	}
+	at, err := time.Parse(time.RFC3339, q.Get("since"))
+	if err != nil {
+		return eq, fsm.Invalid("since", "%q is neither a duration like 1h nor a time like 2026-11-22T10:00:00Z", q.Get("since"))
+	}
+	eq.since = fsm.TimeOf(at)
+	return eq, nil
+}
+
+// from reads where to begin: a cursor, now, or nothing.
+func (q *eventQuery) from(after string) error {
+	if q.now = after == "now"; q.now || after == "" {
+		return nil
+	}
+	c, err := fsm.ParseCursor(after)
+	q.after = &c
+	return err
+}
+
+// start is the seq after which the events asked for begin. The error says that some of them are gone.
+func (q *eventQuery) start(r *fsm.Reader) (uint64, error) {
+	m := r.Meta()
+	seq := m.First - 1
+	switch {
+	case q.now:
+		seq = m.Seq
+	case q.audit:
+		seq = 0
+		// What is kept of operators' events is not bounded by the first kept event.
+		all := *m
+		all.First = 1
+		m = &all
+	}
+	if q.after != nil {
+		var err error
+		if seq, err = m.Resume(*q.after); err != nil {
+			return 0, err
+		}
+	}
+	if q.since != 0 && !q.audit {
+		seq = max(seq, r.EventsSince(q.since))
+	}
+	return seq, nil
+}
+
+// batch is events that were asked for, and how far was looked for them.
+type batch struct {
+	events []Event
+	seen   uint64 // seq of the last event that was looked at
+	more   bool   // the look ended at a bound
+}
+
+// collect looks for at most limit events after a seq among at most maxExamined.
+func (q *eventQuery) collect(r *fsm.Reader, after uint64, limit int) (batch, error) {
+	out := batch{events: []Event{}, seen: after}
+	m, source, examined := r.Meta(), r.Events, 0
+	if q.audit {
+		source = r.Audit
+	}
+	for e := range source(after) {
+		if len(out.events) == limit || examined == maxExamined {
+			out.more = true
+			break
+		}
+		examined++
+		out.seen = e.Seq
+		if !q.wants(e) {
+			continue
+		}
+		told, err := eventOf(m, e)
+		if err != nil {
+			return out, err
+		}
+		out.events = append(out.events, told)
+	}
+	return out, nil
+}
+
+func (q *eventQuery) wants(e *fsm.Event) bool {
+	return e.Type.Matches(q.pattern) && (q.cluster == "" || q.cluster == e.Cluster) &&
+		(q.node == "" || q.node == e.Node) && e.Time >= q.since
+}
+
+func (s *Server) listEvents(w http.ResponseWriter, r *http.Request) error {
+	return s.pageEvents(w, r, r.URL.Query().Get("cluster"))
+}
+
+func (s *Server) listClusterEvents(w http.ResponseWriter, r *http.Request) error {
+	name := r.PathValue("name")
+	if c := r.URL.Query().Get("cluster"); c != "" && c != name {
+		return fsm.Invalid("cluster", "is %q in the query and %q in the path", c, name)
+	}
+	return s.pageEvents(w, r, name)
+}
+
+// pageEvents answers with a page of events, served by the peer asked, and the cursor after the last one looked at.
+func (s *Server) pageEvents(w http.ResponseWriter, r *http.Request, cluster string) error {
+	q, err := s.parseEvents(r.URL.Query())
+	if err != nil {
+		return err
+	}
+	if q.now {
+		return fsm.Invalid("after", "now is for following; a page begins at a cursor")
+	}
+	q.cluster = cluster
+	limit, err := parseLimit(r.URL.Query())
+	if err != nil {
+		return err
+	}
+	rd, err := parseReading(r.URL.Query())
+	if err != nil {
+		return err
+	}
+	rd.level = Stale
+	g, err := s.settle(w, r, rd, []fsm.Set{fsm.SetEvents})
+	if err != nil {
+		return err
+	}
+	seq, err := q.start(g.Reader)
+	if err != nil {
+		return err
+	}
+	found, err := q.collect(g.Reader, seq, limit)
+	if err != nil {
+		return err
+	}
+	w.Header().Set("X-Muster-Next", placeOf(g.Meta(), found.seen).String())
+	return s.reply(w, r, http.StatusOK, found.events)
+}

@@ -1,0 +1,77 @@
+package httpd
+
+import (
+	"net/http"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+)
+
+// metrics are the server's own. Their labels are bounded: routes by template, methods that exist, statuses.
+type metrics struct {
+	requests *prometheus.CounterVec
+	seconds  *prometheus.HistogramVec
+	refused  *prometheus.CounterVec
+	waiting  prometheus.Gauge
+}
+
+func newMetrics(reg prometheus.Registerer) (*metrics, error) {
+	m := &metrics{
+		requests: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "muster_http_requests_total", Help: "Requests by route, method and status.",
+		}, []string{"route", "method", "status"}),
+		seconds: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Name:    "muster_http_request_duration_seconds",
+			Help:    "Time to answer by route, blocking and following included.",
+			Buckets: []float64{0.001, 0.005, 0.025, 0.1, 0.5, 2.5, 10, 60, 600},
+		}, []string{"route"}),
+		refused: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "muster_http_refused_total", Help: "Requests refused before their handler: host, cross_origin, waiting.",
+		}, []string{"reason"}),
+		waiting: prometheus.NewGauge(prometheus.GaugeOpts{
+			Name: "muster_http_waiting_requests", Help: "Requests that block or follow now.",
+		}),
+	}
+	for _, c := range []prometheus.Collector{m.requests, m.seconds, m.refused, m.waiting} {
+		if err := reg.Register(c); err != nil {
+			return nil, err
+		}
+	}
+	return m, nil
+}
+
+var countedMethods = []string{
+	http.MethodGet, http.MethodHead, http.MethodPut, http.MethodPost, http.MethodPatch, http.MethodDelete, http.MethodOptions,
+}
+
+func (m *metrics) count(route, method string, status int, took time.Duration) {
+	if !slices.Contains(countedMethods, method) {
+		method = "other"
+	}
+	m.requests.WithLabelValues(route, method, strconv.Itoa(status)).Inc()
+	m.seconds.WithLabelValues(route).Observe(took.Seconds())
+}
+
+// countedWriter remembers the status of an answer.
+type countedWriter struct {
+	http.ResponseWriter
+	status int
+	wrote  bool
+}
+
+func (w *countedWriter) WriteHeader(status int) {
+	if !w.wrote {
+		w.status, w.wrote = status, true
+	}
+	w.ResponseWriter.WriteHeader(status)
+}
+
+func (w *countedWriter) Write(p []byte) (int, error) {
+	w.wrote = true
+	return w.ResponseWriter.Write(p)
+}
+
+// Unwrap lets http.ResponseController reach the connection.
+func (w *countedWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }

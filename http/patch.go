@@ -1,0 +1,91 @@
+package httpd
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+
+	"github.com/musterhq/muster/fsm"
+)
+
+// patched is a document with a merge patch (RFC 7396) over it, read into the document's type. The patch was checked.
+func patched[T any](document T, patch []byte) (T, error) {
+	var out T
+	raw, err := json.Marshal(document)
+	if err != nil {
+		return out, fmt.Errorf("encode document: %w", err)
+	}
+	target, err := decodeTree(raw)
+	if err != nil {
+		return out, err
+	}
+	over, err := decodeTree(patch)
+	if err != nil {
+		return out, err
+	}
+	if _, ok := over.(map[string]any); !ok {
+		return out, fsm.Invalid("body", "is no object; a merge patch of one is wanted")
+	}
+	if raw, err = json.Marshal(merge(target, over)); err != nil {
+		return out, fmt.Errorf("encode patched document: %w", err)
+	}
+	return out, decodeStrict(raw, &out)
+}
+
+// merge lays a patch over a target: objects key by key, null taking a key away, anything else whole.
+func merge(target, patch any) any {
+	keys, ok := patch.(map[string]any)
+	if !ok {
+		return patch
+	}
+	out, ok := target.(map[string]any)
+	if !ok {
+		out = map[string]any{}
+	}
+	for k, v := range keys {
+		if v == nil {
+			delete(out, k)
+		} else {
+			out[k] = merge(out[k], v)
+		}
+	}
+	return out
+}
+
+// decodeTree reads JSON without a type, its numbers as they are written.
+func decodeTree(raw []byte) (any, error) {
+	dec := json.NewDecoder(bytes.NewReader(raw))
+	dec.UseNumber()
+	var v any
+	if err := dec.Decode(&v); err != nil {
+		return nil, fsm.Invalid("body", "is not JSON: %s", err)
+	}
+	return v, nil
+}
+
+// settable is what an operator set, checked.
+func settable(group string, labels map[string]string, vars fsm.JSON) (fsm.Settable, error) {
+	out := fsm.Settable{Group: group, Vars: vars}
+	if len(labels) > 0 {
+		out.Labels = labels
+	}
+	if group != "" {
+		if err := fsm.CheckClusterName("group", group); err != nil {
+			return out, err
+		}
+	}
+	if err := fsm.CheckLabels("labels", labels); err != nil {
+		return out, err
+	}
+	return out, checkVars(vars)
+}
+
+func checkVars(vars fsm.JSON) error {
+	switch {
+	case len(vars) > fsm.MaxVars:
+		return fsm.Invalid("vars", "is %d bytes long; at most %d are allowed", len(vars), fsm.MaxVars)
+	case vars != "" && vars[0] != '{':
+		return fsm.Invalid("vars", "is not an object")
+	}
+	return nil
+}

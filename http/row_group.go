@@ -1,0 +1,113 @@
+package httpd
+
+import "github.com/musterhq/muster/fsm"
+
+// ClaimRow is an open claim.
+type ClaimRow struct {
+	Subject ClaimSubject `json:"subject"`
+	Token   uint64       `json:"token"`
+	Peer    string       `json:"peer"` // name of the holder
+	Granted fsm.Time     `json:"granted,omitzero"`
+	TTL     fsm.Duration `json:"ttl"`
+	Reason  string       `json:"reason"`
+	Parts   uint32       `json:"parts"`
+	Names   []string     `json:"names,omitempty"` // the nodes of a confirming refresh, what moved of a nudged run
+}
+
+// ClaimSubject says what a claim is for: kind is run or refresh, name that of the discovery or cluster.
+type ClaimSubject struct {
+	Kind string `json:"kind"`
+	Name string `json:"name"`
+}
+
+// Ack answers a write. Index is where it was applied, or that of what is stored when there was nothing to change; a state
+// at that index or later holds what was asked for.
+type Ack struct {
+	Index   uint64 `json:"index"`
+	Changed bool   `json:"changed"`
+}
+
+// Member is a peer as another one sees it.
+type Member struct {
+	ID            string            `json:"id"`
+	Name          string            `json:"name"`
+	Address       string            `json:"address"` // peer port
+	HTTPAddress   string            `json:"http_address"`
+	GossipAddress string            `json:"gossip_address"`
+	Status        string            `json:"status"` // alive, failed, stopped or left
+	Role          string            `json:"role"`   // leader, voter, standby or worker; empty when not known
+	Version       string            `json:"version"`
+	Raft          string            `json:"raft"` // what the raft configuration calls it; empty when it is not in it
+	Labels        map[string]string `json:"labels,omitempty"`
+	Since         fsm.Time          `json:"since,omitzero"` // of the status
+}
+
+// Self is what a peer says of itself.
+type Self struct {
+	Member       Member            `json:"member"`
+	Group        string            `json:"group"` // name
+	GroupID      string            `json:"group_id"`
+	Epoch        string            `json:"epoch"`
+	State        string            `json:"state"` // raft's word
+	Term         uint64            `json:"term"`
+	LastIndex    uint64            `json:"last_index"`
+	CommitIndex  uint64            `json:"commit_index"`
+	AppliedIndex uint64            `json:"applied_index"`
+	FeatureLevel uint32            `json:"feature_level"`
+	Leader       string            `json:"leader"` // name
+	Started      fsm.Time          `json:"started,omitzero"`
+	Stats        map[string]string `json:"stats,omitempty"` // for people
+}
+
+// RaftConfiguration is who is in the raft group, by what index.
+type RaftConfiguration struct {
+	Servers []RaftServer `json:"servers"`
+	Index   uint64       `json:"index"`
+}
+
+// RaftServer is one server of the raft group.
+type RaftServer struct {
+	ID           string `json:"id"`
+	Name         string `json:"name"`
+	Address      string `json:"address"`
+	State        string `json:"state"`
+	Leader       bool   `json:"leader"`
+	Voter        bool   `json:"voter"`
+	Version      string `json:"version"`
+	AppliedIndex uint64 `json:"applied_index"`
+}
+
+// Effective is what holds for a cluster or one of its nodes, key by key, each with where it comes from: default, globals,
+// "discovery NAME", cluster or node; what comes later in this order wins.
+type Effective struct {
+	Cluster string                   `json:"cluster"`
+	Node    string                   `json:"node,omitempty"`
+	Group   *EffectiveWord           `json:"group,omitempty"`
+	Labels  map[string]EffectiveWord `json:"labels"`
+	Vars    map[string]EffectiveJSON `json:"vars"`
+	Refresh map[string]EffectiveJSON `json:"refresh"`
+}
+
+// EffectiveWord is a value and where it comes from.
+type EffectiveWord struct {
+	Value string `json:"value"`
+	From  string `json:"from"`
+}
+
+// EffectiveJSON is a JSON value and where it comes from.
+type EffectiveJSON struct {
+	Value any    `json:"value"`
+	From  string `json:"from"`
+}
+
+// Readiness is the answer of /livez and /readyz.
+type Readiness struct {
+	Status  string   `json:"status"` // ok or failing
+	Reasons []string `json:"reasons,omitempty"`
+}
+
+// Targets is one entry of Prometheus' http_sd.
+type Targets struct {
+	Targets []string          `json:"targets"`
+	Labels  map[string]string `json:"labels"`
+}

@@ -1,0 +1,149 @@
+package httpd
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/musterhq/muster/fsm"
+)
+
+const (
+	defaultMaxWaiting = 4096
+	headerTimeout     = 5 * time.Second
+	maxHeader         = 64 << 10
+	idleTimeout       = 2 * time.Minute
+	stopTimeout       = 5 * time.Second
+)
+
+// Config is what a Server needs. All but Hosts, MaxWaiting and Metrics must be set.
+type Config struct {
+	Replica Replica
+	Log     Log
+	Clock   Clock
+	Rules   Rules
+	Work    Work
+	Members Members
+	Raft    Raft
+	Life    Life
+
+	Metrics    http.Handler          // served at /metrics; nil leaves it out
+	Registerer prometheus.Registerer // takes the server's own metrics
+	Logger     *slog.Logger
+
+	// Hosts are names, beside localhost and loopback addresses, under which a server bound to loopback may be asked for.
+	// Other names are refused there, since a web page that a browser shows could stand behind them.
+	Hosts []string
+	// MaxWaiting bounds the requests that block or follow at any time; 0 is 4096.
+	MaxWaiting int
+}
+
+func (c *Config) validate() error {
+	for name, missing := range map[string]bool{
+		"Replica": c.Replica == nil, "Log": c.Log == nil, "Clock": c.Clock == nil, "Rules": c.Rules == nil,
+		"Work": c.Work == nil, "Members": c.Members == nil, "Raft": c.Raft == nil, "Life": c.Life == nil,
+		"Registerer": c.Registerer == nil, "Logger": c.Logger == nil,
+	} {
+		if missing {
+			return fmt.Errorf("http: %s is not set", name)
+		}
+	}
+	if c.MaxWaiting < 0 {
+		return errors.New("http: MaxWaiting is below 0")
+	}
+	return nil
+}
+
+// Server is the HTTP face of one peer. Its methods may be used by any number of goroutines.
+type Server struct {
+	Config
+	log      *slog.Logger
+	metrics  *metrics
+	waiting  waiting
+	stopping chan struct{} // closed when waiting requests are to end
+	stop     func()
+	crossing *http.CrossOriginProtection
+	handler  http.Handler
+}
+
+// New makes a server. It registers its metrics and starts nothing.
+func New(c Config) (*Server, error) {
+	if err := c.validate(); err != nil {
+		return nil, err
+	}
+	if c.MaxWaiting == 0 {
+		c.MaxWaiting = defaultMaxWaiting
+	}
+	m, err := newMetrics(c.Registerer)
+	if err != nil {
+		return nil, fmt.Errorf("http: register metrics: %w", err)
+	}
+	s := &Server{
+		Config: c, log: c.Logger, metrics: m, stopping: make(chan struct{}),
+		crossing: http.NewCrossOriginProtection(),
+		waiting: waiting{
+			places: make(chan struct{}, c.MaxWaiting), now: m.waiting, refused: m.refused.WithLabelValues("waiting"),
+		},
+	}
+	s.stop = sync.OnceFunc(func() { close(s.stopping) })
+	s.handler = s.router()
+	return s, nil
+}
+
+// Handler is the face without a listener, and so without the check of the Host that depends on it.
+func (s *Server) Handler() http.Handler { return s.handler }
+
+// Run serves on a listener until ctx ends, and closes it. It may be called once. At the end blocked reads are answered
+// and followers told to go elsewhere; whoever has not finished 5 s later is cut off.
+func (s *Server) Run(ctx context.Context, ln net.Listener) error {
+	server := &http.Server{
+		Handler: s.guard(ln.Addr()), ReadHeaderTimeout: headerTimeout, WriteTimeout: writeTimeout, IdleTimeout: idleTimeout,
+		MaxHeaderBytes: maxHeader, ErrorLog: slog.NewLogLogger(s.log.Handler(), slog.LevelDebug),
+	}
+	group, gctx := errgroup.WithContext(ctx)
+	group.Go(func() error {
+		if err := server.Serve(ln); !errors.Is(err, http.ErrServerClosed) {
+			return fmt.Errorf("serve http: %w", err)
+		}
+		return nil
+	})
+	group.Go(func() error {
+		<-gctx.Done()
+		s.stop()
+		grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopTimeout)
+		defer cancel()
+		if err := server.Shutdown(grace); err != nil {
+			s.log.Warn("http requests cut off", "error", err)
+			return server.Close()
+		}
+		return nil
+	})
+	return group.Wait()
+}
+
+// serve runs one handler: the only place where errors become answers and requests are counted.
+func (s *Server) serve(w http.ResponseWriter, r *http.Request, route string, do handler) {
+	began := time.Now()
+	counted := &countedWriter{ResponseWriter: w, status: http.StatusOK}
+	counted.Header().Set("X-Content-Type-Options", "nosniff")
+	counted.Header().Set("Cache-Control", "no-store")
+	err := s.crossing.Check(r)
+	if err != nil {
+		s.metrics.refused.WithLabelValues("cross_origin").Inc()
+		err = fsm.Errorf(fsm.CodeForbidden, "a web page of another site may not ask for this")
+	} else {
+		err = do(counted, r)
+	}
+	if err != nil && !counted.wrote {
+		s.replyError(counted, r, err)
+	}
+	s.metrics.count(route, r.Method, counted.status, time.Since(began))
+}

@@ -1,0 +1,40 @@
+package httpd
+
+import (
+	"net/http"
+
+	"github.com/musterhq/muster/fsm"
+)
+
+// putSettings replaces the group's settings; what is left out is its default. The index that answers carry may be sent
+// back and says nothing.
+func (s *Server) putSettings(w http.ResponseWriter, r *http.Request) error {
+	cas, err := parseCAS(r.URL.Query())
+	if err != nil {
+		return err
+	}
+	next := fsm.DefaultSettings()
+	if err := readBody(w, r, &next); err != nil {
+		return err
+	}
+	if err := next.Validate(); err != nil {
+		return err
+	}
+	if err := checkVars(next.Vars); err != nil {
+		return err
+	}
+	g, err := s.look(r.Context())
+	if err != nil {
+		return err
+	}
+	next.Index = g.Settings().Index
+	if next == *g.Settings() {
+		return s.reply(w, r, http.StatusOK, Ack{Index: next.Index})
+	}
+	next.Index = 0
+	res, err := s.propose(r.Context(), &fsm.SettingsSet{Settings: next, CAS: cas, Cause: causeOf(r)})
+	if err != nil {
+		return err
+	}
+	return s.reply(w, r, http.StatusOK, Ack{Index: res.Index, Changed: true})
+}
