@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net"
 	"path/filepath"
+	"slices"
 	"sync/atomic"
 	"syscall"
 	"time"
@@ -50,10 +51,8 @@ type Agent struct {
 	caughtUp  atomic.Bool
 	draining  atomic.Bool
 	reportNow chan struct{}
-	leave     chan struct{} // closed when the peer has left its group
-	end       context.CancelCauseFunc
-	ended     context.Context // ends with the cause that makes the peer stop
-	undo      []step          // of New, last first
+	ending    *ending
+	undo      []step // of New, last first
 }
 
 // step is something that New did, by name, and how it is undone.
@@ -71,13 +70,12 @@ func New(ctx context.Context, cfg Config) (*Agent, error) {
 	}
 	a := &Agent{
 		cfg: cfg, log: cfg.Log, started: cfg.Seams.Now(),
-		reportNow: make(chan struct{}, 1), leave: make(chan struct{}),
+		reportNow: make(chan struct{}, 1), ending: newEnding(),
 	}
-	a.ended, a.end = context.WithCancelCause(context.WithoutCancel(ctx))
-	for _, open := range []func() error{
+	for _, open := range []func(context.Context) error{
 		a.openDirectory, a.openPort, a.openFaceAddr, a.makeGossip, a.openRaft, a.makeWorkers, a.makeFace,
 	} {
-		if err := open(); err != nil {
+		if err := open(ctx); err != nil {
 			return nil, errors.Join(err, a.rollBack())
 		}
 	}
@@ -89,16 +87,16 @@ func (a *Agent) did(name string, undo func() error) { a.undo = append(a.undo, st
 // rollBack undoes the steps of New, last first.
 func (a *Agent) rollBack() error {
 	var errs []error
-	for i := len(a.undo) - 1; i >= 0; i-- {
-		if err := a.undo[i].undo(); err != nil {
-			errs = append(errs, fmt.Errorf("close %s: %w", a.undo[i].name, err))
+	for _, s := range slices.Backward(a.undo) {
+		if err := s.undo(); err != nil {
+			errs = append(errs, fmt.Errorf("close %s: %w", s.name, err))
 		}
 	}
 	a.undo = nil
 	return errors.Join(errs...)
 }
 
-func (a *Agent) openDirectory() error {
+func (a *Agent) openDirectory(context.Context) error {
 	if a.cfg.Dev {
 		a.id = newULID(a.cfg.Seams.Now())
 		return nil
@@ -116,14 +114,14 @@ func (a *Agent) openDirectory() error {
 }
 
 // openPort binds the peer port; it serves from Run on.
-func (a *Agent) openPort() error {
-	on, err := listen(a.cfg.Seams.PeerListener, a.cfg.PeerAddr)
+func (a *Agent) openPort(ctx context.Context) error {
+	on, err := listen(ctx, a.cfg.Seams.PeerListener, a.cfg.PeerAddr)
 	if err != nil {
 		return fmt.Errorf("peer port: %w", err)
 	}
 	a.did("peer port", func() error { return ignoreClosed(on.Close()) })
 	a.cfg.PeerAddr = on.Addr().String()
-	a.machine = newMachine(a.id, func(err error) { a.end(err) })
+	a.machine = newMachine(a.id, a.ending.end)
 	a.port, err = peerport.New(peerport.Config{
 		ID: a.id, Group: a.groupID, Listener: on, Dial: a.cfg.Seams.PeerDial, Resolve: a.resolve,
 		Handler: a.handler(), Log: a.log, Registerer: a.cfg.Registerer,
@@ -131,11 +129,11 @@ func (a *Agent) openPort() error {
 	return err
 }
 
-func listen(given net.Listener, addr string) (net.Listener, error) {
+func listen(ctx context.Context, given net.Listener, addr string) (net.Listener, error) {
 	if given != nil {
 		return given, nil
 	}
-	return net.Listen("tcp", addr)
+	return new(net.ListenConfig).Listen(ctx, "tcp", addr)
 }
 
 func ignoreClosed(err error) error {
@@ -161,7 +159,7 @@ func (a *Agent) resolve(id string) (string, bool) {
 }
 
 // openRaft opens log and snapshots, and makes raft, which begins at once to restore the state from them.
-func (a *Agent) openRaft() error {
+func (a *Agent) openRaft(ctx context.Context) error {
 	conf := raft.DefaultConfig()
 	conf.LocalID = raft.ServerID(a.id)
 	conf.Logger = raftLogger(a.log)
@@ -192,7 +190,7 @@ func (a *Agent) openRaft() error {
 	}
 	a.did("raft", func() error { return a.raft.Shutdown().Error() })
 	if fresh && a.cfg.BootstrapExpect > 0 && !a.cfg.Worker {
-		return a.makeFounder()
+		return a.makeFounder(ctx)
 	}
 	return nil
 }
@@ -223,7 +221,7 @@ func (a *Agent) openStores() error {
 	return nil
 }
 
-func (a *Agent) makeGossip() error {
+func (a *Agent) makeGossip(context.Context) error {
 	known, err := a.dir.remembered()
 	if err != nil {
 		return err
@@ -247,10 +245,10 @@ func (a *Agent) makeGossip() error {
 	return err
 }
 
-func (a *Agent) makeFounder() error {
+func (a *Agent) makeFounder(ctx context.Context) error {
 	dir := a.cfg.DataDir
 	if a.cfg.Dev {
-		return a.found(a.ended, []string{a.id})
+		return a.found(ctx, []string{a.id})
 	}
 	var err error
 	a.founder, err = bootstrap.New(bootstrap.Config{
@@ -289,7 +287,7 @@ func (r roster) Seen() []bootstrap.Peer {
 	return out
 }
 
-func (a *Agent) makeWorkers() error {
+func (a *Agent) makeWorkers(context.Context) error {
 	host, _, _ := net.SplitHostPort(a.cfg.PeerAddr)
 	var err error
 	a.poller, err = poll.New(poll.Config{
@@ -314,8 +312,8 @@ func (a *Agent) makeWorkers() error {
 }
 
 // openFaceAddr binds the API's address; it serves from Run on.
-func (a *Agent) openFaceAddr() error {
-	on, err := listen(a.cfg.Seams.HTTPListener, a.cfg.HTTPAddr)
+func (a *Agent) openFaceAddr(ctx context.Context) error {
+	on, err := listen(ctx, a.cfg.Seams.HTTPListener, a.cfg.HTTPAddr)
 	if err != nil {
 		return fmt.Errorf("http: %w", err)
 	}
@@ -324,7 +322,7 @@ func (a *Agent) openFaceAddr() error {
 	return nil
 }
 
-func (a *Agent) makeFace() error {
+func (a *Agent) makeFace(context.Context) error {
 	var err error
 	if a.metrics, err = newMetrics(a); err != nil {
 		return err

@@ -69,7 +69,8 @@ func (c leaderCall[Q, A]) once(ctx context.Context, a *Agent, q Q) (A, error) {
 	if id == "" || id == a.id {
 		return answer, errNotLeading
 	}
-	return answer, a.ask(ctx, id, c.path, q, &answer)
+	err := a.ask(ctx, id, c.path, q, &answer)
+	return answer, err
 }
 
 // ask sends one request to a peer and reads its answer; an error of that peer comes back as it was.
@@ -79,8 +80,7 @@ func (a *Agent) ask(ctx context.Context, peer, path string, q, answer any) error
 		return fmt.Errorf("encode %s: %w", path, err)
 	}
 	raw, err := a.port.Client().Do(ctx, peerport.Request{Peer: peer, Method: http.MethodPost, Path: path, Body: body})
-	var status *peerport.StatusError
-	if errors.As(err, &status) {
+	if status, ok := errors.AsType[*peerport.StatusError](err); ok {
 		return remoteError(status)
 	}
 	if err != nil {
@@ -95,7 +95,7 @@ func remoteError(status *peerport.StatusError) error {
 		return errRemoteNotLeading
 	}
 	var e fsm.Error
-	if json.Unmarshal([]byte(status.Body), &e) == nil && e.Code != "" {
+	if json.Unmarshal(status.Body, &e) == nil && e.Code != "" {
 		return &e
 	}
 	return status
@@ -138,12 +138,8 @@ func writeError(w http.ResponseWriter, err error) {
 		http.Error(w, err.Error(), http.StatusServiceUnavailable)
 		return
 	}
-	body, err := json.Marshal(apiError(err))
-	if err != nil {
-		panic(err) // an fsm.Error always encodes
-	}
 	w.WriteHeader(http.StatusInternalServerError)
-	_, _ = w.Write(body) // the caller may be gone
+	_ = json.NewEncoder(w).Encode(apiError(err)) // the caller may be gone
 }
 
 // handler serves peer-HTTP.
@@ -208,5 +204,6 @@ func (a *Agent) servePromise(ctx context.Context, o bootstrap.Offer) (bootstrap.
 // Promise carries an offer to the peer it is for.
 func (a *Agent) Promise(ctx context.Context, to string, o bootstrap.Offer) (bootstrap.Answer, error) {
 	var answer bootstrap.Answer
-	return answer, a.ask(ctx, to, pathPromise, o, &answer)
+	err := a.ask(ctx, to, pathPromise, o, &answer)
+	return answer, err
 }

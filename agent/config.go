@@ -48,6 +48,7 @@ type Config struct {
 
 	Backends discovery.Backends // composed by the program
 	Probers  map[string]refresh.Maker
+	Reveal   func(refresh.Secret) (string, error) // reads a secret that a prober's config names; nil refuses such configs
 
 	Log        *slog.Logger
 	Registerer prometheus.Registerer
@@ -152,10 +153,8 @@ func onLoopback(host string) bool {
 
 // timing is raft's, stretched by the multiplier.
 func (c *Config) timing(conf *raft.Config) {
-	m := time.Duration(c.RaftMultiplier)
-	conf.HeartbeatTimeout = 500 * time.Millisecond * m
-	conf.ElectionTimeout = 500 * time.Millisecond * m
-	conf.LeaderLeaseTimeout = 250 * time.Millisecond * m
+	election := time.Duration(c.RaftMultiplier*500) * time.Millisecond
+	conf.HeartbeatTimeout, conf.ElectionTimeout, conf.LeaderLeaseTimeout = election, election, election/2
 	conf.CommitTimeout = 50 * time.Millisecond
 	conf.SnapshotThreshold = snapshotEntries
 	conf.SnapshotInterval = 10 * time.Second

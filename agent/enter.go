@@ -12,36 +12,42 @@ import (
 // enter brings this peer into its group: it keeps gossiping with whom it knows, founds the group together with others or
 // asks to be taken in, and tells the others once it belongs to one.
 func (a *Agent) enter(ctx context.Context) error {
-	parts := newBackground(ctx, a.end)
-	defer parts.wg.Wait()
-	defer parts.stop()
-	parts.goes("gossip", func(ctx context.Context) error {
-		if err := a.gossip.KeepJoining(ctx, a.cfg.Join); err != nil && !errors.Is(err, gossip.ErrDeparted) {
-			return err
-		}
-		return nil
-	})
-	founding, stopFounding := context.WithCancel(ctx)
-	defer stopFounding()
-	if a.founder != nil {
-		parts.goes("founding", func(context.Context) error { return a.founder.Run(founding) })
-	}
-	if err := a.belong(ctx); err != nil {
+	meeting := start(ctx, a.ending.end, parts{"meeting others": a.meet})
+	defer meeting.halt()
+	founding := start(ctx, a.ending.end, parts{"founding": a.foundTogether})
+	belongs := a.belong(ctx)
+	founding.halt()
+	if !belongs {
 		return nil
 	}
-	stopFounding()
 	return a.announce(ctx)
 }
 
-// belong waits until this peer's log begins, asking to be taken in where there is a group already.
-func (a *Agent) belong(ctx context.Context) error {
+// meet keeps gossiping with whom this peer was told of and whom it remembers.
+func (a *Agent) meet(ctx context.Context) error {
+	if err := a.gossip.KeepJoining(ctx, a.cfg.Join); err != nil && !errors.Is(err, gossip.ErrDeparted) {
+		return err
+	}
+	return nil
+}
+
+func (a *Agent) foundTogether(ctx context.Context) error {
+	if a.founder == nil {
+		return nil
+	}
+	return a.founder.Run(ctx)
+}
+
+// belong waits until this peer's log begins, asking to be taken in where there is a group already; false when ctx ended
+// first.
+func (a *Agent) belong(ctx context.Context) bool {
 	for a.raft.LastIndex() == 0 {
 		a.askIn(ctx)
 		if !pause(ctx, 250*time.Millisecond) {
-			return context.Cause(ctx)
+			return false
 		}
 	}
-	return nil
+	return true
 }
 
 // askIn asks a member of the group, and through it the leader, to be added.

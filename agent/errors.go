@@ -38,8 +38,7 @@ func classify(err error) outcome {
 
 // apiError is what a caller of the API gets when a command did not come through.
 func apiError(err error) *fsm.Error {
-	var known *fsm.Error
-	if errors.As(err, &known) {
+	if known, ok := errors.AsType[*fsm.Error](err); ok {
 		return known
 	}
 	if classify(err) == notApplied {

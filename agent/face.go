@@ -52,16 +52,6 @@ func (a *Agent) contact() httpd.Contact {
 	return c
 }
 
-// member finds what gossip knows of an id.
-func (a *Agent) member(id string) (gossip.Member, bool) {
-	for _, m := range a.gossip.Members() {
-		if m.ID == id {
-			return m, true
-		}
-	}
-	return gossip.Member{}, false
-}
-
 // Self is what this peer says of itself.
 func (f membersFace) Self() httpd.Self {
 	meta := f.machine.Read().Meta()
@@ -260,7 +250,7 @@ func (f lifeFace) Leave(ctx context.Context) error {
 		f.draining.Store(false)
 		return err
 	}
-	f.end(errLeft)
+	f.ending.end(errLeft)
 	return nil
 }
 

@@ -1,7 +1,6 @@
 package agent
 
 import (
-	"context"
 	"io"
 	"log"
 	"log/slog"
@@ -9,8 +8,8 @@ import (
 	"github.com/hashicorp/go-hclog"
 )
 
-// raftLogger gives raft a logger that writes to log. Raft's own chatter is at debug; its warnings and errors keep their
-// level. Arguments are passed on as they are: raft logs no payloads.
+// raftLogger gives raft a logger that writes to ours, one level lower: what raft calls an error it copes with, by trying
+// again. Arguments are passed on as they are: raft logs no payloads.
 func raftLogger(to *slog.Logger) hclog.Logger {
 	return &hclogger{log: to.With("part", "raft"), name: "raft"}
 }
@@ -22,16 +21,23 @@ type hclogger struct {
 }
 
 func (l *hclogger) at(level slog.Level, msg string, args []any) {
-	l.log.Log(context.TODO(), level, msg, args...)
+	switch level {
+	case slog.LevelWarn:
+		l.log.Warn(msg, args...)
+	case slog.LevelInfo:
+		l.log.Info(msg, args...)
+	default:
+		l.log.Debug(msg, args...)
+	}
 }
 
 // Log is hclog.Logger's.
 func (l *hclogger) Log(level hclog.Level, msg string, args ...any) {
 	switch level {
 	case hclog.Error:
-		l.at(slog.LevelError, msg, args)
+		l.Error(msg, args...)
 	case hclog.Warn:
-		l.at(slog.LevelWarn, msg, args)
+		l.Warn(msg, args...)
 	default:
 		l.at(slog.LevelDebug, msg, args)
 	}
@@ -42,8 +48,8 @@ func (l *hclogger) Log(level hclog.Level, msg string, args ...any) {
 func (l *hclogger) Trace(string, ...any)                {}
 func (l *hclogger) Debug(msg string, args ...any)       { l.at(slog.LevelDebug, msg, args) }
 func (l *hclogger) Info(msg string, args ...any)        { l.at(slog.LevelDebug, msg, args) }
-func (l *hclogger) Warn(msg string, args ...any)        { l.at(slog.LevelWarn, msg, args) }
-func (l *hclogger) Error(msg string, args ...any)       { l.at(slog.LevelError, msg, args) }
+func (l *hclogger) Warn(msg string, args ...any)        { l.at(slog.LevelInfo, msg, args) }
+func (l *hclogger) Error(msg string, args ...any)       { l.at(slog.LevelWarn, msg, args) }
 func (l *hclogger) IsTrace() bool                       { return false }
 func (l *hclogger) IsDebug() bool                       { return true }
 func (l *hclogger) IsInfo() bool                        { return true }

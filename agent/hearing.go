@@ -2,12 +2,9 @@ package agent
 
 import (
 	"context"
-	"encoding/json"
-	"net/http"
 	"sync"
 	"time"
 
-	"github.com/musterhq/muster/agent/peerport"
 	"github.com/musterhq/muster/fsm"
 )
 
@@ -86,15 +83,9 @@ func (a *Agent) reportOnce(ctx context.Context) {
 		}
 		return
 	}
-	body, err := json.Marshal(w)
-	if err != nil {
-		panic(err) // a word always encodes
-	}
 	ctx, cancel := context.WithTimeout(ctx, hearEvery)
 	defer cancel()
-	if _, err := a.port.Client().Do(ctx, peerport.Request{
-		Peer: leader, Method: http.MethodPost, Path: pathHear, Body: body,
-	}); err != nil && ctx.Err() == nil {
+	if err := a.ask(ctx, leader, pathHear, w, &nothing{}); err != nil && ctx.Err() == nil {
 		a.log.Debug("the leader did not hear this peer", "leader", leader, "error", err)
 	}
 }

@@ -63,8 +63,7 @@ func (t *term) leave(ctx context.Context, q leaveRequest) (nothing, error) {
 	if err := a.raft.RemoveServer(raft.ServerID(q.ID), 0, configWait).Error(); err != nil {
 		return nothing{}, fmt.Errorf("remove peer: %w", err)
 	}
-	_, err := t.do(ctx, &fsm.PeerRemove{ID: q.ID, Reason: q.Reason})
-	return nothing{}, err
+	return nothing{}, t.do(ctx, &fsm.PeerRemove{ID: q.ID, Reason: q.Reason})
 }
 
 type transferRequest struct {
@@ -128,7 +127,7 @@ func (t *term) rows(ctx context.Context, began time.Time) {
 		if next == nil || row != nil && same(*next, *row) {
 			continue
 		}
-		if _, err := t.do(ctx, &fsm.PeerSet{Peer: *next}); err != nil && ctx.Err() == nil {
+		if err := t.do(ctx, &fsm.PeerSet{Peer: *next}); err != nil && ctx.Err() == nil {
 			a.log.Warn("peer's row was not written", "peer", next.Name, "error", err)
 		}
 	}

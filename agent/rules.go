@@ -2,7 +2,6 @@ package agent
 
 import (
 	"context"
-	"net"
 
 	"github.com/musterhq/muster/discovery"
 	"github.com/musterhq/muster/fsm"
@@ -39,12 +38,8 @@ func (a *Agent) Ask(ctx context.Context, s fsm.Subject, cause fsm.Cause) (fsm.Re
 // probers are the kinds of prober with what this peer lends them.
 func (a *Agent) probers() refresh.Probers {
 	return refresh.Probers{
-		Kinds: a.cfg.Probers, Env: refresh.Env{HTTP: a.poller, Dial: a.dialProbe(), Reveal: reveal},
+		Kinds: a.cfg.Probers, Env: refresh.Env{HTTP: a.poller, Dial: a.poller.Dial, Reveal: a.cfg.Reveal},
 	}
-}
-
-func (a *Agent) dialProbe() func(ctx context.Context, network, address string) (net.Conn, error) {
-	return a.poller.Dial
 }
 
 // Validate judges a whole discovery: its own words, its backend's config, its template and filter, its prober.

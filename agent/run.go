@@ -3,8 +3,6 @@ package agent
 import (
 	"context"
 	"errors"
-	"fmt"
-	"sync"
 	"time"
 
 	"github.com/hashicorp/raft"
@@ -24,65 +22,30 @@ var (
 	errRemoved = errors.New("this peer was removed from the group; to come back it needs a new -data-dir")
 )
 
-// background runs parts of a peer and waits for them.
-type background struct {
-	wg   sync.WaitGroup
-	stop context.CancelFunc
-	ctx  context.Context
-	end  context.CancelCauseFunc // a part that fails ends the peer
-}
-
-func newBackground(ctx context.Context, end context.CancelCauseFunc) *background {
-	b := &background{end: end}
-	b.ctx, b.stop = context.WithCancel(ctx)
-	return b
-}
-
-func (b *background) goes(name string, run func(context.Context) error) {
-	b.wg.Go(func() {
-		if err := run(b.ctx); err != nil && b.ctx.Err() == nil {
-			b.end(fmt.Errorf("%s: %w", name, err))
-		}
-	})
-}
-
-// halt ends the parts and returns when all have.
-func (b *background) halt() {
-	b.stop()
-	b.wg.Wait()
-}
-
 // Run is the life of the peer until ctx ends, or until something happens after which it must not go on; that is its error.
 // On the way out it stops taking work, gives its claims back, hands leadership over and says farewell, but stays a member.
 func (a *Agent) Run(ctx context.Context) (err error) {
 	defer func() { err = errors.Join(err, a.rollBack()) }()
-	stopped := context.AfterFunc(ctx, func() { a.end(nil) })
+	stopped := context.AfterFunc(ctx, func() { a.ending.end(nil) })
 	defer stopped()
 	base := context.WithoutCancel(ctx)
+	end := a.ending.end
 
-	network := newBackground(base, a.end)
+	network := start(base, end, parts{"peer port": a.port.Run, "gossip": a.gossip.Run})
 	defer network.halt()
-	network.goes("peer port", a.port.Run)
-	network.goes("gossip", a.gossip.Run)
 	defer a.shutRaft()
-
-	lead := newBackground(base, a.end)
+	lead := start(base, end, parts{"leadership": a.watchLeadership, "report": a.report})
 	defer lead.halt()
-	lead.goes("leadership", a.watchLeadership)
-	lead.goes("report", a.report)
-
-	work := newBackground(base, a.end)
+	work := start(base, end, parts{
+		"joining": a.enter, "remembering": a.remember, "watching raft": a.watchRaft, "work": a.work,
+		"http": func(ctx context.Context) error { return a.face.Run(ctx, a.faceOn) },
+	})
 	defer work.halt()
-	work.goes("joining", a.enter)
-	work.goes("remembering", a.remember)
-	work.goes("watching raft", a.watchRaft)
-	work.goes("work", a.work)
-	work.goes("http", func(ctx context.Context) error { return a.face.Run(ctx, a.faceOn) })
 	a.log.Info("peer started", "name", a.cfg.Name, "id", a.id, "http", a.cfg.HTTPAddr,
 		"peer_port", a.cfg.PeerAddr, "gossip", a.cfg.GossipAddr)
 
-	<-a.ended.Done()
-	a.log.Info("peer stopping", "reason", context.Cause(a.ended))
+	<-a.ending.done
+	a.log.Info("peer stopping", "reason", a.ending.why())
 	a.draining.Store(true)
 	work.halt()
 	a.farewell(base)
@@ -91,38 +54,34 @@ func (a *Agent) Run(ctx context.Context) (err error) {
 
 // verdict is why the peer stopped, nil when it was asked to.
 func (a *Agent) verdict() error {
-	cause := context.Cause(a.ended)
-	if errors.Is(cause, context.Canceled) || errors.Is(cause, errLeft) {
-		return nil
+	if cause := a.ending.cause; !errors.Is(cause, errLeft) {
+		return cause
 	}
-	return cause
+	return nil
 }
 
 // work does claims once the replica has caught up with the log, so that no ghosts of old claims are worked on, and gives
 // them back in the end.
 func (a *Agent) work(ctx context.Context) error {
-	if err := a.catchUp(ctx); err != nil {
+	if !a.catchUp(ctx) {
 		return nil
 	}
 	a.caughtUp.Store(true)
 	a.machine.polls.start()
 	a.machine.runs.start()
-	workers := newBackground(ctx, a.end)
-	workers.goes("refreshes", a.worker.Run)
-	workers.goes("runs", a.runner.Run)
-	workers.wg.Wait()
-	workers.stop()
+	workers := start(ctx, a.ending.end, parts{"refreshes": a.worker.Run, "runs": a.runner.Run})
+	workers.wait()
 	return nil
 }
 
-// catchUp waits until the leader says how far the log is and the replica is as far.
-func (a *Agent) catchUp(ctx context.Context) error {
+// catchUp waits until the leader says how far the log is and the replica is as far; false when ctx ended first.
+func (a *Agent) catchUp(ctx context.Context) bool {
 	for {
 		if _, err := a.fresh(ctx); err == nil {
-			return nil
+			return true
 		}
 		if !pause(ctx, 100*time.Millisecond) {
-			return context.Cause(ctx)
+			return false
 		}
 	}
 }
@@ -137,7 +96,7 @@ func (a *Agent) farewell(ctx context.Context) {
 	a.giveBack(ctx)
 	a.handOver(ctx)
 	intent := gossip.Stopping
-	if errors.Is(context.Cause(a.ended), errLeft) {
+	if errors.Is(a.ending.cause, errLeft) {
 		intent = gossip.Leaving
 	}
 	if err := a.gossip.Leave(ctx, intent); err != nil {

@@ -73,7 +73,7 @@ func (t *term) retain(ctx context.Context) error {
 		}
 		r := t.agent.machine.Read()
 		if c := trim(r, t.clock.now()); c != nil {
-			if _, err := t.do(ctx, c); err != nil && ctx.Err() == nil {
+			if err := t.do(ctx, c); err != nil && ctx.Err() == nil {
 				t.agent.log.Warn("events were not trimmed", "error", err)
 			}
 		}

@@ -127,12 +127,12 @@ func (t *term) propose(ctx context.Context, frames []byte, count int, late bool)
 }
 
 // do is propose for one command of the leader's own.
-func (t *term) do(ctx context.Context, c fsm.Command) (fsm.Result, error) {
+func (t *term) do(ctx context.Context, c fsm.Command) error {
 	results, err := t.propose(ctx, fsm.Frame(c), 1, false)
 	if err != nil {
-		return fsm.Result{}, err
+		return err
 	}
-	return results[0], results[0].Err()
+	return results[0].Err()
 }
 
 // leaderID is the id of the leader as raft knows it here, empty when there is none.

@@ -1,6 +1,7 @@
 package fsm
 
 import (
+	"maps"
 	"slices"
 	"strings"
 )
@@ -68,9 +69,7 @@ func (v *View) NodeIDs() []string { return sortedKeys(v.Nodes) }
 // Clone is a View that may be folded without changing v.
 func (v *View) Clone() *View {
 	c := &View{Cluster: v.Cluster, Nodes: make(map[string]*Node, len(v.Nodes))}
-	for id, n := range v.Nodes {
-		c.Nodes[id] = n
-	}
+	maps.Copy(c.Nodes, v.Nodes)
 	return c
 }
 

@@ -1,5 +1,7 @@
 package fsm
 
+import "slices"
+
 // Spec is the setting of a discovery as users apply it, with DefaultSpec filled in where they said nothing.
 type Spec struct {
 	Backend      string      `cbor:"1,keyasint" json:"backend"`
@@ -133,10 +135,8 @@ func atLeast(field string, d, least Duration) error {
 }
 
 func oneOf(field, got string, words ...string) error {
-	for _, w := range words {
-		if got == w {
-			return nil
-		}
+	if slices.Contains(words, got) {
+		return nil
 	}
 	return Invalid(field, "%q is none of %q", got, words)
 }

@@ -1,6 +1,7 @@
 package fsm_test
 
 import (
+	"slices"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -41,12 +42,12 @@ func TestFoldThenUnfold(t *testing.T) {
 	if n := v.Nodes["a"]; !n.Well() || n.Shard("0").Role != "primary" || n.Shard("0").High.LagMS != lag {
 		t.Fatalf("folded node is %+v", n)
 	}
-	for i := len(facts) - 1; i >= 0; i-- {
-		if err := fsm.Unfold(v, facts[i]); err != nil {
+	for i, f := range slices.Backward(facts) {
+		if err := fsm.Unfold(v, f); err != nil {
 			t.Fatal(err)
 		}
 		if diff := cmp.Diff(steps[i], v); diff != "" {
-			t.Fatalf("unfolding %s left (-want +got):\n%s", facts[i].Type, diff)
+			t.Fatalf("unfolding %s left (-want +got):\n%s", f.Type, diff)
 		}
 	}
 }

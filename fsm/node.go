@@ -1,6 +1,7 @@
 package fsm
 
 import (
+	"maps"
 	"slices"
 	"strings"
 )
@@ -134,12 +135,8 @@ func (n *Node) Labels() map[string]string {
 		return n.Endpoint.Labels
 	}
 	out := make(map[string]string, len(n.Endpoint.Labels)+len(n.Settings.Labels))
-	for k, v := range n.Endpoint.Labels {
-		out[k] = v
-	}
-	for k, v := range n.Settings.Labels {
-		out[k] = v
-	}
+	maps.Copy(out, n.Endpoint.Labels)
+	maps.Copy(out, n.Settings.Labels)
 	return out
 }
 

@@ -1,21 +1,21 @@
 package fsm
 
-// FactsWithin is how many of the first facts encode to at most max bytes; one at least, when there are any.
-func FactsWithin(facts []Fact, max int) int {
+// FactsWithin is how many of the first facts encode to at most limit bytes; one at least, when there are any.
+func FactsWithin(facts []Fact, limit int) int {
 	size := 0
 	for i, f := range facts {
-		if size += len(mustEncode(f)); size > max && i > 0 {
+		if size += len(mustEncode(f)); size > limit && i > 0 {
 			return i
 		}
 	}
 	return len(facts)
 }
 
-// Within is the enrolment cut to about max bytes, and whether that is all of it. The cut is made between nodes, sorted by
+// Within is the enrolment cut to about limit bytes, and whether that is all of it. The cut is made between nodes, sorted by
 // id; facts that are derived from all nodes, and the cluster's removal, are only in the whole. Enlisting again on the
 // result of a cut one gives the rest.
-func (e *Enrolment) Within(max int) (Enrolment, bool) {
-	if len(mustEncode(e)) <= max {
+func (e *Enrolment) Within(limit int) (Enrolment, bool) {
+	if len(mustEncode(e)) <= limit {
 		return *e, true
 	}
 	sizes := map[string]int{}
@@ -32,7 +32,7 @@ func (e *Enrolment) Within(max int) (Enrolment, bool) {
 	}
 	nodes := sortedKeys(sizes)
 	total, n := sizes[nodes[0]], 1
-	for n < len(nodes) && total+sizes[nodes[n]] <= max {
+	for n < len(nodes) && total+sizes[nodes[n]] <= limit {
 		total += sizes[nodes[n]]
 		n++
 	}

@@ -9,8 +9,8 @@ import (
 	"unicode/utf8"
 )
 
-// cut makes s fit max bytes of valid, printable UTF-8: what does not print becomes "?", and a cut falls between runes.
-func cut(s string, max int) string {
+// cut makes s fit limit bytes of valid, printable UTF-8: what does not print becomes "?", and a cut falls between runes.
+func cut(s string, limit int) string {
 	if !printable(s) {
 		s = strings.Map(func(r rune) rune {
 			if r == utf8.RuneError || !unicode.IsPrint(r) {
@@ -19,13 +19,13 @@ func cut(s string, max int) string {
 			return r
 		}, strings.ToValidUTF8(s, "?"))
 	}
-	if len(s) <= max {
+	if len(s) <= limit {
 		return s
 	}
-	for max > 0 && !utf8.RuneStart(s[max]) {
-		max--
+	for limit > 0 && !utf8.RuneStart(s[limit]) {
+		limit--
 	}
-	return s[:max]
+	return s[:limit]
 }
 
 func itoa(n int) string { return strconv.Itoa(n) }

@@ -65,7 +65,7 @@ func (l *loads) expired(peer string, now Instant) {
 
 // note learns from a closed claim: its holder works; and from a confirming round: whether the failures others reported were
 // seen by its holder too.
-func (l *loads) note(r *fsm.Reader, e *entry, before *fsm.Schedule, open *fsm.Claim, now Instant) {
+func (l *loads) note(e *entry, before *fsm.Schedule, open *fsm.Claim, now Instant) {
 	if e.claim == nil || open != nil || before == nil {
 		return
 	}

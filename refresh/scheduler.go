@@ -76,7 +76,7 @@ func (s *Scheduler) take(r *fsm.Reader, row *fsm.Schedule, now Instant, over boo
 	e.schedule = row
 	enabled := settings(r, e)
 	claim := r.Claim(row.Subject)
-	s.loads.note(r, e, before, claim, now)
+	s.loads.note(e, before, claim, now)
 	if claim != nil {
 		renewed := e.claim == nil || e.claim.Token != claim.Token || e.claim.Parts != claim.Parts
 		e.claim = claim
