@@ -20,17 +20,6 @@ type hclogger struct {
 	implied []any
 }
 
-func (l *hclogger) at(level slog.Level, msg string, args []any) {
-	switch level {
-	case slog.LevelWarn:
-		l.log.Warn(msg, args...)
-	case slog.LevelInfo:
-		l.log.Info(msg, args...)
-	default:
-		l.log.Debug(msg, args...)
-	}
-}
-
 // Log is hclog.Logger's.
 func (l *hclogger) Log(level hclog.Level, msg string, args ...any) {
 	switch level {
@@ -39,17 +28,17 @@ func (l *hclogger) Log(level hclog.Level, msg string, args ...any) {
 	case hclog.Warn:
 		l.Warn(msg, args...)
 	default:
-		l.at(slog.LevelDebug, msg, args)
+		l.Debug(msg, args...)
 	}
 }
 
 // The rest of hclog.Logger.
 
 func (l *hclogger) Trace(string, ...any)                {}
-func (l *hclogger) Debug(msg string, args ...any)       { l.at(slog.LevelDebug, msg, args) }
-func (l *hclogger) Info(msg string, args ...any)        { l.at(slog.LevelDebug, msg, args) }
-func (l *hclogger) Warn(msg string, args ...any)        { l.at(slog.LevelInfo, msg, args) }
-func (l *hclogger) Error(msg string, args ...any)       { l.at(slog.LevelWarn, msg, args) }
+func (l *hclogger) Debug(msg string, args ...any)       { l.log.Debug(msg, args...) }
+func (l *hclogger) Info(msg string, args ...any)        { l.log.Debug(msg, args...) }
+func (l *hclogger) Warn(msg string, args ...any)        { l.log.Info(msg, args...) }
+func (l *hclogger) Error(msg string, args ...any)       { l.log.Warn(msg, args...) }
 func (l *hclogger) IsTrace() bool                       { return false }
 func (l *hclogger) IsDebug() bool                       { return true }
 func (l *hclogger) IsInfo() bool                        { return true }

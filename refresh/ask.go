@@ -113,28 +113,31 @@ func (w *Worker) askOne(ctx context.Context, p Prober, cluster uint64, spec fsm.
 	}
 	before := w.said.of(cluster, t.Node)
 	a := cond.ProbeIf(ctx, t, before.tag)
-	if !a.NotModified {
-		w.said.keep(cluster, t.Node, said{tag: a.ETag, report: a.Report})
-		return a.Report
+	if a.NotModified {
+		if past(a.WorstLagMS, spec.LagLimit) {
+			w.said.keep(cluster, t.Node, said{})
+		}
+		return before.report
 	}
-	if crosses(before.report, a.WorstLagMS, spec.LagLimit) {
-		w.said.keep(cluster, t.Node, said{})
+	if lagging(a.Report, spec.LagLimit) {
+		a.ETag = ""
 	}
-	return before.report
+	w.said.keep(cluster, t.Node, said{tag: a.ETag, report: a.Report})
+	return a.Report
 }
 
-// crosses says whether the next poll must read the whole document: the worst lag a node sent beside its 304 has crossed the
-// limit, or one of its shards is past it.
-func crosses(report fsm.Report, worst *int64, limit fsm.Duration) bool {
-	if limit == 0 {
-		return false
-	}
+// lagging says whether a shard is past the limit: then every poll reads the whole document, since a tag does not cover lag.
+func lagging(report fsm.Report, limit fsm.Duration) bool {
 	for _, s := range report.Shards {
-		if s.LagMS != nil && *s.LagMS >= int64(limit) {
+		if past(s.LagMS, limit) {
 			return true
 		}
 	}
-	return worst != nil && *worst >= int64(limit)
+	return false
+}
+
+func past(lagMS *int64, limit fsm.Duration) bool {
+	return limit > 0 && lagMS != nil && *lagMS >= int64(limit)
 }
 
 // enter takes a place among the polls under way; false when ctx ended first.
