@@ -133,6 +133,10 @@ func TestDeriveMends(t *testing.T) {
 	c.Health, c.Reasons, c.Versions = "down", []string{"lag_high", "unheard_of"}, []string{"1", "2"}
 	s.view.Cluster = &c
 	s.full(up("a")).tells("cluster.versions_uniform", "cluster.health_changed").health("healthy").full(up("a")).tells()
+	c = *s.view.Cluster
+	c.Reasons = []string{"unheard_of"}
+	s.view.Cluster = &c
+	s.full(up("a")).tells("cluster.health_changed").health("healthy")
 	if facts := fsm.Derive(&fsm.View{}, 1); facts != nil {
 		t.Fatalf("derived %+v of no cluster", facts)
 	}

@@ -117,8 +117,7 @@ func TestForgettingAMismatchedNode(t *testing.T) {
 	s := begin(t, "a")
 	s.spec.Identity = fsm.IdentityStrict
 	s.full(says("x", ""))
-	s.fold(fsm.Fact{Type: fsm.NodeDecommissioned, Node: "a",
-		Before: &fsm.LifecyclePart{Lifecycle: fsm.Commissioned}, After: &fsm.LifecyclePart{Lifecycle: fsm.Decommissioned}})
+	s.fold(decommissioned("a"))
 	was := s.view.Clone()
 	f, err := fsm.Transition(s.view.Nodes["a"], fsm.Forgotten, true)
 	if err != nil {

@@ -74,15 +74,46 @@ func TestChurnRow(t *testing.T) {
 	s.confirm("o", up("b")).noted(churn("n", 2)) // not asked
 	s.confirm("o", rep(2)).noted(churn("n", 2))  // a confirming round comes too soon to end it
 	s.confirm("o", rep(3)).tells("node.info_changed a").noted(churn("n", 3))
-	s.confirm("o", attributed(attrs{"n": "3", "m": "1"})).tells("node.info_changed a")
+	s.confirm("o", attributed(attrs{"n": "3", "z": "1"})).tells("node.info_changed a")
 	s.noted(&fsm.Notes{Churn: []fsm.Churn{
-		{Node: "a", Attribute: "m", Rounds: 1}, {Node: "a", Attribute: "n", Rounds: 3},
+		{Node: "a", Attribute: "n", Rounds: 3}, {Node: "a", Attribute: "z", Rounds: 1},
 	}})
 	failed := failure("a", 1, s.now, "p")
 	failed.Churn = s.notes.Churn
 	s.full(refused("a"), up("b")).noted(failed) // not heard
-	s.full(attributed(attrs{"n": "3", "m": "2"}), up("b")).noted(churn("m", 2))
-	s.full(attributed(attrs{"n": "3", "m": "2"}), up("b")).noted(nil)
+	s.full(attributed(attrs{"n": "3", "z": "2"}), up("b")).noted(churn("z", 2))
+	s.full(attributed(attrs{"n": "3", "z": "2"}), up("b")).noted(nil)
+}
+
+// TestChurnOfMany changes many attributes in a full and a confirming round: each has one note.
+func TestChurnOfMany(t *testing.T) {
+	s := begin(t, "a")
+	want := &fsm.Notes{}
+	rep := func(n int) fsm.Report {
+		says := attrs{}
+		for k := range 40 {
+			says[fmt.Sprintf("%02d", k)] = strconv.Itoa(n)
+		}
+		return attributed(says)
+	}
+	for k := range 40 {
+		want.Churn = append(want.Churn, fsm.Churn{Node: "a", Attribute: fmt.Sprintf("%02d", k), Rounds: 2})
+	}
+	s.full(rep(0)).full(rep(1)).confirm("o", rep(2)).noted(want)
+}
+
+// TestMutedWhileAbsent follows an attribute that comes and goes, and is muted when it is away.
+func TestMutedWhileAbsent(t *testing.T) {
+	s := begin(t, "a").full(attributed(attrs{"zone": "z"}))
+	flicker := []fsm.Report{attributed(attrs{"blip": "1", "zone": "z"}), attributed(attrs{"zone": "z"})}
+	for n := range 4 {
+		s.full(flicker[n%2]).tells("node.info_changed a")
+	}
+	s.full(flicker[0]).tells("node.attribute_muted a").full(flicker[1]).tells().full(flicker[0]).tells()
+	s.full(attributed(attrs{"blip": "1", "zone": "y"})).tells("node.info_changed a")
+	if diff := cmp.Diff(attrs{"zone": "y"}, s.view.Nodes["a"].Said.Attributes); diff != "" {
+		t.Fatalf("attributes (-want +got):\n%s", diff)
+	}
 }
 
 // TestMutedIsBounded lets a node mute one set of attributes after the other.

@@ -62,9 +62,6 @@ func (d *diff) lag(node string, high *High, s *Shard) {
 
 // claim keeps which shards a believed node says it is the primary of.
 func (d *diff) claim(node string, says []Shard) {
-	if !d.Full {
-		return
-	}
 	for i := range says {
 		if says[i].Role == RolePrimary {
 			d.claims = append(d.claims, claimant{says[i].ID, node})

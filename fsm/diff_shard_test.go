@@ -35,6 +35,7 @@ func TestShards(t *testing.T) {
 	if got := s.view.Nodes["a"].Shard("1").Role; got != "replica" {
 		t.Fatalf("of two shards with one id the second was taken: %s", got)
 	}
+	s.full(up("a", "0:recovering", "1:replica", "1:other", "3:replica")).tells()
 	s.full(up("a", "1:replica", "2:replica")).tells("shard.removed a/0", "shard.added a/2", "shard.removed a/3")
 	s.full(up("a")).tells("shard.removed a/1", "shard.removed a/2")
 }

@@ -14,6 +14,7 @@ func TestFirstAnswerTellsAll(t *testing.T) {
 	rep := with(up("a", "1:replica", "0:primary"), func(r *fsm.Report) {
 		r.NodeID, r.ClusterID, r.SidecarVersion = "id", "cl", "0.1"
 		r.Attributes = map[string]string{"zone": "z"}
+		r.Shards[0].High = &fsm.High{LagMS: 1} // is muster's word, not the node's
 	})
 	s.full(rep).tells("node.reachable a", "node.up a", "shard.primary_changed /0",
 		"cluster.versions_uniform", "cluster.health_changed")
@@ -111,6 +112,19 @@ func TestFailuresOfFewPeers(t *testing.T) {
 	s.full(refused("a")).tells()
 }
 
+// TestNotesAreSorted checks the order when a note is kept from another round.
+func TestNotesAreSorted(t *testing.T) {
+	s := begin(t, "a", "b", "c")
+	s.full(refused("a"), up("b"), refused("c")).confirm("o", refused("c"), refused("b"))
+	var got []string
+	for _, f := range s.notes.Failures {
+		got = append(got, f.Node)
+	}
+	if diff := cmp.Diff([]string{"a", "b", "c"}, got); diff != "" {
+		t.Fatal(diff)
+	}
+}
+
 // TestNeverReached checks a node that fails from the start and then answers.
 func TestNeverReached(t *testing.T) {
 	s := begin(t, "a")
@@ -122,11 +136,11 @@ func TestNeverReached(t *testing.T) {
 // TestReportsOfOthersAreIgnored checks nodes that are gone or no longer polled, and that their notes go.
 func TestReportsOfOthersAreIgnored(t *testing.T) {
 	s := begin(t, "a", "b")
-	s.full(up("a"), refused("b")).full(up("a"), refused("b"), up("ghost")).tells()
-	s.fold(fsm.Fact{Type: fsm.NodeDecommissioned, Node: "b",
-		Before: &fsm.LifecyclePart{Lifecycle: fsm.Commissioned}, After: &fsm.LifecyclePart{Lifecycle: fsm.Decommissioned}})
+	seen := s.full(up("a"), refused("b"), up("ghost")).now
+	s.confirm("o", up("ghost")).tells().noted(failure("b", 1, seen-1000, "p"))
+	s.fold(decommissioned("b"))
 	s.fold(fsm.Derive(s.view, s.now)...)
-	s.confirm("o", up("b"), up("ghost")).tells().noted(nil)
+	s.confirm("o", up("ghost")).tells().noted(nil).full(up("a"), up("b")).tells()
 	if facts, notes := fsm.Diff(&fsm.View{}, s.notes, fsm.Round{Now: 1, Full: true}); facts != nil || notes != nil {
 		t.Fatal("a removed cluster had facts or notes")
 	}

@@ -133,7 +133,7 @@ func (d *diff) vacant(s *seat) {
 		return
 	}
 	switch n := d.polled(s.known.Node); {
-	case !d.held(s.shard) && (n == nil || n.Well() && !n.Said.Identity.Mismatch):
+	case !d.held(s.shard) && (n == nil || n.Well()):
 		d.tell(ShardPrimaryChanged, "", s.shard, nil)
 	case d.silent(s.known.Node):
 		if s.odd != nil {

@@ -101,9 +101,7 @@ func TestPrimaryLost(t *testing.T) {
 
 	// The known primary left the view, or is no longer polled.
 	s = abLed(t)
-	gone := fsm.Fact{Type: fsm.NodeDecommissioned, Node: "a",
-		Before: &fsm.LifecyclePart{Lifecycle: fsm.Commissioned}, After: &fsm.LifecyclePart{Lifecycle: fsm.Decommissioned}}
-	s.fold(gone)
+	s.fold(decommissioned("a"))
 	s.full(repl("b")).noted(odd(false)).full(repl("b")).primary(lost("a"), fsm.ShardPrimaryLost)
 	s = abLed(t)
 	delete(s.view.Nodes, "a")
@@ -167,7 +165,10 @@ func TestPrimaryDuplicated(t *testing.T) {
 func TestShardGone(t *testing.T) {
 	s := abLed(t).full(bare("a"), bare("b")).primary(nil, fsm.ShardPrimaryChanged).noted(nil).health("healthy")
 	s.full(bare("a"), bare("b")).tells().full(bare("a"), repl("b")).primary(nil).noted(nil) // a replica alone never had one
-	abLed(t).full(bare("a"), repl("b")).primary(led("a")).noted(odd(false))                 // another node still holds it
+	s = abLed(t)
+	s.fold(decommissioned("a"))
+	s.full(bare("b")).primary(nil, fsm.ShardPrimaryChanged)                 // nor does the last word of one that is no longer asked count
+	abLed(t).full(bare("a"), repl("b")).primary(led("a")).noted(odd(false)) // another node still holds it
 }
 
 // TestConfirmingRoundLeavesPrimaries checks every oddness in a confirming round.

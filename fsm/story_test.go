@@ -173,6 +173,13 @@ func with(r fsm.Report, change func(*fsm.Report)) fsm.Report {
 
 func refused(node string) fsm.Report { return fsm.Unreachable(node, fsm.ReasonRefused, "dial") }
 
+func decommissioned(node string) fsm.Fact {
+	return fsm.Fact{
+		Type: fsm.NodeDecommissioned, Node: node,
+		Before: &fsm.LifecyclePart{Lifecycle: fsm.Commissioned}, After: &fsm.LifecyclePart{Lifecycle: fsm.Decommissioned},
+	}
+}
+
 func failure(node string, count int, observed fsm.Time, peers ...string) *fsm.Notes {
 	return &fsm.Notes{Failures: []fsm.Failure{{Node: node, Count: count, Peers: peers, Observed: observed}}}
 }
