@@ -43,16 +43,16 @@ func newFilter(expression string, zero any) (*filter, error) {
 	if err := (scope{row: reflect.TypeOf(zero)}).check(tree); err != nil {
 		return nil, fsm.Invalid("filter", "%s", err)
 	}
-	eval, err := bexpr.CreateEvaluator(expression,
-		bexpr.WithTagName("json"), bexpr.WithMaxExpressions(maxFilterSteps), bexpr.WithHookFn(asTold))
+	eval, err := bexpr.CreateEvaluator(expression, bexpr.WithTagName("json"),
+		bexpr.WithMaxExpressions(maxFilterSteps), bexpr.WithHookFn(asTold), bexpr.WithUnknownValue(""))
 	if err != nil {
 		return nil, fsm.Invalid("filter", "does not parse: %s", err)
 	}
 	return &filter{eval: eval}, nil
 }
 
-// match judges a row, given by pointer. What a term needs and the row does not have (a lag that was never told, a path
-// that its vars do not hold) makes the row not match.
+// match judges a row, given by pointer. A label, attribute or var that the row does not have reads as an empty text. A term
+// that cannot be judged (of a lag that was never told, of what goes deeper than the row's vars do) makes the row not match.
 func (f *filter) match(row any) bool {
 	if f == nil {
 		return true

@@ -63,18 +63,15 @@ func checkValue(path string, raw json.RawMessage, t reflect.Type, depth int) err
 	if readsItself(t) {
 		shape = nil
 	}
+	descended, err := false, error(nil)
 	switch {
 	case raw[0] == '{' && takes(shape, reflect.Struct, reflect.Map):
-		if err := checkObject(path, raw, shape, depth); err != nil {
-			return err
-		}
+		descended, err = true, checkObject(path, raw, shape, depth)
 	case raw[0] == '[' && takes(shape, reflect.Slice):
-		if err := checkList(path, raw, shape, depth); err != nil {
-			return err
-		}
+		descended, err = true, checkList(path, raw, shape, depth)
 	}
-	if t == nil || shape != nil && (raw[0] == '{' || raw[0] == '[') && takes(shape, reflect.Struct, reflect.Map, reflect.Slice) {
-		return nil
+	if err != nil || t == nil || descended && shape != nil {
+		return err
 	}
 	if err := json.Unmarshal(raw, reflect.New(t).Interface()); err != nil {
 		return fsm.Invalid(named(path), "%s", whyNot(err, raw, t))
