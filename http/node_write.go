@@ -145,17 +145,16 @@ func (t *Transition) compute(g glance, refs map[string][]string) (change, []stri
 		}
 		out.changes = append(out.changes, one)
 	}
-	if len(refused) > 0 {
-		code := fsm.CodeConflict
-		if absent == len(refused) {
-			code = fsm.CodeNotFound
-		}
-		return out, nil, &fsm.Error{
-			Code: code, Message: "no node was moved: " + told(sortedKeys(refused))[0] + " " + refused[sortedKeys(refused)[0]],
-			Fields: refused,
-		}
+	if len(refused) == 0 {
+		return out, moved, nil
 	}
-	return out, moved, nil
+	code, first := fsm.CodeConflict, sortedKeys(refused)[0]
+	if absent == len(refused) {
+		code = fsm.CodeNotFound
+	}
+	err := fsm.Errorf(code, "no node was moved, since %d forbid it: %s %s", len(refused), first, refused[first])
+	err.Fields = refused
+	return out, nil, err
 }
 
 // move adds the fact that moves one node; false when it is there already.
