@@ -115,8 +115,10 @@ type High struct {
 // Answered says whether the node was ever asked with success.
 func (n *Node) Answered() bool { return n.State.Since != 0 }
 
-// Well says whether the node is reachable and up.
-func (n *Node) Well() bool { return n.Reach.Value == Reachable && n.State.Value == StateUp }
+// Well says whether the node is reachable, up, and who it should be.
+func (n *Node) Well() bool {
+	return n.Reach.Value == Reachable && n.State.Value == StateUp && !n.Said.Identity.Mismatch
+}
 
 // Counted says whether the node counts in its cluster's health: commissioned and present.
 func (n *Node) Counted() bool { return n.Lifecycle == Commissioned && n.Presence == Present }
