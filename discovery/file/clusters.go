@@ -106,6 +106,9 @@ func (c *collection) targets(path string, v *value) error {
 		return at(path, v.line, "the targets have no label cluster, which names their cluster")
 	}
 	maps.DeleteFunc(shared, func(k, _ string) bool { return k == "cluster" || k == "node" || strings.HasPrefix(k, "__") })
+	if len(shared) == 0 {
+		shared = nil
+	}
 	targets := v.field("targets")
 	if targets.kind != list {
 		return at(path, targets.line, "targets is %s; a list is wanted", targets.describe())

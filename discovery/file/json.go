@@ -28,7 +28,12 @@ func parseJSON(raw []byte, path string, each func(*value) error) error {
 			r.newlines = append(r.newlines, int64(i))
 		}
 	}
-	fail := func(err error) error { return at(path, r.failedAt(err), "%w", jsonFault(err)) }
+	fail := func(err error) error {
+		if truncated(err) {
+			return at(path, r.lineOf(int64(len(raw)-1)), "the file ends in the middle of its list")
+		}
+		return at(path, r.failedAt(err), "%w", err)
+	}
 	first, err := r.dec.Token()
 	if err != nil {
 		return fail(err)
@@ -49,8 +54,8 @@ func parseJSON(raw []byte, path string, each func(*value) error) error {
 	if _, err := r.dec.Token(); err != nil {
 		return fail(err)
 	}
-	if _, err := r.dec.Token(); !errors.Is(err, io.EOF) {
-		return at(path, r.line(), "there is more after the end of the list")
+	if rest := bytes.TrimLeft(raw[r.dec.InputOffset():], " \t\r\n"); len(rest) > 0 {
+		return at(path, r.lineOf(int64(len(raw)-len(rest))), "there is more after the end of the list")
 	}
 	return nil
 }
@@ -124,7 +129,7 @@ func (r *jsonReader) lineOf(offset int64) int {
 }
 
 func (r *jsonReader) failedAt(err error) int {
-	if syntax := (*json.SyntaxError)(nil); errors.As(err, &syntax) && !truncated(err) {
+	if syntax := (*json.SyntaxError)(nil); errors.As(err, &syntax) {
 		return r.lineOf(syntax.Offset - 1)
 	}
 	return r.line()
@@ -132,11 +137,4 @@ func (r *jsonReader) failedAt(err error) int {
 
 func truncated(err error) bool {
 	return errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || err.Error() == "unexpected end of JSON input"
-}
-
-func jsonFault(err error) error {
-	if truncated(err) {
-		return errors.New("the file ends in the middle of its list")
-	}
-	return err
 }

@@ -49,8 +49,8 @@ func (b *backend) notice(ctx context.Context, nudges *discovery.Nudges) {
 type watch struct {
 	patterns []string
 	nudges   *discovery.Nudges
-	dirs     map[string]fs.FileInfo // watched now
 	files    map[string]fs.FileInfo // as last seen
+	names    map[string][]string    // of files, by the names that notices give them
 }
 
 func (w *watch) run(ctx context.Context, working func()) error {
@@ -59,7 +59,6 @@ func (w *watch) run(ctx context.Context, working func()) error {
 		return err
 	}
 	defer notify.Close()
-	w.dirs = map[string]fs.FileInfo{}
 	if err := w.look(notify); err != nil {
 		return err
 	}
@@ -76,8 +75,8 @@ func (w *watch) run(ctx context.Context, working func()) error {
 				return errors.New("notices ended")
 			}
 			// A second write within one tick of the file system's clock changes neither size nor time.
-			if _, ours := w.files[event.Name]; ours && event.Op != fsnotify.Chmod {
-				w.nudges.Add(event.Name)
+			if event.Op != fsnotify.Chmod {
+				w.nudges.Add(w.names[event.Name]...)
 			}
 			dirty = true
 		case err := <-notify.Errors:
@@ -122,26 +121,26 @@ const maxDirs = 1024
 
 // attend makes the watched directories those that matter now, and says whether any is new.
 func (w *watch) attend(notify *fsnotify.Watcher) (added bool, err error) {
-	want := map[string]fs.FileInfo{}
+	want := map[string]bool{}
 	for _, p := range w.patterns {
 		interesting(p, want)
 	}
 	if len(want) > maxDirs {
 		return false, errors.New("the patterns reach into too many directories to watch")
 	}
+	// The watcher knows best what it watches: it lets go of a directory that is deleted or moved, and says so, and the
+	// next of that name is then a new one.
 	watched := notify.WatchList()
-	for dir, was := range w.dirs {
-		is, ok := want[dir]
-		if !ok || !os.SameFile(was, is) || !slices.Contains(watched, dir) {
-			// It may be gone, and its watch with it; the next of its name may even have its inode.
-			if err := notify.Remove(dir); err != nil && !errors.Is(err, fsnotify.ErrNonExistentWatch) {
-				return false, err
-			}
-			delete(w.dirs, dir)
+	for _, dir := range watched {
+		if want[dir] {
+			continue
+		}
+		if err := notify.Remove(dir); err != nil && !errors.Is(err, fsnotify.ErrNonExistentWatch) {
+			return false, err
 		}
 	}
-	for dir, is := range want {
-		if _, ok := w.dirs[dir]; ok {
+	for dir := range want {
+		if slices.Contains(watched, dir) {
 			continue
 		}
 		if err := notify.Add(dir); absent(err) {
@@ -149,7 +148,6 @@ func (w *watch) attend(notify *fsnotify.Watcher) (added bool, err error) {
 		} else if err != nil {
 			return false, err
 		}
-		w.dirs[dir] = is
 		added = true
 	}
 	return added, nil
@@ -157,7 +155,7 @@ func (w *watch) attend(notify *fsnotify.Watcher) (added bool, err error) {
 
 // interesting puts in every directory in which a name along the pattern could come, go or be replaced: where its
 // wildcards are listed, where its last part is, the nearest that exists where one is missing, and around links.
-func interesting(pattern string, into map[string]fs.FileInfo) {
+func interesting(pattern string, into map[string]bool) {
 	parts := strings.Split(strings.TrimPrefix(pattern, "/"), "/")
 	found := []string{"/"}
 	for _, part := range parts {
@@ -179,7 +177,7 @@ func interesting(pattern string, into map[string]fs.FileInfo) {
 	for _, path := range found {
 		put(filepath.Dir(path), into)
 		if real, err := filepath.EvalSymlinks(path); err == nil {
-			put(filepath.Dir(real), into)
+			put(filepath.Dir(real), into) // the file may be changed where a link leads
 		}
 	}
 }
@@ -189,9 +187,14 @@ func link(path string) bool {
 	return err == nil && info.Mode()&fs.ModeSymlink != 0
 }
 
-func put(dir string, into map[string]fs.FileInfo) {
-	if info, err := os.Stat(dir); err == nil && info.IsDir() {
-		into[dir] = info
+// put takes a directory by its name without links: one directory is watched under one name.
+func put(dir string, into map[string]bool) {
+	real, err := filepath.EvalSymlinks(dir)
+	if err != nil {
+		return
+	}
+	if info, err := os.Lstat(real); err == nil && info.IsDir() {
+		into[real] = true
 	}
 }
 
@@ -221,4 +224,19 @@ func (w *watch) compare() {
 		}
 	}
 	w.files = now
+	w.names = map[string][]string{}
+	for path := range now {
+		if dir, err := filepath.EvalSymlinks(filepath.Dir(path)); err == nil {
+			w.naming(filepath.Join(dir, filepath.Base(path)), path)
+		}
+		if real, err := filepath.EvalSymlinks(path); err == nil {
+			w.naming(real, path)
+		}
+	}
+}
+
+func (w *watch) naming(notice, path string) {
+	if !slices.Contains(w.names[notice], path) {
+		w.names[notice] = append(w.names[notice], path)
+	}
 }

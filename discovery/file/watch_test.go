@@ -1,0 +1,192 @@
+package file_test
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+	"slices"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"github.com/musterhq/muster/discovery"
+)
+
+func mkdir(t *testing.T, path string) {
+	t.Helper()
+	if err := os.MkdirAll(path, 0o700); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func link(t *testing.T, to, path string) {
+	t.Helper()
+	if err := os.Symlink(to, path); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func rename(t *testing.T, from, to string) {
+	t.Helper()
+	if err := os.Rename(from, to); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// watch puts a Watch on patterns; the function it gives waits for a nudge that names a file.
+func watch(t *testing.T, patterns ...string) (until func(path string)) {
+	t.Helper()
+	before := goleak.IgnoreCurrent()
+	b := open(t, patterns...).(discovery.Watcher)
+	ctx, cancel := context.WithCancel(t.Context())
+	nudges, ended := make(chan []string, 64), make(chan struct{})
+	go func() {
+		defer close(ended)
+		_ = b.Watch(ctx, func(names []string) {
+			select {
+			case nudges <- names:
+			case <-ctx.Done():
+			}
+		})
+	}()
+	t.Cleanup(func() {
+		cancel()
+		<-ended
+		goleak.VerifyNone(t, before)
+	})
+	return func(path string) {
+		t.Helper()
+		timeout := time.NewTimer(10 * time.Second)
+		defer timeout.Stop()
+		for {
+			select {
+			case names := <-nudges:
+				if slices.Contains(names, path) {
+					return
+				}
+			case <-timeout.C:
+				t.Fatalf("no nudge named %s", path)
+			}
+		}
+	}
+}
+
+func TestWatchSeesEveryKindOfChange(t *testing.T) {
+	dir := t.TempDir()
+	a, b := filepath.Join(dir, "a.json"), filepath.Join(dir, "b.json")
+	write(t, a, "[]")
+	until := watch(t, filepath.Join(dir, "*.json"))
+	until(a)
+	write(t, a, "[ ]")
+	until(a)
+	replace(t, a, "[]")
+	until(a)
+	write(t, b, "[]")
+	until(b)
+	remove(t, b)
+	until(b)
+	rename(t, a, b)
+	until(b)
+}
+
+// Two writes of one size may fall into one tick of the file system's clock: the notices tell them apart.
+func TestWatchSeesWriteOfSameSize(t *testing.T) {
+	dir := t.TempDir()
+	a := filepath.Join(dir, "a.json")
+	write(t, a, "[ ]")
+	info, err := os.Stat(a)
+	if err != nil {
+		t.Fatal(err)
+	}
+	until := watch(t, a)
+	until(a)
+	f, err := os.OpenFile(a, os.O_WRONLY, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	if _, err := f.WriteString("[\n]"); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Chtimes(a, info.ModTime(), info.ModTime()); err != nil {
+		t.Fatal(err)
+	}
+	until(a)
+}
+
+func TestWatchSeesDirectoryReturn(t *testing.T) {
+	dir := t.TempDir()
+	sub := filepath.Join(dir, "deep", "sub")
+	a := filepath.Join(sub, "a.json")
+	until := watch(t, filepath.Join(dir, "deep", "*", "a.json"))
+	for range 3 {
+		mkdir(t, sub)
+		write(t, a, "[]")
+		until(a)
+		remove(t, filepath.Join(dir, "deep"))
+		until(a)
+	}
+	mkdir(t, sub)
+	write(t, a, "[]")
+	until(a)
+	rename(t, sub, sub+"-old")
+	until(a)
+	mkdir(t, sub)
+	replace(t, a, "[ ]")
+	until(a)
+	replace(t, a, "[]")
+	until(a)
+}
+
+// A Kubernetes volume: the files are links through a link that is swapped.
+func TestWatchSeesSwappedLink(t *testing.T) {
+	dir := t.TempDir()
+	a := filepath.Join(dir, "a.json")
+	for _, version := range []string{"..v1", "..v2", "..v3"} {
+		mkdir(t, filepath.Join(dir, version))
+		write(t, filepath.Join(dir, version, "a.json"), "[]")
+	}
+	link(t, "..v1", filepath.Join(dir, "..data"))
+	link(t, "..data/a.json", a)
+	until := watch(t, filepath.Join(dir, "*.json"))
+	until(a)
+	for _, version := range []string{"..v2", "..v3"} {
+		link(t, version, filepath.Join(dir, "..tmp"))
+		rename(t, filepath.Join(dir, "..tmp"), filepath.Join(dir, "..data"))
+		until(a)
+	}
+}
+
+// A release directory: the pattern goes through a link that is swapped, and the files are elsewhere.
+func TestWatchSeesSwappedDirectory(t *testing.T) {
+	dir := t.TempDir()
+	for _, version := range []string{"v1", "v2"} {
+		mkdir(t, filepath.Join(dir, "releases", version))
+		write(t, filepath.Join(dir, "releases", version, "a.json"), "[]")
+	}
+	current := filepath.Join(dir, "current")
+	a := filepath.Join(current, "a.json")
+	link(t, "releases/v1", current)
+	until := watch(t, filepath.Join(current, "*.json"))
+	until(a)
+	link(t, "releases/v2", current+".new")
+	rename(t, current+".new", current)
+	until(a)
+	replace(t, filepath.Join(dir, "releases", "v2", "a.json"), "[ ]")
+	until(a)
+}
+
+// A file that is a link is changed where the link leads.
+func TestWatchSeesLinkedFile(t *testing.T) {
+	dir, other := t.TempDir(), t.TempDir()
+	a, real := filepath.Join(dir, "a.json"), filepath.Join(other, "real.json")
+	write(t, real, "[]")
+	link(t, real, a)
+	until := watch(t, filepath.Join(dir, "*.json"))
+	until(a)
+	replace(t, real, "[ ]")
+	until(a)
+	write(t, real, "[  ]")
+	until(a)
+}
