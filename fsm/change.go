@@ -46,7 +46,27 @@ func (tx *txn) judge(c Change) (*judged, error) {
 	if err := FoldAll(j.view, c.Facts); err != nil {
 		return nil, Errorf(CodeStale, "%s", err).With("index", itoa(int(at)))
 	}
+	if len(c.Facts) > 0 && j.view.Cluster == nil {
+		return j, tx.emptied(j)
+	}
 	return j, nil
+}
+
+// emptied says whether a cluster that goes was there and leaves no node behind.
+func (tx *txn) emptied(j *judged) error {
+	if j.row == nil {
+		return Errorf(CodeInvalid, "a new cluster begins with %s", ClusterDiscovered)
+	}
+	left := len(j.view.Nodes)
+	for n := range tx.Nodes(j.id) {
+		if j.before[n.ID] == nil {
+			left++
+		}
+	}
+	if left > 0 {
+		return Errorf(CodeInvalid, "cluster %q still has %d nodes", j.row.Name, left)
+	}
+	return nil
 }
 
 func stale(at uint64) *Error {
@@ -129,7 +149,7 @@ func wantsRefresh(facts []Fact) bool {
 }
 
 // ClusterChange is an operator's change of clusters: settings, lifecycle of nodes, an empty cluster deleted. It is all or
-// nothing.
+// nothing, and has one Change for each cluster: each is judged on the state before any is written.
 type ClusterChange struct {
 	Changes []Change `cbor:"1,keyasint"`
 	Cause   Cause    `cbor:"2,keyasint"`
@@ -138,16 +158,26 @@ type ClusterChange struct {
 func (*ClusterChange) number() uint64 { return 40 }
 
 func (c *ClusterChange) apply(tx *txn) Result {
-	all := make([]*judged, 0, len(c.Changes))
+	all, named := make([]*judged, 0, len(c.Changes)), map[string]bool{}
 	for _, ch := range c.Changes {
 		j, err := tx.judge(ch)
 		if err != nil {
 			return refuse(err)
 		}
+		name := ch.Name
+		if j.row != nil {
+			name = j.row.Name
+		}
+		if named[name] {
+			return refuse(Errorf(CodeInvalid, "cluster %q is changed twice", name))
+		}
+		named[name] = true
 		all = append(all, j)
 	}
 	for i, j := range all {
-		tx.write(j, c.Changes[i].Name, c.Cause)
+		if len(j.facts) > 0 {
+			tx.write(j, c.Changes[i].Name, c.Cause)
+		}
 	}
 	return Result{}
 }

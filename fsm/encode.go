@@ -59,6 +59,9 @@ func (f *Fact) UnmarshalCBOR(raw []byte) error {
 	if err := decode(raw, &w); err != nil {
 		return err
 	}
+	if lenses[w.Type] == nil && blankPart(w.Type) == nil {
+		return fmt.Errorf("%w: event type %s", errUnknownKind, w.Type)
+	}
 	*f = Fact{Type: w.Type, Node: w.Node, Shard: w.Shard}
 	var err error
 	if f.Before, err = decodePart(w.Type, w.Before); err != nil {
@@ -73,9 +76,6 @@ func decodePart(t EventType, raw []byte) (Part, error) {
 		return nil, nil
 	}
 	blank := blankPart(t)
-	if blank == nil {
-		return nil, fmt.Errorf("%w: event type %s", errUnknownKind, t)
-	}
 	return blank, decode(raw, blank)
 }
 

@@ -6,24 +6,54 @@ import (
 )
 
 // Fold applies one fact to a view: the only way a view changes, in Apply, in proposers and in tests alike. Rows are
-// replaced, never changed. It refuses a fact whose before is not what the view holds, or whose subject is not there, and
-// then leaves the view as it was. Folding the Reverse of facts in reverse order unfolds them.
+// replaced, never changed. It refuses a fact whose before is not what the view holds, whose subject is not there, or that
+// changes nothing, and then leaves the view as it was. Folding the Reverse of facts in reverse order unfolds them: a fact
+// whose after does not come back from the view as it was told could not be unfolded, and is refused too.
 func Fold(v *View, f Fact) error {
 	l, err := lensOf(f.Type)
 	if err != nil {
 		return err
 	}
-	now := l.get(v, &f)
-	if l != wholeLens && f.Node != "" && v.Nodes[f.Node] == nil {
-		return fmt.Errorf("%s: there is no node %q", f.Type, f.Node)
+	if err := l.aimed(v, &f); err != nil {
+		return err
 	}
-	if f.Type != ClusterDiscovered && f.Type != ClusterRemoved && v.Cluster == nil {
-		return fmt.Errorf("%s: there is no cluster", f.Type)
-	}
-	if !samePart(now, f.Before) {
+	before, after := partBytes(f.Before), partBytes(f.After)
+	switch {
+	case !bytes.Equal(before, partBytes(l.get(v, &f))):
 		return fmt.Errorf("%s %s %s: before is not what the view holds", f.Type, f.Node, f.Shard)
+	case bytes.Equal(before, after):
+		return fmt.Errorf("%s %s %s: after is the same as before", f.Type, f.Node, f.Shard)
 	}
+	cluster, node := v.Cluster, v.Nodes[f.Node]
 	l.set(v, &f, f.After)
+	if bytes.Equal(after, partBytes(l.get(v, &f))) {
+		return nil
+	}
+	if v.Cluster = cluster; node != nil {
+		v.Nodes[f.Node] = node
+	} else {
+		delete(v.Nodes, f.Node)
+	}
+	return fmt.Errorf("%s %s %s: after is nothing that the view can hold", f.Type, f.Node, f.Shard)
+}
+
+// aimed says whether a fact is about something that is there, and tells what may be told of it.
+func (l *lens) aimed(v *View, f *Fact) error {
+	switch {
+	case l.whole && l.node == (f.Node != ""):
+		if l.node && v.Cluster == nil {
+			return fmt.Errorf("%s: there is no cluster", f.Type)
+		}
+		return nil
+	case l.node != (f.Node != ""):
+		return fmt.Errorf("%s: is not told of node %q", f.Type, f.Node)
+	case v.Cluster == nil:
+		return fmt.Errorf("%s: there is no cluster", f.Type)
+	case l.node && v.Nodes[f.Node] == nil:
+		return fmt.Errorf("%s: there is no node %q", f.Type, f.Node)
+	case f.After == nil && !l.goes:
+		return fmt.Errorf("%s: has no after", f.Type)
+	}
 	return nil
 }
 
@@ -40,10 +70,10 @@ func FoldAll(v *View, facts []Fact) error {
 // Unfold takes a fact back: the view is as before it.
 func Unfold(v *View, f Fact) error { return Fold(v, f.Reverse()) }
 
-// samePart compares two parts by their canonical encoding, in which absent and empty are one.
-func samePart(a, b Part) bool {
-	if a == nil || b == nil {
-		return a == nil && b == nil
+// partBytes is a part's canonical encoding, in which absent and empty are one; nil for a part that is not there.
+func partBytes(p Part) []byte {
+	if p == nil {
+		return nil
 	}
-	return bytes.Equal(mustEncode(a), mustEncode(b))
+	return mustEncode(p)
 }

@@ -48,6 +48,7 @@ func (l *life) enlist(t *rapid.T) {
 		l.fold(t, fsm.Fact{Type: fsm.NodeDiscovered, Node: id, After: to})
 	case rapid.IntRange(0, 3).Draw(t, "remove") == 0:
 		delete(l.view.Nodes, id)
+	case n.Lifecycle == to.Lifecycle:
 	default:
 		l.fold(t, fsm.Fact{
 			Type: fsm.NodeCommissioned, Node: id,

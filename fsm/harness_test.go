@@ -3,7 +3,9 @@ package fsm_test
 import (
 	"bytes"
 	"encoding/binary"
+	"encoding/json"
 	"io"
+	"strconv"
 	"testing"
 
 	"github.com/musterhq/muster/fsm"
@@ -211,6 +213,31 @@ func content(t failer, snap []byte) []byte {
 	return out
 }
 
+// picture is all of a view but ids and versions, which are the rows' and not the events'.
+func picture(v *fsm.View) string {
+	if v == nil {
+		return picture(&fsm.View{})
+	}
+	out := fsm.View{Nodes: map[string]*fsm.Node{}}
+	if v.Cluster != nil {
+		c := *v.Cluster
+		c.ID, c.Name, c.Index = 0, "", 0
+		out.Cluster = &c
+	}
+	for id, n := range v.Nodes {
+		row := *n
+		row.Cluster, row.Index = 0, 0
+		out.Nodes[id] = &row
+	}
+	raw, err := json.Marshal(&out)
+	if err != nil {
+		panic(err)
+	}
+	return string(raw)
+}
+
+func itoa(n uint64) string { return strconv.FormatUint(n, 10) }
+
 func spec() fsm.Spec {
 	s := fsm.DefaultSpec()
 	s.Backend = "file"
@@ -218,4 +245,25 @@ func spec() fsm.Spec {
 		panic(err)
 	}
 	return s
+}
+
+// forget is the change that takes a cluster's only node away, and the cluster with it.
+func (l *log) forget(cluster, node string) fsm.Change {
+	r := l.state.Read()
+	v := r.View(r.Cluster(cluster).ID)
+	change := fsm.Change{Cluster: v.Cluster.ID, Base: v.Cluster.Index}
+	for _, to := range []fsm.Lifecycle{fsm.Decommissioned, fsm.Forgotten} {
+		f, err := fsm.Transition(v.Nodes[node], to, true)
+		if err != nil {
+			l.t.Fatal(err)
+		}
+		change.Facts = append(change.Facts, *f)
+		if err := fsm.Fold(v, *f); err != nil {
+			l.t.Fatal(err)
+		}
+	}
+	change.Facts = append(change.Facts, fsm.Fact{Type: fsm.ClusterRemoved, Before: &fsm.ClusterPart{
+		Health: v.Cluster.Health, Reasons: v.Cluster.Reasons, Versions: v.Cluster.Versions, Primaries: v.Cluster.Primaries,
+	}})
+	return change
 }

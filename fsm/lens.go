@@ -12,13 +12,20 @@ type lens struct {
 	blank func() Part                     // an empty Part to decode into
 	get   func(v *View, f *Fact) Part     // the part as it stands; nil when it is not there
 	set   func(v *View, f *Fact, to Part) // replace it; nil takes it away
+	node  bool                            // it is told of a node, else of the cluster
+	whole bool                            // the part is the node or the cluster itself, which need not be there
+	goes  bool                            // the part may be taken away
 }
+
+// entire marks a lens on the cluster itself, vanishing one on a part that may be taken away.
+func entire(l *lens) *lens    { l.whole, l.goes = true, true; return l }
+func vanishing(l *lens) *lens { l.goes = true; return l }
 
 // lenses holds every type whose facts fold into views.
 var lenses = map[EventType]*lens{}
 
 func init() {
-	register(clusterLens(getCluster, setCluster), ClusterDiscovered, ClusterRemoved)
+	register(entire(clusterLens(getCluster, setCluster)), ClusterDiscovered, ClusterRemoved)
 	register(clusterLens(
 		func(c *Cluster, _ *Fact) *HealthPart { return &HealthPart{Health: c.Health, Reasons: c.Reasons} },
 		func(c *Cluster, _ *Fact, p *HealthPart) { c.Health, c.Reasons = p.Health, p.Reasons },
@@ -34,7 +41,7 @@ func init() {
 			lay(&c.Refresh, p.Refresh)
 		},
 	), ClusterSettingsChanged)
-	register(clusterLens(getPrimary, setPrimary),
+	register(vanishing(clusterLens(getPrimary, setPrimary)),
 		ShardPrimaryChanged, ShardPrimaryLost, ShardPrimaryRestored, ShardPrimaryDuplicate)
 
 	register(wholeLens, NodeDiscovered, NodeRemoved, NodeForgotten)
@@ -78,7 +85,7 @@ func init() {
 		func(n *Node, _ *Fact) *IdentityPart { return &IdentityPart{n.Said.Identity} },
 		func(n *Node, _ *Fact, p *IdentityPart) { n.Said.Identity = p.Identity },
 	), NodeIdentityMismatch, NodeIdentityMatched)
-	register(nodeLens(getShard, setShard), ShardAdded, ShardChanged, ShardRemoved)
+	register(vanishing(nodeLens(getShard, setShard)), ShardAdded, ShardChanged, ShardRemoved)
 	register(nodeLens(getLag, setLag), ShardLagHigh, ShardLagOK)
 }
 
@@ -122,6 +129,7 @@ func nodeLens[P any, PP interface {
 	Part
 }](get func(*Node, *Fact) PP, set func(*Node, *Fact, PP)) *lens {
 	return &lens{
+		node:  true,
 		blank: func() Part { return PP(new(P)) },
 		get: func(v *View, f *Fact) Part {
 			n := v.Nodes[f.Node]
@@ -150,6 +158,7 @@ func orNil[P any, PP interface {
 }
 
 var wholeLens = &lens{
+	node: true, whole: true, goes: true,
 	blank: func() Part { return new(NodePart) },
 	get: func(v *View, f *Fact) Part {
 		if n := v.Nodes[f.Node]; n != nil {
