@@ -16,11 +16,16 @@ type ClaimGrant struct {
 func (*ClaimGrant) number() uint64 { return 20 }
 
 func (c *ClaimGrant) apply(tx *txn) Result {
-	var res Result
-	for _, id := range c.IDs {
-		res = c.grant(tx, Subject{c.Kind, id})
+	if c.Kind != KindRun && c.Kind != KindRefresh {
+		return refuse(Errorf(CodeInvalid, "there is no kind %d of claims", c.Kind))
 	}
-	return res
+	if len(c.IDs) == 1 {
+		return c.grant(tx, Subject{c.Kind, c.IDs[0]})
+	}
+	for _, id := range c.IDs {
+		c.grant(tx, Subject{c.Kind, id})
+	}
+	return Result{}
 }
 
 func (c *ClaimGrant) grant(tx *txn, s Subject) Result {
@@ -30,6 +35,9 @@ func (c *ClaimGrant) grant(tx *txn, s Subject) Result {
 	}
 	if open := tx.Claim(s); open != nil {
 		return Result{Claim: open, Error: Errorf(CodeClaimed, "a %s of %q is open already", s.Kind, name)}
+	}
+	if tx.spent[s] {
+		return refuse(Errorf(CodeConflict, "a %s of %q was claimed and closed just now; ask again", s.Kind, name))
 	}
 	claim := tx.grant(Claim{
 		Subject: s, Peer: c.Peer, TTL: c.TTL, Reason: c.Reason, Names: c.Names, Alone: c.Alone, Base: base,

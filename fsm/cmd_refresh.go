@@ -36,13 +36,16 @@ func (c *RefreshComplete) apply(tx *txn) Result {
 	if err != nil {
 		return refuse(err)
 	}
+	if j.view.Cluster == nil {
+		return refuse(Errorf(CodeInvalid, "a refresh takes no cluster away"))
+	}
 	if len(c.Facts) > 0 {
 		tx.write(j, "", Cause{Kind: CauseRefresh, Token: c.Token, Peer: tx.peerName(open.Peer)})
 	}
 	if !c.Last {
-		next := *open
+		next := *tx.Claim(subject)
 		next.Parts++
-		next.Base = tx.index
+		next.Base = tx.ClusterByID(c.Cluster).Index
 		tx.renew(&next)
 		return Result{Claim: &next}
 	}
@@ -71,7 +74,7 @@ func (c *RefreshComplete) record(tx *txn, open *Claim, s *Schedule) {
 			s.Observed = open.Granted
 		}
 	}
-	s.Confirm, s.Odd = 0, 0
+	s.Confirm = 0
 	if c.ConfirmIn > 0 {
 		s.Confirm = tx.now().Add(c.ConfirmIn)
 	}

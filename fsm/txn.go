@@ -12,13 +12,14 @@ type txn struct {
 	bumped  map[string]bool
 	touched map[Subject]bool
 	granted map[Subject]*Claim
+	spent   map[Subject]bool // claimed and closed by this entry: its token was given
 	applied *Applied
 }
 
 func newTxn(mem *memdb.Txn, index uint64, now Time) *txn {
 	tx := &txn{
 		mem: mem, Reader: Reader{txn: mem}, index: index,
-		bumped: map[string]bool{}, touched: map[Subject]bool{}, granted: map[Subject]*Claim{},
+		bumped: map[string]bool{}, touched: map[Subject]bool{}, granted: map[Subject]*Claim{}, spent: map[Subject]bool{},
 		applied: &Applied{Index: index},
 	}
 	tx.meta = *tx.Reader.Meta()
@@ -139,9 +140,7 @@ func (tx *txn) renew(c *Claim) {
 
 // close ends an open claim; what was asked for meanwhile makes the subject due at once.
 func (tx *txn) close(c *Claim, change func(*Schedule)) {
-	tx.drop(tableClaims, c)
-	delete(tx.granted, c.Subject)
-	tx.applied.Closed = append(tx.applied.Closed, c)
+	tx.end(c)
 	tx.schedule(c.Subject, func(row *Schedule) {
 		if change != nil {
 			change(row)
@@ -153,12 +152,20 @@ func (tx *txn) close(c *Claim, change func(*Schedule)) {
 // forget removes the schedule and the open claim of a subject that is gone.
 func (tx *txn) forget(s Subject) {
 	if c := tx.Claim(s); c != nil {
-		tx.drop(tableClaims, c)
-		delete(tx.granted, s)
-		tx.applied.Closed = append(tx.applied.Closed, c)
+		tx.end(c)
 	}
 	if row := tx.Schedule(s); row != nil {
 		tx.remove(tableSchedules, row)
 	}
 	tx.touch(s)
+}
+
+// end takes an open claim's row away.
+func (tx *txn) end(c *Claim) {
+	tx.drop(tableClaims, c)
+	tx.applied.Closed = append(tx.applied.Closed, c)
+	if c.Token == tx.index {
+		delete(tx.granted, c.Subject)
+		tx.spent[c.Subject] = true
+	}
 }
