@@ -53,6 +53,8 @@ func (l *lens) aimed(v *View, f *Fact) error {
 		return fmt.Errorf("%s: there is no node %q", f.Type, f.Node)
 	case f.After == nil && !l.goes:
 		return fmt.Errorf("%s: has no after", f.Type)
+	case f.After == nil && l.bears != nil && l.bears(v, f):
+		return fmt.Errorf("%s %s %s: something told apart still hangs on it", f.Type, f.Node, f.Shard)
 	}
 	return nil
 }

@@ -15,6 +15,7 @@ type lens struct {
 	node  bool                            // it is told of a node, else of the cluster
 	whole bool                            // the part is the node or the cluster itself, which need not be there
 	goes  bool                            // the part may be taken away
+	bears func(v *View, f *Fact) bool     // something that is told apart hangs on the part, which then may not be taken away
 }
 
 // entire marks a lens on the cluster itself, vanishing one on a part that may be taken away.
@@ -85,7 +86,9 @@ func init() {
 		func(n *Node, _ *Fact) *IdentityPart { return &IdentityPart{n.Said.Identity} },
 		func(n *Node, _ *Fact, p *IdentityPart) { n.Said.Identity = p.Identity },
 	), NodeIdentityMismatch, NodeIdentityMatched)
-	register(vanishing(nodeLens(getShard, setShard)), ShardAdded, ShardChanged, ShardRemoved)
+	shard := vanishing(nodeLens(getShard, setShard))
+	shard.bears = bearsLag
+	register(shard, ShardAdded, ShardChanged, ShardRemoved)
 	register(nodeLens(getLag, setLag), ShardLagHigh, ShardLagOK)
 }
 
@@ -192,7 +195,7 @@ func wholeNode(n *Node) *NodePart {
 		Endpoint: n.Endpoint, Sources: n.Sources, Presence: n.Presence, Lifecycle: n.Lifecycle,
 		Settings: n.Settings, Reach: n.Reach, State: n.State, Muted: n.Muted,
 	}
-	if n.Answered() || n.Said.Identity != (Identity{}) { // a node may mismatch before it is first believed
+	if n.Answered() || !n.Said.isZero() { // a node may mismatch before it is first believed
 		p.Said = &n.Said
 	}
 	if p.State == (Axis{Value: StateUnknown}) {
@@ -281,6 +284,12 @@ func setShard(n *Node, f *Fact, p *ShardPart) {
 		}
 	}
 	n.Said.Shards = place(n.Said.Shards, row, f.Shard, func(s Shard) string { return s.ID })
+}
+
+// bearsLag says whether a shard's lag is past the limit, which is told by facts of its own.
+func bearsLag(v *View, f *Fact) bool {
+	s := v.Nodes[f.Node].Shard(f.Shard)
+	return s != nil && s.High != nil
 }
 
 func getLag(n *Node, f *Fact) *LagPart {

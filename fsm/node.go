@@ -81,6 +81,11 @@ type Said struct {
 	Shards         []Shard           `cbor:"6,keyasint,omitempty" json:"shards,omitempty"` // sorted by id
 }
 
+func (s *Said) isZero() bool {
+	return s.Identity == (Identity{}) && s.Kind == "" && s.Version == "" && s.SidecarVersion == "" &&
+		len(s.Attributes)+len(s.Shards) == 0
+}
+
 // Identity is who a node says it is: as pinned, and as it says now when that differs.
 type Identity struct {
 	Node        string `cbor:"1,keyasint,omitempty" json:"node,omitempty"`

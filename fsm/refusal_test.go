@@ -55,6 +55,42 @@ func TestRefusedFacts(t *testing.T) {
 	}
 }
 
+// TestShardStaysWithItsLag checks that a shard whose lag is told high is removed only after that has been told off: unfolding
+// could not give its lag back.
+func TestShardStaysWithItsLag(t *testing.T) {
+	l := newLog(t)
+	c := l.cluster(l.discovery("d"), "c", "a")
+	late := int64(60_000)
+	l.ok(l.round(l.claim(fsm.KindRefresh, c.ID, fsm.WhyDue), with(up("a", "0:replica"), func(r *fsm.Report) { r.Shards[0].LagMS = &late })))
+	n := l.state.Read().Node(c.ID, "a")
+	s := n.Shard("0")
+	removed := fsm.Fact{Type: fsm.ShardRemoved, Node: "a", Shard: "0", Before: &fsm.ShardPart{Role: s.Role, LagMS: s.LagMS}}
+	lagOK := fsm.Fact{Type: fsm.ShardLagOK, Node: "a", Shard: "0", Before: &fsm.LagPart{High: s.High}, After: &fsm.LagPart{}}
+	change := fsm.Change{Cluster: c.ID, Base: n.Index, Facts: []fsm.Fact{removed}}
+	l.refused(&fsm.ClusterChange{Changes: []fsm.Change{change}}, fsm.CodeStale)
+	change.Facts = []fsm.Fact{lagOK, removed}
+	l.ok(&fsm.ClusterChange{Changes: []fsm.Change{change}})
+}
+
+// TestNodeGoesWhole checks that a node's removal carries all of it, also what was told before a first answer.
+func TestNodeGoesWhole(t *testing.T) {
+	v := &fsm.View{Cluster: &fsm.Cluster{}, Nodes: map[string]*fsm.Node{}}
+	discovered := fsm.NodePart{Sources: []string{"s"}, Presence: fsm.Present, Lifecycle: fsm.Commissioned}
+	gone := discovered
+	gone.Said = &fsm.Said{Kind: "redis"}
+	facts := []fsm.Fact{
+		{Type: fsm.NodeDiscovered, Node: "a", After: &discovered},
+		{Type: fsm.NodeInfoChanged, Node: "a", Before: &fsm.SoftwarePart{}, After: &fsm.SoftwarePart{Kind: "redis"}},
+		{Type: fsm.NodeRemoved, Node: "a", Before: &gone},
+	}
+	if err := fsm.FoldAll(v, facts); err != nil {
+		t.Fatal(err)
+	}
+	if err := fsm.Unfold(v, facts[2]); err != nil || v.Nodes["a"].Said.Kind != "redis" {
+		t.Fatalf("unfolding the removal (%v) gives %+v", err, v.Nodes["a"])
+	}
+}
+
 // TestRefusedChanges checks that clusters come whole, go empty, and are changed once in a command.
 func TestRefusedChanges(t *testing.T) {
 	l := newLog(t)
