@@ -45,6 +45,9 @@ func (c *RunComplete) apply(tx *txn) Result {
 			res.Moved = append(res.Moved, Moved{e.Cluster, versionOf(tx, e.Cluster)})
 		}
 	}
+	if c.Outcome != nil && c.Outcome.Error == "" && d.Deleting {
+		res.Moved = append(res.Moved, tx.stillListed(d.ID)...)
+	}
 	if c.Outcome == nil || len(res.Moved) > 0 {
 		next := *open
 		next.Parts++
@@ -55,6 +58,23 @@ func (c *RunComplete) apply(tx *txn) Result {
 	c.finish(tx, d, open, cause)
 	res.Closed = true
 	return res
+}
+
+// stillListed names the clusters, a hundred at most, that a discovery about to go still has listings in: its row must outlive
+// them.
+func (tx *txn) stillListed(discovery uint64) (out []Moved) {
+	last := uint64(0)
+	for l := range tx.Listed(discovery) {
+		if l.Cluster == last {
+			continue
+		}
+		if last = l.Cluster; len(out) == 100 {
+			break
+		}
+		c := tx.ClusterByID(last)
+		out = append(out, Moved{c.Name, c.Index})
+	}
+	return out
 }
 
 func versionOf(tx *txn, cluster string) uint64 {

@@ -12,7 +12,8 @@ func FactsWithin(facts []Fact, limit int) int {
 }
 
 // Within is the enrolment cut to about limit bytes, and whether that is all of it. The cut is made between nodes, sorted by
-// id; facts that are derived from all nodes, and the cluster's removal, are only in the whole. Enlisting again on the
+// id; facts that are derived from all nodes, and the cluster's removal, are only in the whole, which is not cut where it has
+// nothing else. Enlisting again on the
 // result of a cut one gives the rest.
 func (e *Enrolment) Within(limit int) (Enrolment, bool) {
 	if len(mustEncode(e)) <= limit {
@@ -29,6 +30,9 @@ func (e *Enrolment) Within(limit int) (Enrolment, bool) {
 	}
 	for _, node := range e.Drop {
 		sizes[node] += len(node) + 4
+	}
+	if len(sizes) == 0 {
+		return *e, true
 	}
 	nodes := sortedKeys(sizes)
 	total, n := sizes[nodes[0]], 1
