@@ -67,9 +67,12 @@ func (m *Meta) Resume(c Cursor) (uint64, error) {
 			continue
 		}
 		if i+1 < len(m.Epochs) && c.Seq >= m.Epochs[i+1].First {
-			cut := Cursor{Epoch: m.Epochs[i+1].Epoch, Seq: m.Epochs[i+1].First - 1}
-			return 0, Errorf(CodeGone, "the cursor is of an epoch that was cut before it; go on from %s", cut).
-				With("oldest", cut.String())
+			on := m.Cursor(m.First - 1)
+			if cut := m.Epochs[i+1]; cut.First >= m.First {
+				on = Cursor{Epoch: cut.Epoch, Seq: cut.First - 1}
+			}
+			return 0, Errorf(CodeGone, "the cursor is of an epoch that was cut before it; go on from %s", on).
+				With("oldest", on.String())
 		}
 		if c.Seq+1 < m.First {
 			break

@@ -3,6 +3,7 @@ package fsm
 import (
 	"cmp"
 	"iter"
+	"math"
 	"slices"
 
 	"github.com/hashicorp/go-memdb"
@@ -159,6 +160,9 @@ func (r *Reader) Audit(after uint64) iter.Seq[*Event] { return events(r, tableAu
 
 func events(r *Reader, table string, after uint64) iter.Seq[*Event] {
 	return func(yield func(*Event) bool) {
+		if after == math.MaxUint64 {
+			return
+		}
 		for row := range from[eventRow](r, table, byID, num(after+1)) {
 			e := new(Event)
 			if err := decode(row.Raw, e); err != nil {
