@@ -1,0 +1,149 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"path/filepath"
+	"strings"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/spf13/cobra"
+
+	"github.com/musterhq/muster/agent"
+	"github.com/musterhq/muster/cmd/muster/table"
+)
+
+// logging is how a process that runs on logs.
+type logging struct{ level, format string }
+
+func (l *logging) flags(c *cobra.Command) {
+	c.Flags().StringVar(&l.level, "log-level", "info", "`LEVEL` from which on to log: debug, info, warn or error")
+	c.Flags().StringVar(&l.format, "log-format", "text", "`text` or json")
+}
+
+func (l *logging) logger(w io.Writer) (*slog.Logger, error) {
+	var level slog.Level
+	if err := level.UnmarshalText([]byte(l.level)); err != nil {
+		return nil, fmt.Errorf("-log-level %q is none of debug, info, warn, error", l.level)
+	}
+	switch options := (&slog.HandlerOptions{Level: level}); l.format {
+	case "text":
+		return slog.New(slog.NewTextHandler(w, options)), nil
+	case "json":
+		return slog.New(slog.NewJSONHandler(w, options)), nil
+	}
+	return nil, fmt.Errorf("-log-format %q is neither text nor json", l.format)
+}
+
+func (p *Program) agent() *cobra.Command {
+	var cfg agent.Config
+	var logs logging
+	var labels []string
+	c := &cobra.Command{
+		Use:   "agent",
+		Short: "Run a peer",
+		Long: `Runs one peer of a group until it is told to stop. An interrupt lets it hand over its work and
+stay a member; a second one ends it at once.
+
+A peer needs to know its group once: -bootstrap-expect N for the first N peers, which found it
+together, or -join for those that come later. From then on -data-dir is enough.
+
+Passwords that probers use are kept on the peers: in variables that begin with MUSTER_SECRET_,
+and in files of the folder "secrets" in the data directory.`,
+		Example: `  muster agent -dev
+  muster agent -data-dir /var/lib/muster -name peer-a -bootstrap-expect 3 \
+               -join 10.0.0.2:8652 -join 10.0.0.3:8652
+  muster agent -data-dir /var/lib/muster -name worker-1 -worker -label zone=a -join 10.0.0.1:8652`,
+		Args: exactly(0),
+		RunE: func(c *cobra.Command, _ []string) error {
+			var err error
+			if cfg.Labels, err = pairs("label", labels); err != nil {
+				return err
+			}
+			if cfg.Log, err = logs.logger(p.Err); err != nil {
+				return err
+			}
+			return p.runAgent(c.Context(), cfg)
+		},
+	}
+	f := c.Flags()
+	f.StringVar(&cfg.DataDir, "data-dir", "", "`DIR` where this peer keeps its log and its id")
+	f.BoolVar(&cfg.Dev, "dev", false, "be a group of one in memory, which forgets all when it stops")
+	f.StringVar(&cfg.Name, "name", "", "`NAME` of this peer, unique in its group (default the host's name)")
+	f.StringVar(&cfg.Group, "group", "muster", "`NAME` of the group, which keeps it apart from others")
+	f.StringVar(&cfg.HTTPAddr, "http-addr", agent.DefaultHTTPAddr, "`ADDRESS` of the API")
+	f.StringVar(&cfg.PeerAddr, "peer-addr", agent.DefaultPeerAddr, "`ADDRESS` where other peers reach this one")
+	f.StringVar(&cfg.GossipAddr, "gossip-addr", agent.DefaultGossipAddr, "`ADDRESS` of gossip, TCP and UDP")
+	f.IntVar(&cfg.BootstrapExpect, "bootstrap-expect", 0, "found a group together, once `N` peers see each other")
+	f.StringArrayVar(&cfg.Join, "join", nil, "gossip `ADDRESS` of a member to meet the group through; may be repeated")
+	f.BoolVar(&cfg.Worker, "worker", false, "replicate and refresh, but never vote")
+	f.StringArrayVar(&labels, "label", nil, "`KEY=VALUE` of this peer, which the setting \"on\" may name; may be repeated")
+	f.IntVar(&cfg.RaftMultiplier, "raft-multiplier", 1, "stretch raft's timing by `N`, 1 to 10, on slow machines")
+	f.BoolVar(&cfg.Insecure, "insecure", false, "allow addresses off loopback without TLS, gossip key and ACLs")
+	logs.flags(c)
+	return c
+}
+
+// runAgent composes a peer and lives its life.
+func (p *Program) runAgent(ctx context.Context, cfg agent.Config) error {
+	umask()
+	reg := prometheus.NewRegistry()
+	reg.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
+		collectors.NewBuildInfoCollector())
+	if err := agent.Telemetry(reg); err != nil {
+		return err
+	}
+	cfg.Version, cfg.Registerer, cfg.Gatherer = p.Version, reg, reg
+	cfg.Backends, cfg.Probers = backends(), probers()
+	keeps := vault{getenv: p.Getenv}
+	if cfg.DataDir != "" {
+		dir, err := filepath.Abs(cfg.DataDir)
+		if err != nil {
+			return err
+		}
+		keeps.folder = filepath.Join(dir, secretsFolder)
+	}
+	cfg.Reveal = keeps.reveal
+	a, err := agent.New(ctx, cfg)
+	if err != nil {
+		return err
+	}
+	if cfg.Dev {
+		p.welcome(a.HTTPAddr())
+	}
+	return a.Run(ctx)
+}
+
+// welcome says what to do with a peer that was started to try things with.
+func (p *Program) welcome(address string) {
+	with := ""
+	if address != agent.DefaultHTTPAddr {
+		with = " -http-addr " + address
+	}
+	fmt.Fprintf(p.Out, `%s one peer in memory at http://%s. It forgets all when it stops; Ctrl-C stops it.
+
+  muster discovery apply%s FILE   say where clusters are listed
+  muster cluster list%s           how they are
+  muster event follow%s           what changes
+
+`, p.ink.Paint(table.Head, "muster "+p.Version+":"), address, with, with, with)
+}
+
+// pairs reads KEY=VALUE options.
+func pairs(option string, given []string) (map[string]string, error) {
+	out := make(map[string]string, len(given))
+	for _, pair := range given {
+		key, value, ok := strings.Cut(pair, "=")
+		if !ok || key == "" {
+			return nil, fmt.Errorf("-%s %q is not KEY=VALUE", option, pair)
+		}
+		if _, twice := out[key]; twice {
+			return nil, fmt.Errorf("-%s %s is given twice", option, key)
+		}
+		out[key] = value
+	}
+	return out, nil
+}

@@ -1,0 +1,226 @@
+package cli
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/musterhq/muster/cmd/muster/table"
+	"github.com/musterhq/muster/fsm"
+	httpd "github.com/musterhq/muster/http"
+)
+
+func (p *Program) event() *cobra.Command {
+	c := p.asks(&cobra.Command{
+		Use:   "event",
+		Short: "Read the log of what changed, or follow it",
+		Long: `Reads the one ordered log of everything that changed. A place in it is a cursor, EPOCH:SEQ: that of an
+event is its "epoch" and "seq" in -format=json.`,
+		Example: `  muster event list -since 24h -cluster orders
+  muster event follow -type 'node.*'`,
+	})
+	c.AddCommand(p.eventList(), p.eventFollow())
+	return c
+}
+
+// defaultSince is how far back a list goes that was told neither where to begin nor when.
+const defaultSince = "1h"
+
+// selection is which events are meant.
+func selection(c *cobra.Command, q *httpd.EventsQuery) {
+	f := c.Flags()
+	f.StringVar(&q.Cluster, "cluster", "", "only those of the cluster of that `NAME`")
+	f.StringVar(&q.Node, "node", "", "only those of nodes with that `ID`")
+	f.StringVar(&q.Type, "type", "", "only those of a `TYPE`, or of all that begin alike: node.*")
+	f.StringVar(&q.Since, "since", "", "only those of a `TIME` and later: 2026-11-22T10:00:00Z, or 1h for an hour ago")
+	f.StringVar(&q.After, "after", "", "only those after a `CURSOR`")
+}
+
+func (p *Program) eventList() *cobra.Command {
+	var q httpd.EventsQuery
+	c := &cobra.Command{
+		Use:   "list",
+		Short: "List events, oldest first",
+		Long:  "Lists events, oldest first: those of the last hour when neither -since nor -after is given.",
+		Example: `  muster event list
+  muster event list -since 24h -cluster orders
+  muster event list -type 'shard.primary_*' -since 2026-11-22T00:00:00Z
+  muster event list -operators`,
+		Args: exactly(0),
+		RunE: p.verb(true, func(ctx context.Context, api *httpd.Client, _ []string) error {
+			return p.listEvents(ctx, api, q)
+		}),
+	}
+	selection(c, &q)
+	c.Flags().BoolVar(&q.Audit, "operators", false, "only what operators did, which is kept longer")
+	return c
+}
+
+func (p *Program) listEvents(ctx context.Context, api *httpd.Client, q httpd.EventsQuery) error {
+	hint := ""
+	if q.Since == "" && q.After == "" && !q.Audit {
+		q.Since = defaultSince
+		hint = " in the last hour; -since 24h looks further back"
+	}
+	events, err := read(ctx, api, q)
+	if err != nil {
+		return err
+	}
+	if p.json() {
+		return p.writeJSON(events)
+	}
+	if len(events) == 0 {
+		fmt.Fprintf(p.Out, "No events%s.\n", hint)
+	}
+	for i := range events {
+		p.writeEvent(&events[i])
+	}
+	return nil
+}
+
+func (p *Program) eventFollow() *cobra.Command {
+	var q httpd.EventsQuery
+	c := &cobra.Command{
+		Use:   "follow",
+		Short: "Write events as they happen, until interrupted",
+		Long: `Writes each event as it happens, until interrupted: from now on, or from where -since or -after say.
+Connections that break are made again, and no event is left out or written twice; if events are no
+longer kept that should come next, it ends with an error that says so. With -format=json each event is
+one line.`,
+		Example: `  muster event follow
+  muster event follow -type 'node.*' -cluster orders
+  muster event follow -since 10m -format=json | jq .type`,
+		Args: exactly(0),
+		RunE: p.verb(true, func(ctx context.Context, api *httpd.Client, _ []string) error {
+			return p.follow(ctx, api, q)
+		}),
+	}
+	selection(c, &q)
+	return c
+}
+
+func (p *Program) follow(ctx context.Context, api *httpd.Client, q httpd.EventsQuery) error {
+	if q.After == "" && q.Since == "" {
+		q.After = "now"
+	}
+	// Following tries again for ever; a peer that is not there at all is told at once.
+	if _, err := api.Self(ctx); err != nil {
+		return err
+	}
+	line := json.NewEncoder(p.Out)
+	line.SetEscapeHTML(false)
+	err := api.Follow(ctx, q, func(e httpd.Event) error {
+		if p.json() {
+			return line.Encode(e)
+		}
+		p.writeEvent(&e)
+		return nil
+	})
+	if errors.Is(err, context.Canceled) && ctx.Err() != nil {
+		return nil
+	}
+	return err
+}
+
+// Widths of an event's columns: those of a list are the same as those of what is still to come.
+const (
+	typeWidth  = 25
+	aboutWidth = 26
+)
+
+// writeEvent writes one line.
+func (p *Program) writeEvent(e *httpd.Event) {
+	about := table.Clean(subject(e))
+	line := fmt.Sprintf("%s  %s%s  %s%s  %s", p.ink.Paint(table.Dim, e.Time.String()),
+		p.ink.Paint(moodOf(e.Type), table.Clean(string(e.Type))), pad(string(e.Type), typeWidth),
+		about, pad(about, aboutWidth), table.Clean(story(e)))
+	fmt.Fprintln(p.Out, strings.TrimRight(line, " "))
+}
+
+func pad(s string, width int) string { return strings.Repeat(" ", max(0, width-table.Width(s))) }
+
+// read reads all events that are meant and there now.
+func read(ctx context.Context, api *httpd.Client, q httpd.EventsQuery) ([]httpd.Event, error) {
+	out := []httpd.Event{}
+	for {
+		page, err := api.Events(ctx, q, pageSize)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, page.Rows...)
+		if page.Next == q.After {
+			return out, nil
+		}
+		q.After = page.Next
+	}
+}
+
+// latest is the last n events that are meant, oldest first. It asks for longer and longer spans until it has them.
+func latest(ctx context.Context, api *httpd.Client, q httpd.EventsQuery, n int) ([]httpd.Event, error) {
+	for _, since := range []time.Duration{10 * time.Minute, 3 * time.Hour, 48 * time.Hour, 0} {
+		q.Since = ""
+		if since > 0 {
+			q.Since = since.String()
+		}
+		events, err := read(ctx, api, q)
+		if err != nil {
+			return nil, err
+		}
+		if len(events) >= n {
+			return events[len(events)-n:], nil
+		}
+		if since == 0 {
+			return events, nil
+		}
+	}
+	return nil, nil
+}
+
+// moodOf is what an event means for those who look after the fleet.
+func moodOf(t fsm.EventType) table.Mood {
+	_, word, _ := strings.Cut(string(t), ".")
+	switch word {
+	case "unreachable", "down", "primary_lost", "primary_duplicated", "failed", "identity_mismatch", "held", "removed":
+		return table.Bad
+	case "missing", "expired", "lag_high", "versions_mixed", "doubted", "leaving", "unknown":
+		return table.Warn
+	case "reachable", "up", "primary_restored", "recovered", "returned", "lag_ok", "identity_matched":
+		return table.Good
+	}
+	return table.Plain
+}
+
+// subject is whom an event is about.
+func subject(e *httpd.Event) string {
+	about := e.Cluster
+	if e.Node != "" {
+		about += "/" + e.Node
+	}
+	if e.Shard != "" {
+		about += " shard " + e.Shard
+	}
+	if about == "" {
+		about = named(e)
+	}
+	return dash(about)
+}
+
+// named is the name within what an event tells, for those that are not about a cluster.
+func named(e *httpd.Event) string {
+	var part struct{ Name, Peer, Subject string }
+	for _, raw := range []json.RawMessage{e.After, e.Before} {
+		if json.Unmarshal(raw, &part) == nil {
+			for _, name := range []string{part.Name, part.Peer, part.Subject} {
+				if name != "" {
+					return name
+				}
+			}
+		}
+	}
+	return ""
+}

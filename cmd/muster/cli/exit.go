@@ -1,0 +1,89 @@
+package cli
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"net/url"
+	"slices"
+	"strings"
+
+	"github.com/musterhq/muster/cmd/muster/table"
+	"github.com/musterhq/muster/fsm"
+	httpd "github.com/musterhq/muster/http"
+)
+
+// The exit codes.
+const (
+	exitError   = 1
+	exitNothing = 2
+	exitNewer   = 78
+)
+
+// errNothing marks that a filter matched nothing.
+var errNothing = errors.New("nothing matched")
+
+func exitCode(err error) int {
+	switch {
+	case err == nil:
+		return 0
+	case errors.Is(err, fsm.ErrNewer):
+		return exitNewer
+	case errors.Is(err, errNothing):
+		return exitNothing
+	}
+	return exitError
+}
+
+// report tells what went wrong, and what to do about it where that is known.
+func (p *Program) report(err error) {
+	if errors.Is(err, errNothing) {
+		fmt.Fprintln(p.Err, printable(err.Error()))
+		return
+	}
+	fmt.Fprintf(p.Err, "%s %s\n", table.Ink{Colour: p.Colour}.Paint(table.Bad, "Error:"), printable(p.explain(err)))
+}
+
+// explain is an error with what to do about it.
+func (p *Program) explain(err error) string {
+	var answer *httpd.StatusError
+	var unreached *url.Error
+	switch {
+	case errors.As(err, &answer):
+		return p.refusal(err.Error(), answer)
+	case errors.As(err, &unreached) && !errors.Is(err, httpTimeout):
+		return fmt.Sprintf("no peer answers at %s: %s\nIs an agent running there (muster agent -dev)? "+
+			"-http-addr or %s names another peer.", p.dial.address, unreached.Err, envAddr)
+	}
+	return err.Error()
+}
+
+// refusal is an answer of the API with what belongs to it.
+func (p *Program) refusal(text string, answer *httpd.StatusError) string {
+	refused := answer.Refusal
+	var b strings.Builder
+	b.WriteString(text)
+	switch {
+	case errors.Is(refused, fsm.ErrUnavailable) && p.dial.reading && !p.dial.stale:
+		b.WriteString("\nThere may be no leader just now; -stale reads what the peer itself knows.")
+	case errors.Is(refused, fsm.ErrClaimed) && answer.Claim != nil:
+		c := answer.Claim
+		fmt.Fprintf(&b, "\n%s has it since %s (%s).", c.Peer, p.ago(c.Granted), c.Reason)
+	case errors.Is(refused, fsm.ErrConflict) && len(refused.Fields) > 0:
+		for _, field := range slices.Sorted(maps.Keys(refused.Fields)) {
+			fmt.Fprintf(&b, "\n  %s %s", field, refused.Fields[field])
+		}
+	case errors.Is(refused, fsm.ErrGone) && refused.Fields["oldest"] != "":
+		fmt.Fprintf(&b, "\nThe oldest place to go on from: -after %s", refused.Fields["oldest"])
+	}
+	return b.String()
+}
+
+// printable is a text of several lines of which each prints.
+func printable(s string) string {
+	lines := strings.Split(s, "\n")
+	for i, line := range lines {
+		lines[i] = table.Clean(line)
+	}
+	return strings.Join(lines, "\n")
+}

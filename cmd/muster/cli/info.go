@@ -1,0 +1,56 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	httpd "github.com/musterhq/muster/http"
+)
+
+func (p *Program) info() *cobra.Command {
+	return p.asks(&cobra.Command{
+		Use:     "info",
+		Short:   "Show what a peer says of itself",
+		Example: "  muster info\n  muster info -format=json",
+		Args:    exactly(0),
+		RunE: p.verb(true, func(ctx context.Context, api *httpd.Client, _ []string) error {
+			self, err := api.Self(ctx)
+			if err != nil {
+				return err
+			}
+			if p.json() {
+				return p.writeJSON(self)
+			}
+			ready, err := api.Ready(ctx)
+			if err != nil {
+				return err
+			}
+			p.writeSelf(&self, ready)
+			return nil
+		}),
+	})
+}
+
+func (p *Program) writeSelf(s *httpd.Self, ready httpd.Readiness) {
+	m := s.Member
+	state := plain("Ready", "yes")
+	if len(ready.Reasons) > 0 {
+		state.Text = "no"
+	}
+	facts := []fact{
+		plain("Peer", fmt.Sprintf("%s (%s)", m.Name, m.ID)), plain("Version", m.Version), state,
+	}
+	for _, why := range ready.Reasons {
+		facts = append(facts, plain("", why))
+	}
+	p.writeFacts(append(facts,
+		plain("Up for", p.ago(s.Started)), plain("Group", fmt.Sprintf("%s (%s)", s.Group, dash(s.GroupID))),
+		plain("Leader", dash(s.Leader)), plain("State", fmt.Sprintf("%s, term %d", s.State, s.Term)),
+		plain("Applied", fmt.Sprintf("%d of %d committed, %d in the log", s.AppliedIndex, s.CommitIndex, s.LastIndex)),
+		plain("Epoch", s.Epoch), plain("Features", fmt.Sprintf("level %d", s.FeatureLevel)),
+		plain("API", m.HTTPAddress), plain("Peer port", m.Address), plain("Gossip", m.GossipAddress),
+		plain("Labels", labels(m.Labels)),
+	))
+}

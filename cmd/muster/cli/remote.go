@@ -1,0 +1,162 @@
+package cli
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/musterhq/muster/agent"
+	"github.com/musterhq/muster/cmd/muster/table"
+	"github.com/musterhq/muster/fsm"
+	httpd "github.com/musterhq/muster/http"
+)
+
+// The environment, as help tells it.
+const (
+	envAddr      = "MUSTER_HTTP_ADDR"
+	envToken     = "MUSTER_HTTP_TOKEN"
+	envTokenFile = "MUSTER_HTTP_TOKEN_FILE"
+)
+
+const formatJSON = "json"
+
+// httpTimeout is how a request ends that took too long: the peer was reached.
+var httpTimeout = context.DeadlineExceeded
+
+// dial says which peer to ask, and how.
+type dial struct {
+	address, token, tokenFile string
+	format                    string
+	stale                     bool
+	reading                   bool // the command changes nothing, so -stale may help it
+}
+
+// asks makes a command and those below it ones that ask a peer.
+func (p *Program) asks(c *cobra.Command) *cobra.Command {
+	f := c.PersistentFlags()
+	f.StringVar(&p.dial.address, "http-addr", "", "`ADDRESS` of the peer to ask, host:port or URL (default $"+envAddr+", else "+agent.DefaultHTTPAddr+")")
+	f.StringVar(&p.dial.token, "token", "", "`TOKEN` to ask with (default $"+envToken+")")
+	f.StringVar(&p.dial.tokenFile, "token-file", "", "`FILE` that holds the token (default $"+envTokenFile+")")
+	f.StringVar(&p.dial.format, "format", "table", "`table` or json: what the API answers")
+	f.BoolVar(&p.dial.stale, "stale", false, "read what the asked peer knows, also without a leader")
+	return c
+}
+
+// verb is a command that asks a peer; reading ones change nothing.
+func (p *Program) verb(reading bool, do func(ctx context.Context, api *httpd.Client, args []string) error) func(*cobra.Command, []string) error {
+	return func(c *cobra.Command, args []string) error {
+		p.dial.reading = reading
+		api, err := p.connect()
+		if err != nil {
+			return err
+		}
+		return do(c.Context(), api, args)
+	}
+}
+
+func (p *Program) connect() (*httpd.Client, error) {
+	d := &p.dial
+	if d.format != "table" && d.format != formatJSON {
+		return nil, fmt.Errorf("-format %q is neither table nor json", d.format)
+	}
+	for _, address := range []string{p.Getenv(envAddr), agent.DefaultHTTPAddr} {
+		if d.address == "" {
+			d.address = address
+		}
+	}
+	token, err := p.token()
+	if err != nil {
+		return nil, err
+	}
+	return httpd.NewClient(httpd.ClientConfig{Address: d.address, Token: token})
+}
+
+// token is the one that was said nearest: an option before the environment, and of each the token before its file.
+func (p *Program) token() (string, error) {
+	d := &p.dial
+	file := d.tokenFile
+	switch {
+	case d.token != "" && file != "":
+		return "", errors.New("-token and -token-file exclude each other")
+	case d.token != "":
+		return d.token, nil
+	case file == "" && p.Getenv(envToken) != "":
+		return p.Getenv(envToken), nil
+	case file == "":
+		file = p.Getenv(envTokenFile)
+	}
+	if file == "" {
+		return "", nil
+	}
+	raw, err := os.ReadFile(file)
+	if err != nil {
+		return "", fmt.Errorf("read the token: %w", err)
+	}
+	return strings.TrimSpace(string(raw)), nil
+}
+
+func (p *Program) json() bool { return p.dial.format == formatJSON }
+
+func (p *Program) read() httpd.Read { return httpd.Read{Stale: p.dial.stale} }
+
+func (p *Program) list(filter string) httpd.List {
+	return httpd.List{Read: p.read(), Filter: filter, Limit: pageSize}
+}
+
+// pageSize is the rows asked for at a time: as many as the API gives.
+const pageSize = 1000
+
+// writeJSON writes a value as the API does, for people.
+func (p *Program) writeJSON(v any) error {
+	e := json.NewEncoder(p.Out)
+	e.SetEscapeHTML(false)
+	e.SetIndent("", "  ")
+	return e.Encode(v)
+}
+
+func (p *Program) write(t *table.Table, indent string) error { return t.Write(p.Out, p.ink, indent) }
+
+// ago is a span until now as people say it, "-" for never.
+func (p *Program) ago(t fsm.Time) string {
+	if t == 0 {
+		return "-"
+	}
+	return table.Age(p.since(t).Truncate(time.Second))
+}
+
+// ahead is a span from now.
+func (p *Program) ahead(t fsm.Time) string { return table.Age(-p.since(t).Truncate(time.Second)) }
+
+func (p *Program) since(t fsm.Time) time.Duration { return p.Now().Sub(t.Std()) }
+
+// open opens a file that a command was given; "-" is the input.
+func (p *Program) open(name string) (io.ReadCloser, error) {
+	if name == "-" {
+		return io.NopCloser(p.In), nil
+	}
+	return os.Open(name)
+}
+
+// called is a file's name as messages show it.
+func called(name string) string {
+	if name == "-" {
+		return "stdin"
+	}
+	return name
+}
+
+// all reads all pages of a list; never nil, as JSON tells lists.
+func all[T any](ctx context.Context, o httpd.List, read func(context.Context, httpd.List) (httpd.Page[T], error)) ([]T, error) {
+	rows, err := httpd.All(ctx, o, read)
+	if rows == nil {
+		rows = []T{}
+	}
+	return rows, err
+}

@@ -1,0 +1,138 @@
+package cli
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"github.com/musterhq/muster/fsm"
+	httpd "github.com/musterhq/muster/http"
+)
+
+func (p *Program) settings() *cobra.Command {
+	c := p.asks(&cobra.Command{
+		Use:     "settings",
+		Short:   "See and set what holds for the whole group",
+		Example: "  muster settings show\n  muster settings set -retention-age 1440h -voters 3",
+	})
+	c.AddCommand(p.settingsShow(), p.settingsSet())
+	return c
+}
+
+func (p *Program) settingsShow() *cobra.Command {
+	return &cobra.Command{
+		Use:     "show",
+		Short:   "Show the group's settings",
+		Example: "  muster settings show",
+		Args:    exactly(0),
+		RunE: p.verb(true, func(ctx context.Context, api *httpd.Client, _ []string) error {
+			s, _, err := api.Settings(ctx, p.read())
+			if err != nil {
+				return err
+			}
+			if p.json() {
+				return p.writeJSON(s)
+			}
+			p.writeSettings(&s)
+			return nil
+		}),
+	}
+}
+
+func (p *Program) writeSettings(s *fsm.Settings) {
+	r := s.Retention
+	p.writeFacts([]fact{
+		plain("Voters", fmt.Sprintf("%d at most; other peers stand by", s.Voters)),
+		plain("Events", fmt.Sprintf("kept until there are %d, they are %s old or take %d MiB", r.Events, r.Age, r.Bytes>>20)),
+		plain("Operators", fmt.Sprintf("what they did is kept for the last %d times", r.Audit)),
+		plain("In flight", fmt.Sprintf("%d polls at once per peer", s.Limits.InFlight)),
+		plain("Vars", dash(vars(s.Vars))),
+	})
+}
+
+func (p *Program) settingsSet() *cobra.Command {
+	var next fsm.Settings
+	var age string
+	var given []string
+	var cas uint64
+	c := &cobra.Command{
+		Use:   "set",
+		Short: "Set what holds for the whole group",
+		Long:  "Sets what holds for the whole group. What is not named stays as it is, and an empty variable is unset.",
+		Example: `  muster settings set -voters 3
+  muster settings set -retention-events 500000 -retention-age 1440h
+  muster settings set -var 'team="storage"'`,
+		Args: exactly(0),
+	}
+	f := c.Flags()
+	f.IntVar(&next.Voters, "voters", 0, "`N` peers vote at most: 1, 3, 5, 7 or 9")
+	f.IntVar(&next.Retention.Events, "retention-events", 0, "keep the last `N` events")
+	f.StringVar(&age, "retention-age", "", "keep events for a `TIME`, like 720h")
+	f.Int64Var(&next.Retention.Bytes, "retention-bytes", 0, "keep events up to so many `BYTES`")
+	f.IntVar(&next.Retention.Audit, "retention-operators", 0, "keep the last `N` events that operators caused")
+	f.IntVar(&next.Limits.InFlight, "in-flight", 0, "`N` polls at once per peer")
+	f.StringArrayVar(&given, "var", nil, "`KEY=JSON` of a variable; KEY= unsets it; what is no JSON is text; may be repeated")
+	f.Uint64Var(&cas, "cas", 0, "only if the settings are still at this `INDEX`")
+	c.RunE = p.verb(false, func(ctx context.Context, api *httpd.Client, _ []string) error {
+		now, _, err := api.Settings(ctx, httpd.Read{})
+		if err != nil {
+			return err
+		}
+		if !f.Changed("cas") {
+			cas = now.Index // what others set meanwhile is not undone
+		}
+		changed := false
+		over := func(option string, set func()) {
+			if f.Changed(option) {
+				set()
+				changed = true
+			}
+		}
+		over("voters", func() { now.Voters = next.Voters })
+		over("retention-events", func() { now.Retention.Events = next.Retention.Events })
+		over("retention-age", func() { err = now.Retention.Age.UnmarshalText([]byte(age)) })
+		over("retention-bytes", func() { now.Retention.Bytes = next.Retention.Bytes })
+		over("retention-operators", func() { now.Retention.Audit = next.Retention.Audit })
+		over("in-flight", func() { now.Limits.InFlight = next.Limits.InFlight })
+		over("var", func() { err = errors.Join(err, layVars(&now.Vars, given)) })
+		switch {
+		case err != nil:
+			return err
+		case !changed:
+			return fmt.Errorf("say what to set; see %s -help", c.CommandPath())
+		}
+		ack, err := api.PutSettings(ctx, now, &cas)
+		if err != nil {
+			return err
+		}
+		return p.tellSet("The group", ack)
+	})
+	return c
+}
+
+// layVars sets variables over those there are.
+func layVars(over *fsm.JSON, given []string) error {
+	set, err := pairs("var", given)
+	if err != nil {
+		return err
+	}
+	all := map[string]any{}
+	if *over != "" {
+		if err := json.Unmarshal([]byte(*over), &all); err != nil {
+			return err
+		}
+	}
+	for key, value := range set {
+		if value == "" {
+			delete(all, key)
+			continue
+		}
+		all[key] = jsonOrText(value)
+	}
+	raw, err := json.Marshal(all)
+	*over = fsm.JSON(raw)
+	return err
+}

@@ -1,0 +1,153 @@
+package document
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"path"
+	"reflect"
+	"strings"
+
+	"github.com/musterhq/muster/fsm"
+)
+
+// Discovery is a discovery as a file has it.
+type Discovery struct {
+	Name string
+	Body json.RawMessage // as it is written, for the API, which fills in what is left out
+	Spec fsm.Spec        // with this release's defaults filled in
+	At   Place
+	root value
+}
+
+// written is what a discovery may hold in a file: its setting, its name, and what only answers of the API tell, so that an
+// answer may be edited and applied.
+type written struct {
+	Name string `json:"name"`
+	fsm.Spec
+	LastRun  json.RawMessage `json:"last_run"`
+	NextRun  json.RawMessage `json:"next_run"`
+	Failing  json.RawMessage `json:"failing"`
+	Deleting json.RawMessage `json:"deleting"`
+	Held     json.RawMessage `json:"held"`
+	Index    json.RawMessage `json:"index"`
+}
+
+// Discoveries reads a file: HCL with any number of discovery blocks, or JSON, an object or a list of them. The name tells
+// the syntax by its ending, else the text does by its first character. The error joins one *Fault for each thing wrong;
+// the discoveries without one are returned with it.
+func Discoveries(name string, r io.Reader) ([]Discovery, error) {
+	raw, err := io.ReadAll(io.LimitReader(r, maxBytes+1))
+	if err != nil {
+		return nil, fmt.Errorf("read %s: %w", name, err)
+	}
+	if len(raw) > maxBytes {
+		return nil, fmt.Errorf("%s is larger than %d MiB", name, maxBytes>>20)
+	}
+	roots, err := parse(name, raw)
+	wrong := faults{}
+	wrong.add(err)
+	if err == nil && len(roots) == 0 {
+		return nil, Place{name, 1}.fault("holds no discovery")
+	}
+	var out []Discovery
+	seen := map[string]Place{}
+	for _, root := range roots {
+		d, err := read(root)
+		if err == nil {
+			if first, twice := seen[d.Name]; twice {
+				err = d.At.fault("discovery %q is here twice, first in line %d", d.Name, first.Line)
+			}
+		}
+		if err != nil {
+			wrong.add(err)
+			continue
+		}
+		seen[d.Name] = d.At
+		out = append(out, d)
+	}
+	return out, wrong.err()
+}
+
+func parse(name string, raw []byte) ([]value, error) {
+	text := bytes.TrimSpace(raw)
+	first := byte(0)
+	if len(text) > 0 {
+		first = text[0]
+	}
+	ending := path.Ext(name)
+	if ending == ".hcl" || ending != ".json" && first != '{' && first != '[' {
+		return parseHCL(name, "discovery", raw)
+	}
+	v, err := parseJSON(name, raw)
+	if err != nil {
+		return nil, err
+	}
+	if v.kind == list {
+		return v.items, nil
+	}
+	return []value{v}, nil
+}
+
+// read makes a discovery of its tree.
+func read(root value) (Discovery, error) {
+	d := Discovery{At: root.at, root: root}
+	if root.kind != object {
+		return d, root.at.fault("is %s; wanted is a discovery, an object with a \"name\"", &root)
+	}
+	var wrong faults
+	check("", &root, reflect.TypeFor[written](), &wrong)
+	if err := wrong.err(); err != nil {
+		return d, err
+	}
+	into := written{Spec: fsm.DefaultSpec()}
+	d.Body = root.text()
+	if err := json.Unmarshal(d.Body, &into); err != nil {
+		return d, root.at.fault("%s", err)
+	}
+	d.Name, d.Spec = into.Name, into.Spec
+	if root.member("name") == nil {
+		return d, root.at.fault("has no \"name\"")
+	}
+	if err := fsm.CheckDiscoveryName("name", d.Name); err != nil {
+		return d, d.Place(err)
+	}
+	return d, nil
+}
+
+// Place makes an error about fields of a discovery, an *fsm.Error that names them, one about the lines where they are
+// written. Another error is wrapped with the place of the discovery.
+func (d *Discovery) Place(err error) error {
+	var known *fsm.Error
+	if !errors.As(err, &known) || known.Code != fsm.CodeInvalid || len(known.Fields) != 1 {
+		return fmt.Errorf("%s: discovery %q: %w", d.At, d.Name, err)
+	}
+	for field := range known.Fields {
+		at := d.root.find(field)
+		return &placed{Fault: at.fault("%s", strings.TrimSuffix(known.Message, ".")), cause: err}
+	}
+	return err
+}
+
+// placed is a fault that somebody else found.
+type placed struct {
+	*Fault
+	cause error
+}
+
+func (p *placed) Unwrap() error { return p.cause }
+
+// Request is what the API previews: the discovery as it is written.
+func (d *Discovery) Request() json.RawMessage {
+	request := value{kind: object}
+	for _, m := range d.root.members {
+		switch m.key {
+		case "last_run", "next_run", "failing", "deleting", "held", "index":
+		default:
+			request.members = append(request.members, m)
+		}
+	}
+	return request.text()
+}
