@@ -1,15 +1,14 @@
 package httpd_test
 
 import (
+	"bytes"
+	"context"
 	"net/http"
 	"net/http/httptest"
 	"strconv"
 	"testing"
 	"testing/synctest"
 	"time"
-
-	"bytes"
-	"context"
 
 	"github.com/prometheus/client_golang/prometheus"
 
@@ -62,7 +61,7 @@ func TestBlockingReadAnswersOnChange(t *testing.T) {
 				separator = "&"
 			}
 			w := f.blocked(t.Context(), path+separator+"index="+strconv.FormatUint(index, 10))
-			time.Sleep(time.Minute)
+			<-time.After(time.Minute)
 			synctest.Wait()
 			if w.Code != 0 {
 				t.Fatalf("%s answered %d though nothing had changed", path, w.Code)
@@ -90,7 +89,7 @@ func TestBlockingReadSleepsThroughOtherChanges(t *testing.T) {
 		if w.Code != 0 {
 			t.Fatal("orders answered to what is not its own, or not its content")
 		}
-		time.Sleep(6 * time.Minute)
+		<-time.After(6 * time.Minute)
 		synctest.Wait()
 		got := into[httpd.ClusterDetail](answer{w, t}, http.StatusOK)
 		if s := f.state.Read().Schedule(fsm.Subject{Kind: fsm.KindRefresh, ID: 1}); got.RefreshedAt != s.Observed {

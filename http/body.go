@@ -14,7 +14,7 @@ import (
 
 const (
 	maxBody     = 1 << 20          // bytes of a request
-	bodyTimeout = 30 * time.Second // to receive one
+	bodyTimeout = 20 * time.Second // to receive one; less than the answer to it may take
 )
 
 const mergePatch = "application/merge-patch+json"
@@ -41,11 +41,7 @@ func rawBody(w http.ResponseWriter, r *http.Request) ([]byte, error) {
 	if r.Header.Get("Content-Type") == "" {
 		return nil, wrongType(r)
 	}
-	deadlines := http.NewResponseController(w)
-	// Not every writer has deadlines to set; the server's own do.
-	_ = deadlines.SetReadDeadline(time.Now().Add(bodyTimeout))
 	raw, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
-	_ = deadlines.SetReadDeadline(time.Time{})
 	var tooLarge *http.MaxBytesError
 	switch {
 	case errors.As(err, &tooLarge):
@@ -53,7 +49,15 @@ func rawBody(w http.ResponseWriter, r *http.Request) ([]byte, error) {
 	case err != nil:
 		return nil, fsm.Invalid("body", "did not arrive: %s", err)
 	}
+	limitBody(w, time.Time{})
 	return raw, nil
+}
+
+// limitBody sets until when a request's body may take to arrive. It also bounds what net/http does with a body that no
+// handler reads, and is lifted once the body is there: the connection is read on for its end while a handler works.
+func limitBody(w http.ResponseWriter, until time.Time) {
+	// Not every writer has deadlines to set; the server's own do.
+	_ = http.NewResponseController(w).SetReadDeadline(until)
 }
 
 // checkContent refuses a write whose body says that it is no plain JSON. A browser cannot send JSON to another site

@@ -297,6 +297,7 @@ func TestFollowEndsWithItsPeer(t *testing.T) {
 		if err := <-ran; err != nil {
 			t.Errorf("run: %v", err)
 		}
+		synctest.Wait()
 		if blocked.Code != http.StatusOK {
 			t.Errorf("a blocked read is answered %d", blocked.Code)
 		}

@@ -135,6 +135,9 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request, route string, do 
 	counted := &countedWriter{ResponseWriter: w, status: http.StatusOK}
 	counted.Header().Set("X-Content-Type-Options", "nosniff")
 	counted.Header().Set("Cache-Control", "no-store")
+	if r.ContentLength != 0 {
+		limitBody(w, began.Add(bodyTimeout))
+	}
 	err := s.crossing.Check(r)
 	if err != nil {
 		s.metrics.refused.WithLabelValues("cross_origin").Inc()

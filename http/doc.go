@@ -1,0 +1,78 @@
+// Package httpd is the HTTP face of a peer under /v1, and the Go client for it.
+//
+// Any peer answers. What it answers from, and whom it asks to do things, are the interfaces of peer.go, which the running
+// peer implements; the package imports nothing of muster but fsm. Server and Client share the exported types whose names
+// end in Row, and those beside them: their JSON is the API.
+//
+// # Reads
+//
+// A read is linearizable, on whatever peer it is asked, unless it says ?stale: then it is the asked peer's own replica as
+// it stands. Events, pages and streams alike, are always served by the peer asked. Every read says what it read:
+// X-Muster-Index, X-Muster-Epoch, X-Muster-KnownLeader and X-Muster-LastContact in milliseconds.
+//
+// With ?index=N a read blocks until the index of its set has passed N, or ?wait= is over, or the state was replaced by a
+// restore, since indexes before and after one do not compare. While it waits it holds no reader, so that no old state is
+// kept alive, and it reads again when the wait is over, since the times that are laid over the rows move without their
+// index. Blocked and following requests of all clients are bounded together.
+//
+// The set of /v1/nodes is that of all clusters: that a source no longer lists a node moves the version of its cluster and
+// no row of the node. The set of /v1/cluster/{name}/effective is the cluster, the settings and the discoveries together.
+//
+// A list ends where X-Muster-Next is absent. A filtered page looks at 10,000 rows at most, so it may be short, or empty,
+// and still have a next.
+//
+// # Filters
+//
+// Rows are filtered as the structs they are, by the names of their JSON; a generic map would have to be encoded and decoded
+// for every row that is then left out. Times and durations compare as their text. Vars are looked into to any depth. The
+// whole expression is judged before the first row, so that a misspelt field is refused also where no row would meet it; any
+// and all do not nest, so that a row costs no more than its size.
+//
+// # Writes
+//
+// A write of the state answers with an Ack once a majority has it on disk; the row itself is for a read to tell. What
+// would change nothing succeeds whatever ?cas= says and goes to no log. Changes of clusters and nodes are computed here
+// from a linearizable look, as facts followed by what Derive makes of them, and name the version they were computed
+// from; when the cluster has moved they are computed again, three times, with every check made again. ?cas= of a node is the
+// node's own index, of everything else the row's.
+//
+// A PATCH is a merge patch (RFC 7396): objects are merged key by key to any depth, vars too, and null unsets. Refresh
+// settings are judged as they will be in force, over those of the discovery. A PUT takes back what a GET shows: the fields
+// that only answers tell are read and left alone.
+//
+// Acts that change no row (leave, force-leave, remove-peer, transfer-leader) are recorded as operator.acted before they
+// are done, since afterwards there may be no leader to take the record or no peer to send it: the event says what was
+// asked for. Join and reload concern one peer, must do without a leader, and are told by its log alone.
+//
+// JSON is read strictly, with the path of the field in every refusal: encoding/json would take keys in any case, the last of
+// two equal keys, and text after the value. Bodies are bounded in bytes, in depth and in the time they take to arrive.
+//
+// # Events
+//
+// A cursor names the last event that was looked at, wanted or not, in the epoch in which it was appended; so it moves on
+// under a filter that nothing matches. Operators' events (?cause=operator) are read from their own table, which outlives
+// the first kept event.
+//
+// A stream of events is lines of JSON. Beside events, whose types hold a dot, there are two other lines:
+//
+//	{"type":"heartbeat","cursor":"EPOCH:SEQ"}             first, and every 15 seconds
+//	{"type":"end","cursor":"EPOCH:SEQ","error":{…}}       last: the cursor is too old, or the peer stops
+//
+// With Accept: text/event-stream the same are server-sent events: each event has its cursor as id and no name, so that
+// onmessage sees all; a heartbeat is a comment with an id, which moves Last-Event-ID on and dispatches nothing; the end is an
+// event named end. Last-Event-ID wins over ?after=, since a browser repeats the URL it began with.
+//
+// A follower holds one batch of at most 256 events and no reader. One that does not take a write within 30 s is cut off;
+// one that falls behind what is kept gets the end with the oldest cursor. Nobody waits for it.
+//
+// # Who may ask
+//
+// A server bound to loopback takes requests only for localhost, loopback addresses and the names it was given, so that a
+// web page cannot reach it through a name of its own that resolves there. Writes from pages of other origins are refused
+// whatever they send, and bodies must say that they are JSON, which no form does. Text of internal faults stays in the
+// log.
+//
+// # Stopping
+//
+// When Run's ctx ends, blocked reads are answered with what there is, followers get their end, and the rest has five seconds.
+package httpd
