@@ -94,7 +94,7 @@ func (p *Program) tellOutcome(out outcome) error {
 			records = ", " + counted(out.Done.Records, "record", "records")
 		}
 		fmt.Fprintf(p.Out, "%s in %s by %s%s.\n",
-			p.ink.Paint(outcomeMood(out.Done.Outcome), capital(out.Done.Outcome)), out.Done.Took, dash(out.Done.Peer), records)
+			p.ink.Paint(outcomeMood(out.Done.Outcome), capital(out.Done.Outcome)), took(out.Done.Took), dash(out.Done.Peer), records)
 		for i := range out.Events {
 			p.writeEvent(&out.Events[i])
 		}
@@ -108,6 +108,14 @@ func (p *Program) tellOutcome(out outcome) error {
 		p.say("Absences are held back; see muster discovery show %s", out.Claim.Subject.Name)
 	}
 	return nil
+}
+
+// took is how long something took; what took less than is measured took a little.
+func took(d fsm.Duration) string {
+	if d == 0 {
+		return "under 1ms"
+	}
+	return d.String()
 }
 
 // capital is an outcome at the beginning of a sentence.

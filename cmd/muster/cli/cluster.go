@@ -74,7 +74,8 @@ func (p *Program) writeClusters(rows []httpd.ClusterRow, filter string) error {
 	)
 	for i := range rows {
 		r := &rows[i]
-		t.Row(r.Name, health(r.Health), share(r.Nodes.Well, r.Nodes.Total), share(r.Primaries, r.Shards),
+		t.Row(r.Name, health(r.Health), share(r.Nodes.Well, r.Nodes.Total, r.Nodes.Unwell > 0),
+			share(r.Primaries, r.Shards, r.Primaries < r.Shards),
 			dash(store(r.Kinds, r.Versions)), p.refreshed(r), strings.Join(r.Reasons, ", "))
 	}
 	return p.write(t, "")
@@ -85,7 +86,7 @@ func nothing(rows int, what, filter string) error {
 	if rows > 0 || filter == "" {
 		return nil
 	}
-	return fmt.Errorf("%w: no %s is %s", errNothing, what, filter)
+	return fmt.Errorf("%w: no %s for -filter %s", errNothing, what, filter)
 }
 
 // severity orders what is worst first.
@@ -100,13 +101,13 @@ func health(word string) table.Cell {
 	return table.Cell{Text: dash(word), Mood: mood}
 }
 
-// share is how many of all.
-func share(some, all int) table.Cell {
+// share is how many of all, and whether that is a reason to look.
+func share(some, all int, look bool) table.Cell {
 	c := table.Cell{Text: fmt.Sprintf("%d/%d", some, all)}
-	if all == 0 {
-		return table.Cell{Text: "-"}
-	}
-	if some < all {
+	switch {
+	case all == 0:
+		c.Text = "-"
+	case look:
 		c.Mood = table.Warn
 	}
 	return c

@@ -61,6 +61,9 @@ func (p *Program) state(n *httpd.NodeRow) table.Cell {
 	if n.State.Value == "" || n.State.Since == 0 {
 		return table.Cell{Text: "-", Mood: table.Dim}
 	}
+	if n.Reach.Value == fsm.NotReachable {
+		return table.Cell{Text: "was " + n.State.Value, Mood: table.Dim} // its last word
+	}
 	if n.State.Value == fsm.StateUp {
 		return table.Cell{Text: n.State.Value, Mood: table.Good}
 	}

@@ -80,10 +80,15 @@ func (p *Program) lookAt(ctx context.Context, api *httpd.Client, name string, li
 	if s.effective, _, err = api.Effective(ctx, name, "", p.read()); err != nil {
 		return nil, err
 	}
-	if s.last, err = latest(ctx, api, httpd.EventsQuery{Cluster: name}, lastEvents); err != nil {
+	if s.last, err = latest(ctx, api, httpd.EventsQuery{Cluster: name}, lastEvents, nil); err != nil {
 		return nil, err
 	}
-	turned, err := latest(ctx, api, httpd.EventsQuery{Cluster: name, Type: string(fsm.ClusterHealthChanged)}, 1)
+	// The event tells new reasons, too; the word is older than they are.
+	turned, err := latest(ctx, api, httpd.EventsQuery{Cluster: name, Type: string(fsm.ClusterHealthChanged)}, 1,
+		func(e *httpd.Event) bool {
+			before, after := sides[fsm.HealthPart](e)
+			return before.Health != after.Health
+		})
 	if err == nil && len(turned) > 0 {
 		s.turned = &turned[0]
 	}
@@ -260,7 +265,7 @@ func (p *Program) lastRefresh(s *sight) table.Cell {
 	if last.At == 0 {
 		return table.Cell{Text: "never yet", Mood: table.Dim}
 	}
-	c := table.Cell{Text: fmt.Sprintf("%s ago by %s in %s: %s", p.ago(last.At), dash(last.Peer), last.Took, last.Outcome)}
+	c := table.Cell{Text: fmt.Sprintf("%s ago by %s in %s: %s", p.ago(last.At), dash(last.Peer), took(last.Took), last.Outcome)}
 	if last.Error != "" {
 		c.Text += ", " + last.Error
 	}

@@ -72,7 +72,7 @@ func (p *Program) lastRunAtLength(d *httpd.DiscoveryRow) string {
 	if w.At == 0 {
 		return "never yet"
 	}
-	text := fmt.Sprintf("%s ago by %s in %s: %s, %d records", p.ago(w.At), dash(w.Peer), w.Took, w.Outcome, w.Records)
+	text := fmt.Sprintf("%s ago by %s in %s: %s, %s", p.ago(w.At), dash(w.Peer), took(w.Took), w.Outcome, counted(w.Records, "record", "records"))
 	if w.Error != "" {
 		text += ", " + w.Error
 	}

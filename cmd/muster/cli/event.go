@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -160,8 +161,9 @@ func read(ctx context.Context, api *httpd.Client, q httpd.EventsQuery) ([]httpd.
 	}
 }
 
-// latest is the last n events that are meant, oldest first. It asks for longer and longer spans until it has them.
-func latest(ctx context.Context, api *httpd.Client, q httpd.EventsQuery, n int) ([]httpd.Event, error) {
+// latest is the last n events that are meant and wanted, oldest first. It asks for longer and longer spans until it has
+// them. A nil wanted takes all.
+func latest(ctx context.Context, api *httpd.Client, q httpd.EventsQuery, n int, wanted func(*httpd.Event) bool) ([]httpd.Event, error) {
 	for _, since := range []time.Duration{10 * time.Minute, 3 * time.Hour, 48 * time.Hour, 0} {
 		q.Since = ""
 		if since > 0 {
@@ -170,6 +172,9 @@ func latest(ctx context.Context, api *httpd.Client, q httpd.EventsQuery, n int) 
 		events, err := read(ctx, api, q)
 		if err != nil {
 			return nil, err
+		}
+		if wanted != nil {
+			events = slices.DeleteFunc(events, func(e httpd.Event) bool { return !wanted(&e) })
 		}
 		if len(events) >= n {
 			return events[len(events)-n:], nil

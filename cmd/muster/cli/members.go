@@ -69,7 +69,9 @@ that one of them answers.`,
 			var last error
 			for _, address := range args {
 				if err := api.Join(ctx, address); err != nil {
-					last = err
+					if last = err; len(args) == 1 {
+						break
+					}
 					fmt.Fprintf(p.Err, "%s: %s\n", address, printable(err.Error()))
 					continue
 				}

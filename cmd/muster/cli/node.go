@@ -24,8 +24,8 @@ func (p *Program) node() *cobra.Command {
   muster node decommission -filter 'labels.rack == "r7"'`,
 	})
 	c.AddCommand(p.nodeList(), p.nodeShow(), p.nodeSet())
-	for _, m := range moves {
-		c.AddCommand(p.nodeMove(m))
+	for i := range moves {
+		c.AddCommand(p.nodeMove(&moves[i]))
 	}
 	return c
 }

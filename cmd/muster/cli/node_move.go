@@ -52,7 +52,7 @@ var moves = []move{
 	},
 }
 
-func (p *Program) nodeMove(m move) *cobra.Command {
+func (p *Program) nodeMove(m *move) *cobra.Command {
 	var filter string
 	var yes, force bool
 	c := &cobra.Command{
@@ -92,7 +92,7 @@ several steps. What -filter selects is shown first, and moved after a yes.`,
 }
 
 // chosen is nodes by their names. The API does not tell resuming from letting in again; who says resume means the former.
-func (p *Program) chosen(ctx context.Context, api *httpd.Client, m move, args []string) ([]string, error) {
+func (p *Program) chosen(ctx context.Context, api *httpd.Client, m *move, args []string) ([]string, error) {
 	refs, err := nodeRefs(args)
 	if err != nil || m.only == "" {
 		return args, err
@@ -110,7 +110,7 @@ func (p *Program) chosen(ctx context.Context, api *httpd.Client, m move, args []
 }
 
 // selected is nodes by a filter, shown.
-func (p *Program) selected(ctx context.Context, api *httpd.Client, m move, filter string) ([]string, error) {
+func (p *Program) selected(ctx context.Context, api *httpd.Client, m *move, filter string) ([]string, error) {
 	o := httpd.List{Filter: filter, Limit: pageSize}
 	if m.only != "" {
 		o.Filter = fmt.Sprintf("(%s) and lifecycle == %q", filter, m.only)
@@ -137,11 +137,11 @@ func (p *Program) selected(ctx context.Context, api *httpd.Client, m move, filte
 }
 
 // confirm asks whether to go on, if there is somebody to ask.
-func (p *Program) confirm(m move, nodes int) error {
+func (p *Program) confirm(m *move, nodes int) error {
 	if !p.Prompt {
-		return fmt.Errorf("nothing was done; add -yes to %s %s", m.verb, these(nodes))
+		return fmt.Errorf("nothing was done; add -yes to go on with %s", these(nodes))
 	}
-	fmt.Fprintf(p.Err, "%s%s %s? Only \"yes\" does: ", strings.ToUpper(m.verb[:1]), m.verb[1:], these(nodes))
+	fmt.Fprintf(p.Err, "Go on (%s of %s)? Only \"yes\" does: ", m.verb, these(nodes))
 	answer, err := bufio.NewReader(p.In).ReadString('\n')
 	if strings.TrimSpace(answer) != "yes" || err != nil {
 		return errors.New("nothing was done")

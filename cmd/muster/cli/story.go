@@ -18,18 +18,13 @@ func story(e *httpd.Event) string {
 		tell = differences
 	}
 	words := []string{tell(e)}
-	if e.Maintenance {
+	if _, word, _ := strings.Cut(string(e.Type), "."); e.Maintenance && word != "maintenance" {
 		words = append(words, "(in maintenance)")
 	}
 	if e.Cause.Kind == fsm.CauseOperator {
-		by := "(by an operator"
-		if e.Cause.Accessor != "" {
-			by = "(by " + e.Cause.Accessor
-		}
-		if e.Cause.Address != "" {
-			by += " from " + e.Cause.Address
-		}
-		words = append(words, by+")")
+		by := []string{"operator", e.Cause.Accessor, e.Cause.Address}
+		by = slices.DeleteFunc(by, func(s string) bool { return s == "" })
+		words = append(words, "("+strings.Join(by, " ")+")")
 	}
 	return strings.TrimSpace(strings.Join(words, " "))
 }
@@ -258,7 +253,7 @@ func flatten(path string, raw json.RawMessage, into map[string]string) {
 	if json.Unmarshal(raw, &text) != nil {
 		text = string(raw)
 	}
-	if path != "" && path != "name" && text != "" {
+	if path != "" && path != "name" && path != "index" && text != "" {
 		into[path] = text
 	}
 }
