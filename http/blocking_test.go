@@ -16,16 +16,46 @@ import (
 	httpd "github.com/musterhq/muster/http"
 )
 
-// blocked starts a GET in a bubble and returns what it will have answered when it ends.
-func (f *face) blocked(ctx context.Context, target string) *httptest.ResponseRecorder {
-	w := httptest.NewRecorder()
+// pending is a request in a bubble that may be waiting.
+type pending struct {
+	t     *testing.T
+	w     *httptest.ResponseRecorder
+	ended chan struct{}
+}
+
+// blocked sends a GET that is to block.
+func (f *face) blocked(ctx context.Context, t *testing.T, target string) *pending {
+	t.Helper()
+	p := &pending{t: t, w: httptest.NewRecorder(), ended: make(chan struct{})}
 	req := httptest.NewRequestWithContext(ctx, http.MethodGet, target, nil)
-	w.Code = 0
 	go func() {
-		f.server.Handler().ServeHTTP(w, req)
+		defer close(p.ended)
+		f.server.Handler().ServeHTTP(p.w, req)
 	}()
+	if p.over() {
+		t.Fatalf("%s does not block: %s", target, p.w.Body)
+	}
+	return p
+}
+
+// over says whether the request is answered, once all that can happen now has happened.
+func (p *pending) over() bool {
 	synctest.Wait()
-	return w
+	select {
+	case <-p.ended:
+		return true
+	default:
+		return false
+	}
+}
+
+// answer is the answer of a request that must be over.
+func (p *pending) answer() answer {
+	p.t.Helper()
+	if !p.over() {
+		p.t.Fatal("the request still waits")
+	}
+	return answer{p.w, p.t}
 }
 
 func (f *face) indexOf(path string) uint64 {
@@ -60,18 +90,17 @@ func TestBlockingReadAnswersOnChange(t *testing.T) {
 			if bytes.ContainsRune([]byte(path), '?') {
 				separator = "&"
 			}
-			w := f.blocked(t.Context(), path+separator+"index="+strconv.FormatUint(index, 10))
+			w := f.blocked(t.Context(), t, path+separator+"index="+strconv.FormatUint(index, 10))
 			<-time.After(time.Minute)
-			synctest.Wait()
-			if w.Code != 0 {
-				t.Fatalf("%s answered %d though nothing had changed", path, w.Code)
+			if w.over() {
+				t.Fatalf("%s answered %d though nothing had changed", path, w.w.Code)
 			}
 			act(f)
-			synctest.Wait()
-			if w.Code != http.StatusOK {
-				t.Fatalf("%s did not answer on a change", path)
+			a := w.answer()
+			if a.Code != http.StatusOK {
+				t.Fatalf("%s answered %d", path, a.Code)
 			}
-			if got, _ := strconv.ParseUint(w.Header().Get("X-Muster-Index"), 10, 64); got <= index {
+			if got, _ := strconv.ParseUint(a.Header().Get("X-Muster-Index"), 10, 64); got <= index {
 				t.Errorf("%s answered at %d, not past %d", path, got, index)
 			}
 		})
@@ -82,16 +111,14 @@ func TestBlockingReadSleepsThroughOtherChanges(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := newFace(t)
 		f.fleet()
-		w := f.blocked(t.Context(), past("/v1/cluster/orders", f.indexOf("/v1/cluster/orders")))
+		w := f.blocked(t.Context(), t, past("/v1/cluster/orders", f.indexOf("/v1/cluster/orders")))
 		f.do("PATCH", "/v1/cluster/carts", `{"group": "x"}`)
 		f.unchanged("orders")
-		synctest.Wait()
-		if w.Code != 0 {
+		if w.over() {
 			t.Fatal("orders answered to what is not its own, or not its content")
 		}
 		<-time.After(6 * time.Minute)
-		synctest.Wait()
-		got := into[httpd.ClusterDetail](answer{w, t}, http.StatusOK)
+		got := into[httpd.ClusterDetail](w.answer(), http.StatusOK)
 		if s := f.state.Read().Schedule(fsm.Subject{Kind: fsm.KindRefresh, ID: 1}); got.RefreshedAt != s.Observed {
 			t.Errorf("when the wait was over it told the times of its beginning")
 		}
@@ -119,18 +146,17 @@ func TestBlockingReadOfWhatIsGone(t *testing.T) {
 		f.do("PATCH", "/v1/cluster/carts/node/carts-1", `{"group": "x"}`)
 		f.do("POST", "/v1/nodes/transition", `{"to": "decommissioned", "nodes": ["carts/carts-1"]}`)
 		index := f.indexOf("/v1/cluster/carts")
-		w := f.blocked(t.Context(), past("/v1/cluster/carts", index))
+		w := f.blocked(t.Context(), t, past("/v1/cluster/carts", index))
 		f.do("POST", "/v1/nodes/transition", `{"to": "forgotten", "force": true, "nodes": ["carts/carts-1"]}`)
-		synctest.Wait()
-		answer{w, t}.refuses(http.StatusNotFound, fsm.CodeNotFound)
-		if got, _ := strconv.ParseUint(w.Header().Get("X-Muster-Index"), 10, 64); got <= index {
+		gone := w.answer()
+		gone.refuses(http.StatusNotFound, fsm.CodeNotFound)
+		if got, _ := strconv.ParseUint(gone.Header().Get("X-Muster-Index"), 10, 64); got <= index {
 			t.Fatalf("the index fell from %d to %d", index, got)
 		}
-		w = f.blocked(t.Context(), past("/v1/cluster/carts", f.indexOf("/v1/cluster/carts")))
+		w = f.blocked(t.Context(), t, past("/v1/cluster/carts", f.indexOf("/v1/cluster/carts")))
 		f.listed(f.state.Read().Discovery("prod"), "carts", "carts-9")
-		synctest.Wait()
-		if w.Code != http.StatusOK {
-			t.Fatalf("the cluster is there again, yet the answer is %d", w.Code)
+		if a := w.answer(); a.Code != http.StatusOK {
+			t.Fatalf("the cluster is there again, yet the answer is %d", a.Code)
 		}
 	})
 }
@@ -144,13 +170,12 @@ func TestBlockingReadEndsWithARestore(t *testing.T) {
 			t.Fatal(err)
 		}
 		f.do("PATCH", "/v1/cluster/carts", `{"group": "x"}`)
-		w := f.blocked(t.Context(), past("/v1/cluster/carts", f.indexOf("/v1/cluster/carts")))
+		w := f.blocked(t.Context(), t, past("/v1/cluster/carts", f.indexOf("/v1/cluster/carts")))
 		if err := f.state.Restore(&backup); err != nil {
 			t.Fatal(err)
 		}
-		synctest.Wait()
-		if w.Code != http.StatusOK {
-			t.Fatal("a restore did not wake the reader")
+		if a := w.answer(); a.Code != http.StatusOK {
+			t.Fatalf("after a restore the answer is %d", a.Code)
 		}
 	})
 }
@@ -159,12 +184,9 @@ func TestBlockingReadEndsWithItsRequest(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := newFace(t)
 		ctx, cancel := context.WithCancel(t.Context())
-		w := f.blocked(ctx, "/v1/clusters?index=1")
+		w := f.blocked(ctx, t, "/v1/clusters?index=1")
 		cancel()
-		synctest.Wait()
-		if w.Code == 0 {
-			t.Fatal("the request was given up, yet it still waits")
-		}
+		w.answer().refuses(http.StatusServiceUnavailable, fsm.CodeUnavailable)
 	})
 }
 
@@ -172,9 +194,9 @@ func TestWaitingIsBounded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		reg := prometheus.NewRegistry()
 		f := newFace(t, func(c *httpd.Config) { c.MaxWaiting, c.Registerer = 2, reg })
-		first := f.blocked(t.Context(), "/v1/clusters?index=1")
+		first := f.blocked(t.Context(), t, "/v1/clusters?index=1")
 		ctx, cancel := context.WithCancel(t.Context())
-		f.blocked(ctx, "/v1/events/follow")
+		f.blocked(ctx, t, "/v1/events/follow")
 		if got := gauge(t, reg, "muster_http_waiting_requests"); got != 2 {
 			t.Errorf("the metric counts %v waiting", got)
 		}
@@ -189,11 +211,10 @@ func TestWaitingIsBounded(t *testing.T) {
 		}
 		cancel()
 		synctest.Wait()
-		second := f.blocked(t.Context(), "/v1/clusters?index=1")
+		second := f.blocked(t.Context(), t, "/v1/clusters?index=1")
 		f.fleet()
-		synctest.Wait()
-		if first.Code != http.StatusOK || second.Code != http.StatusOK {
-			t.Errorf("answers are %d and %d", first.Code, second.Code)
+		if a, b := first.answer(), second.answer(); a.Code != http.StatusOK || b.Code != http.StatusOK {
+			t.Errorf("answers are %d and %d", a.Code, b.Code)
 		}
 		if got := gauge(t, reg, "muster_http_waiting_requests"); got != 0 {
 			t.Errorf("the metric counts %v waiting at the end", got)

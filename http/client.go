@@ -153,7 +153,7 @@ type call struct {
 func (c *Client) do(ctx context.Context, k call, into any) (ReadMeta, error) {
 	ctx, cancel := context.WithTimeout(ctx, c.timeout+k.span)
 	defer cancel()
-	res, err := c.send(ctx, k, nil)
+	res, err := c.send(ctx, k)
 	if err != nil {
 		return ReadMeta{}, err
 	}
@@ -171,7 +171,7 @@ func (c *Client) do(ctx context.Context, k call, into any) (ReadMeta, error) {
 }
 
 // send sends a request. What is no success comes back as the error.
-func (c *Client) send(ctx context.Context, k call, header http.Header) (*http.Response, error) {
+func (c *Client) send(ctx context.Context, k call) (*http.Response, error) {
 	var body io.Reader
 	if k.body != nil {
 		raw, err := json.Marshal(k.body)
@@ -187,9 +187,6 @@ func (c *Client) send(ctx context.Context, k call, header http.Header) (*http.Re
 	req, err := http.NewRequestWithContext(ctx, k.method, target, body)
 	if err != nil {
 		return nil, fmt.Errorf("%s %s: %w", k.method, k.path, err)
-	}
-	for name, values := range header {
-		req.Header[name] = values
 	}
 	if k.body != nil {
 		req.Header.Set("Content-Type", "application/json")

@@ -114,7 +114,7 @@ func (f *follower) once(ctx context.Context) error {
 	defer cancel(nil)
 	silence := time.AfterFunc(silenceLimit, func() { cancel(errSilent) })
 	defer silence.Stop()
-	res, err := f.client.send(ctx, call{method: http.MethodGet, path: path("events", "follow"), query: f.query.query()}, nil)
+	res, err := f.client.send(ctx, call{method: http.MethodGet, path: path("events", "follow"), query: f.query.query()})
 	if err != nil {
 		return err
 	}

@@ -393,7 +393,7 @@ func (s *silent) RoundTrip(r *http.Request) (*http.Response, error) {
 		<-r.Context().Done()
 		to.CloseWithError(errors.Join(err, r.Context().Err()))
 	}()
-	return &http.Response{StatusCode: 200, Header: http.Header{}, Body: from, Request: r}, nil
+	return &http.Response{StatusCode: http.StatusOK, Header: http.Header{}, Body: from, Request: r}, nil
 }
 
 func TestClientFollowLeavesASilentPeer(t *testing.T) {

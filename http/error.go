@@ -83,8 +83,7 @@ func detailOf(err error) (int, errorDetail) {
 	if known.Code == fsm.CodeUnknown {
 		d.Outcome = "unknown"
 	}
-	var claimed *claimedError
-	if errors.As(err, &claimed) {
+	if claimed, ok := errors.AsType[*claimedError](err); ok {
 		d.Claim = &claimed.claim
 	}
 	return status, d
@@ -110,7 +109,7 @@ func (s *Server) replyError(w http.ResponseWriter, r *http.Request, err error) {
 
 // notFound is the error for a path without a route.
 func notFound(r *http.Request) error {
-	if token := r.URL.Query().Has("token"); token {
+	if r.URL.Query().Has("token") {
 		return tokenInQuery()
 	}
 	return fsm.Errorf(fsm.CodeNotFound, "there is no %s", r.URL.Path)

@@ -3,6 +3,7 @@ package httpd
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 
 	"github.com/musterhq/muster/fsm"
 )
@@ -51,9 +52,9 @@ func partOf(p fsm.Part) (json.RawMessage, error) {
 // placeOf is the cursor after the event of a seq: of the epoch in which that was appended.
 func placeOf(m *fsm.Meta, seq uint64) fsm.Cursor {
 	at := fsm.Cursor{Epoch: m.Epoch(), Seq: seq}
-	for i := len(m.Epochs) - 1; i >= 0; i-- {
-		at.Epoch = m.Epochs[i].Epoch
-		if m.Epochs[i].First <= seq {
+	for _, mark := range slices.Backward(m.Epochs) {
+		at.Epoch = mark.Epoch
+		if mark.First <= seq {
 			break
 		}
 	}

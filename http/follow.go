@@ -2,7 +2,6 @@ package httpd
 
 import (
 	"net/http"
-	"strconv"
 	"strings"
 	"time"
 
@@ -27,29 +26,30 @@ func (s *Server) follow(w http.ResponseWriter, r *http.Request) error {
 			return err
 		}
 	}
-	reader, contact, err := s.Replica.Read(r.Context(), Stale)
-	if err != nil {
-		return err
-	}
-	seq, err := q.start(reader)
-	if err != nil {
-		return err
-	}
 	release, err := s.waiting.enter()
 	if err != nil {
 		return err
 	}
 	defer release()
-	tellContact(w.Header(), contact)
-	w.Header().Set("X-Muster-Epoch", reader.Meta().Epoch())
-	w.Header().Set("X-Muster-Index", strconv.FormatUint(reader.Wait(fsm.SetEvents).Index, 10))
-	place := placeOf(reader.Meta(), seq)
-	reader = nil // an old state is kept alive by no follower
+	place, err := s.beginning(w, r, &q)
+	if err != nil {
+		return err
+	}
 	out := newStream(w, strings.Contains(r.Header.Get("Accept"), "text/event-stream"))
 	if err := s.run(r, &q, place, out); err != nil {
 		s.log.Debug("follower gone", "client", clientAddress(r), "error", err)
 	}
 	return nil
+}
+
+// beginning is the place from which a follower begins, with the headers that say what was read.
+func (s *Server) beginning(w http.ResponseWriter, r *http.Request, q *eventQuery) (fsm.Cursor, error) {
+	g, err := s.settle(w, r, reading{level: Stale}, []fsm.Set{fsm.SetEvents})
+	if err != nil {
+		return fsm.Cursor{}, err
+	}
+	seq, err := q.start(g.Reader)
+	return placeOf(g.Meta(), seq), err
 }
 
 // run feeds one follower from a place on. An error means that it is gone; every other end is told to it.

@@ -284,7 +284,7 @@ func TestFollowEndsWithItsPeer(t *testing.T) {
 		f := newFace(t)
 		w := f.followed(t, "/v1/events/follow?after=now")
 		place := w.next().Cursor
-		blocked := f.blocked(t.Context(), "/v1/clusters?index=1")
+		blocked := f.blocked(t.Context(), t, "/v1/clusters?index=1")
 		ctx, cancel := context.WithCancel(t.Context())
 		ran := make(chan error, 1)
 		ln := newPipes()
@@ -297,9 +297,8 @@ func TestFollowEndsWithItsPeer(t *testing.T) {
 		if err := <-ran; err != nil {
 			t.Errorf("run: %v", err)
 		}
-		synctest.Wait()
-		if blocked.Code != http.StatusOK {
-			t.Errorf("a blocked read is answered %d", blocked.Code)
+		if a := blocked.answer(); a.Code != http.StatusOK {
+			t.Errorf("a blocked read is answered %d", a.Code)
 		}
 	})
 }

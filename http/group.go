@@ -145,7 +145,7 @@ func (s *Server) readiness(w http.ResponseWriter, r *http.Request, err error) er
 	}
 	out := Readiness{Status: "failing", Reasons: []string{}}
 	causes := []error{err}
-	if joined, ok := err.(interface{ Unwrap() []error }); ok { //nolint:errorlint // only a join that is not wrapped is taken apart
+	if joined, ok := err.(interface{ Unwrap() []error }); ok {
 		causes = joined.Unwrap()
 	}
 	for _, cause := range causes {

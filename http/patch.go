@@ -29,7 +29,8 @@ func patched[T any](document T, patch []byte) (T, error) {
 	if raw, err = json.Marshal(merge(target, over)); err != nil {
 		return out, fmt.Errorf("encode patched document: %w", err)
 	}
-	return out, decodeStrict(raw, &out)
+	err = decodeStrict(raw, &out)
+	return out, err
 }
 
 // merge lays a patch over a target: objects key by key, null taking a key away, anything else whole.

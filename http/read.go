@@ -1,6 +1,7 @@
 package httpd
 
 import (
+	"context"
 	"encoding/json"
 	"math/rand/v2"
 	"net/http"
@@ -52,46 +53,65 @@ func (s *Server) read(w http.ResponseWriter, r *http.Request, sets []fsm.Set, an
 	return s.reply(w, r, http.StatusOK, v)
 }
 
-// settle reads the state when it is time to answer, and writes the headers that say what was read. While it waits it
-// holds no reader, so that waiting requests keep no old state alive.
+// settle reads the state when it is time to answer, and writes the headers that say what was read.
 func (s *Server) settle(w http.ResponseWriter, r *http.Request, rd reading, sets []fsm.Set) (glance, error) {
-	ctx := r.Context()
-	var over <-chan time.Time // nil until it waits
-	for last := rd.past == nil; ; {
-		reader, contact, err := s.Replica.Read(ctx, rd.level)
-		if err != nil {
-			return glance{}, err
-		}
-		watch := watchOf(reader, sets)
-		if last || watch.index > *rd.past {
-			tellContact(w.Header(), contact)
-			w.Header().Set("X-Muster-Index", strconv.FormatUint(watch.index, 10))
-			w.Header().Set("X-Muster-Epoch", reader.Meta().Epoch())
-			return glance{Reader: reader, now: s.Clock.Now()}, nil
-		}
-		if over == nil {
-			release, err := s.waiting.enter()
-			if err != nil {
-				return glance{}, err
-			}
-			defer release()
-			timer := time.NewTimer(rd.wait + rand.N(rd.wait/16+1))
-			defer timer.Stop()
-			over = timer.C
-		}
+	got, err := s.sight(r.Context(), rd.level, sets)
+	if err == nil && rd.past != nil && got.watch.index <= *rd.past {
+		got, err = s.await(r.Context(), rd, got.watch, sets)
+	}
+	if err != nil {
+		return glance{}, err
+	}
+	tellContact(w.Header(), got.contact)
+	w.Header().Set("X-Muster-Index", strconv.FormatUint(got.watch.index, 10))
+	w.Header().Set("X-Muster-Epoch", got.Meta().Epoch())
+	return got.glance, nil
+}
+
+// sighted is the state as it was read once, with what closes when it is no longer so.
+type sighted struct {
+	glance
+	contact Contact
+	watch   watch
+}
+
+func (s *Server) sight(ctx context.Context, level Level, sets []fsm.Set) (sighted, error) {
+	reader, contact, err := s.Replica.Read(ctx, level)
+	if err != nil {
+		return sighted{}, err
+	}
+	return sighted{glance: glance{Reader: reader, now: s.Clock.Now()}, contact: contact, watch: watchOf(reader, sets)}, nil
+}
+
+// await reads again each time the sets move, until they have moved past the index asked for or the wait is over. Between
+// reads it holds what it waits on and no reader, so that waiting requests keep no old state alive.
+func (s *Server) await(ctx context.Context, rd reading, w watch, sets []fsm.Set) (sighted, error) {
+	release, err := s.waiting.enter()
+	if err != nil {
+		return sighted{}, err
+	}
+	defer release()
+	over := time.NewTimer(rd.wait + rand.N(rd.wait/16+1))
+	defer over.Stop()
+	for last := false; ; {
 		select {
-		case <-watch.moved[0]:
-		case <-watch.moved[1]:
-		case <-watch.moved[2]:
-		case <-watch.abandoned: // indexes before and after a restore do not compare
+		case <-w.moved[0]:
+		case <-w.moved[1]:
+		case <-w.moved[2]:
+		case <-w.abandoned: // indexes before and after a restore do not compare
 			last = true
-		case <-over:
+		case <-over.C:
 			last = true
 		case <-s.stopping:
 			last = true
 		case <-ctx.Done():
-			return glance{}, ctx.Err()
+			return sighted{}, ctx.Err()
 		}
+		got, err := s.sight(ctx, rd.level, sets)
+		if err != nil || last || got.watch.index > *rd.past {
+			return got, err
+		}
+		w = got.watch
 	}
 }
 

@@ -189,7 +189,7 @@ func TestBadFilters(t *testing.T) {
 	f.fleet()
 	for filter, said := range map[string]string{
 		`id ==`:                              "does not parse",
-		`adress == "x"`:                      `did you mean "address"`,
+		`addrss == "x"`:                      `did you mean "address"`,
 		`id == "x" or nosuch == 1`:           `no field is called "nosuch"`,
 		`reach.walue == "x"`:                 `did you mean "value"`,
 		`id.deeper == "x"`:                   "goes deeper",

@@ -95,37 +95,44 @@ func (f *face) run(t *testing.T, ln net.Listener) {
 	})
 }
 
-// raw sends bytes over a connection of its own and reads the answer.
-func raw(t *testing.T, to net.Addr, request string) (*http.Response, error) {
+// raw sends bytes over a connection of its own and reads the status and body of the answer.
+func raw(t *testing.T, to net.Addr, request string) (status int, body string, err error) {
 	t.Helper()
 	conn, err := new(net.Dialer).DialContext(t.Context(), "tcp", to.String())
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { conn.Close() })
+	defer conn.Close()
 	if _, err := io.WriteString(conn, request); err != nil {
-		return nil, err
+		return 0, "", err
 	}
-	return http.ReadResponse(bufio.NewReader(conn), nil)
+	return answered(conn)
+}
+
+// answered reads the status and body of one answer.
+func answered(conn net.Conn) (status int, body string, err error) {
+	res, err := http.ReadResponse(bufio.NewReader(conn), nil)
+	if err != nil {
+		return 0, "", err
+	}
+	defer res.Body.Close()
+	text, err := io.ReadAll(res.Body)
+	return res.StatusCode, string(text), err
 }
 
 func TestHostCheck(t *testing.T) {
 	f := newFace(t, func(c *httpd.Config) { c.Hosts = []string{"Peer-A.internal"} })
 	to := f.serving(t)
-	for host, status := range map[string]int{
+	for host, want := range map[string]int{
 		"localhost": 200, "LOCALHOST:8650": 200, "127.0.0.1:8650": 200, "[::1]:80": 200, "127.9.9.9": 200, "peer-a.internal": 200,
 		"localhost.": 200, "evil.example": 403, "evil.example:8650": 403, "10.0.0.1": 403, "127.0.0.1.evil.example": 403,
 		"localhost.evil.example": 403, "0.0.0.0": 403,
 	} {
-		res, err := raw(t, to, "GET /v1/status/leader HTTP/1.1\r\nHost: "+host+"\r\nConnection: close\r\n\r\n")
-		if err != nil {
-			t.Fatal(err)
+		status, body, err := raw(t, to, "GET /v1/status/leader HTTP/1.1\r\nHost: "+host+"\r\nConnection: close\r\n\r\n")
+		if err != nil || status != want {
+			t.Errorf("host %s is answered %d: %s (%v)", host, status, body, err)
 		}
-		body, err := io.ReadAll(res.Body)
-		if err != nil || res.StatusCode != status {
-			t.Errorf("host %s is answered %d: %s", host, res.StatusCode, body)
-		}
-		if status == 403 && !strings.Contains(string(body), `"code":"forbidden"`) {
+		if status == http.StatusForbidden && !strings.Contains(body, `"code":"forbidden"`) {
 			t.Errorf("host %s is refused with %s", host, body)
 		}
 	}
@@ -150,9 +157,9 @@ func TestHostIsFreeOffLoopback(t *testing.T) {
 func TestHeaderLimits(t *testing.T) {
 	f := newFace(t)
 	to := f.serving(t)
-	res, err := raw(t, to, "GET /livez HTTP/1.1\r\nHost: localhost\r\nX-Big: "+strings.Repeat("x", 80<<10)+"\r\n\r\n")
-	if err == nil && res.StatusCode != http.StatusRequestHeaderFieldsTooLarge {
-		t.Errorf("80 KiB of headers are answered %d", res.StatusCode)
+	status, _, err := raw(t, to, "GET /livez HTTP/1.1\r\nHost: localhost\r\nX-Big: "+strings.Repeat("x", 80<<10)+"\r\n\r\n")
+	if err == nil && status != http.StatusRequestHeaderFieldsTooLarge {
+		t.Errorf("80 KiB of headers are answered %d", status)
 	}
 }
 
@@ -200,12 +207,9 @@ func TestSlowBodyIsCutOff(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			res, err := http.ReadResponse(bufio.NewReader(conn), nil)
-			if err != nil {
-				t.Fatalf("%s after %s: %v", request, time.Since(began), err)
-			}
-			if res.StatusCode != status || time.Since(began) > 21*time.Second {
-				t.Errorf("%s is answered %d after %s", request, res.StatusCode, time.Since(began))
+			got, body, err := answered(conn)
+			if err != nil || got != status || time.Since(began) > 21*time.Second {
+				t.Errorf("%s is answered %d after %s: %s (%v)", request, got, time.Since(began), body, err)
 			}
 		})
 	}

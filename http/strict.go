@@ -104,8 +104,7 @@ func checkObject(path string, raw json.RawMessage, t reflect.Type, depth int) er
 		var held reflect.Type
 		switch {
 		case fields != nil:
-			known := false
-			if held, known = fields[key]; !known {
+			if held = fields[key]; held == nil {
 				return fsm.Invalid(at, "is no key of this%s", didYouMean(key, namesOf(fields)))
 			}
 		case t != nil:

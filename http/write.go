@@ -12,10 +12,10 @@ import (
 // propose sends a command to the leader; a refusal comes back as the error.
 func (s *Server) propose(ctx context.Context, c fsm.Command) (fsm.Result, error) {
 	res, err := s.Log.Propose(ctx, c)
-	if err != nil {
-		return res, err
+	if err == nil {
+		err = res.Err()
 	}
-	return res, res.Err()
+	return res, err
 }
 
 // look reads the state, linearizable, for a write that is computed from it.
