@@ -7,7 +7,8 @@ import (
 )
 
 // The one encoding of the log, the snapshot and the rows kept encoded: CBOR with integer keys in core deterministic form.
-// Keys are never reused. Unknown keys are refused: what a release does not know it must not skip.
+// Keys are never reused. Unknown keys are refused: what a release does not know it must not skip. No entry holds a list of
+// maxList elements, but a damaged or hostile one may claim it, and would have room made for all of them.
 var (
 	encMode = must(cbor.EncOptions{
 		Sort: cbor.SortCoreDeterministic, ShortestFloat: cbor.ShortestFloat16, IndefLength: cbor.IndefLengthForbidden,
@@ -15,10 +16,12 @@ var (
 	}.EncMode())
 	decMode = must(cbor.DecOptions{
 		DupMapKey: cbor.DupMapKeyEnforcedAPF, IndefLength: cbor.IndefLengthForbidden, TagsMd: cbor.TagsForbidden,
-		MaxNestedLevels: 16, MaxArrayElements: 1 << 20, MaxMapPairs: 1 << 16,
+		MaxNestedLevels: 16, MaxArrayElements: maxList, MaxMapPairs: 1 << 16,
 		ExtraReturnErrors: cbor.ExtraDecErrorUnknownField,
 	}.DecMode())
 )
+
+const maxList = 1 << 17
 
 func must[T any](v T, err error) T {
 	if err != nil {

@@ -76,6 +76,9 @@ func loadRows(tx *memdb.Txn, r *frameReader) error {
 			if end.Rows != rows || !bytes.Equal(end.Digest, digest) {
 				return errors.New("digest does not match: the snapshot is damaged")
 			}
+			if _, err := r.from.ReadByte(); !errors.Is(err, io.EOF) {
+				return errors.New("the snapshot goes on after its end")
+			}
 			return nil
 		}
 		i := slices.IndexFunc(storedTables, func(t stored) bool { return t.number == number })
