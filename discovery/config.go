@@ -39,8 +39,7 @@ func DecodeConfig(config fsm.JSON, into any) error {
 	dec := json.NewDecoder(bytes.NewReader([]byte(config)))
 	err := dec.Decode(into)
 	if wrong := (*json.UnmarshalTypeError)(nil); errors.As(err, &wrong) {
-		field := strings.TrimPrefix("config."+wrong.Field, ".")
-		return fsm.Invalid(field, "is a %s; wanted is %s", wrong.Value, wanted(wrong.Type))
+		return fsm.Invalid("config."+wrong.Field, "is a %s; wanted is %s", wrong.Value, wanted(wrong.Type))
 	}
 	if err != nil {
 		return fsm.Invalid("config", "%s", err)

@@ -70,7 +70,10 @@ func (s shape) apply(read []fsm.Record) ([]fsm.Record, error) {
 		}
 	}
 	slices.SortStableFunc(out, byNode)
-	return out, checkSet(out)
+	if err := checkSet(out); err != nil {
+		return nil, err
+	}
+	return out, nil
 }
 
 // one names r and says whether it stays.

@@ -193,8 +193,8 @@ func TestBadRecordFailsAll(t *testing.T) {
 func TestSetIsChecked(t *testing.T) {
 	again := sample()
 	again.Source = "file:9"
-	_, err := shape(t, "x", "", sample(), again)
-	if !errors.Is(err, discovery.ErrDuplicate) || !strings.Contains(err.Error(), "file:3") || !strings.Contains(err.Error(), "file:9") {
+	got, err := shape(t, "x", "", sample(), again)
+	if got != nil || !errors.Is(err, discovery.ErrDuplicate) || !strings.Contains(err.Error(), "file:3") || !strings.Contains(err.Error(), "file:9") {
 		t.Errorf("a node twice: %v; wanted is an error that names both places", err)
 	}
 	crowd := make([]fsm.Record, fsm.MaxNodes+1)

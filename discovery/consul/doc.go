@@ -34,9 +34,9 @@
 // 200, an answer that does not parse or is over 64 MiB, no known leader, results filtered by ACLs, a server more than 10 s
 // behind its leader. Before anything, the token itself is read, because Consul answers a caller without rights with an
 // empty list and no error: 401 says that there are no ACLs, 403 that the token is not known, and an anonymous caller is
-// refused unless Consul allows by default. Servers before 1.12 do not say when they leave nodes out for want of rights;
+// refused unless Consul allows by default. Older servers do not say when they leave nodes out for want of rights;
 // but a service that is listed and has no instances, twice, is that case, and an error. (A token that may see some nodes
-// of a service and not others cannot be noticed on those servers.)
+// of a service and not others cannot be noticed there.)
 //
 // A nudged read asks for the named services only, always of the leader.
 //

@@ -69,7 +69,7 @@ func (b *backend) Read(ctx context.Context, want discovery.Want) ([]fsm.Record, 
 			return nil, err
 		}
 	}
-	return set.records, ctx.Err()
+	return set.records, nil
 }
 
 // collection gathers the records of several files.

@@ -34,8 +34,11 @@ func rename(t *testing.T, from, to string) {
 	}
 }
 
-// watch puts a Watch on patterns; the function it gives waits for a nudge that names a file.
-func watch(t *testing.T, patterns ...string) (until func(path string)) {
+const gone = "gone"
+
+// watch puts a Watch on patterns; the function it gives waits for a nudge that names a file when that holds a text, or is
+// gone: for the nudge, then, after which a read sees the change.
+func watch(t *testing.T, patterns ...string) (until func(path, text string)) {
 	t.Helper()
 	before := goleak.IgnoreCurrent()
 	b := open(t, patterns...).(discovery.Watcher)
@@ -55,39 +58,47 @@ func watch(t *testing.T, patterns ...string) (until func(path string)) {
 		<-ended
 		goleak.VerifyNone(t, before)
 	})
-	return func(path string) {
+	return func(path, text string) {
 		t.Helper()
-		timeout := time.NewTimer(10 * time.Second)
+		timeout := time.NewTimer(20 * time.Second)
 		defer timeout.Stop()
 		for {
 			select {
 			case names := <-nudges:
-				if slices.Contains(names, path) {
+				if slices.Contains(names, path) && holds(path, text) {
 					return
 				}
 			case <-timeout.C:
-				t.Fatalf("no nudge named %s", path)
+				t.Fatalf("no nudge named %s when it was %q", path, text)
 			}
 		}
 	}
 }
 
+func holds(path, text string) bool {
+	raw, err := os.ReadFile(path)
+	if text == gone {
+		return err != nil
+	}
+	return err == nil && string(raw) == text
+}
+
 func TestWatchSeesEveryKindOfChange(t *testing.T) {
 	dir := t.TempDir()
 	a, b := filepath.Join(dir, "a.json"), filepath.Join(dir, "b.json")
-	write(t, a, "[]")
+	write(t, a, "1")
 	until := watch(t, filepath.Join(dir, "*.json"))
-	until(a)
-	write(t, a, "[ ]")
-	until(a)
-	replace(t, a, "[]")
-	until(a)
-	write(t, b, "[]")
-	until(b)
+	until(a, "1")
+	write(t, a, "two")
+	until(a, "two")
+	replace(t, a, "3")
+	until(a, "3")
+	write(t, b, "4")
+	until(b, "4")
 	remove(t, b)
-	until(b)
+	until(b, gone)
 	rename(t, a, b)
-	until(b)
+	until(b, "3")
 }
 
 // Two writes of one size may fall into one tick of the file system's clock: the notices tell them apart.
@@ -100,7 +111,7 @@ func TestWatchSeesWriteOfSameSize(t *testing.T) {
 		t.Fatal(err)
 	}
 	until := watch(t, a)
-	until(a)
+	until(a, "[ ]")
 	f, err := os.OpenFile(a, os.O_WRONLY, 0)
 	if err != nil {
 		t.Fatal(err)
@@ -112,7 +123,7 @@ func TestWatchSeesWriteOfSameSize(t *testing.T) {
 	if err := os.Chtimes(a, info.ModTime(), info.ModTime()); err != nil {
 		t.Fatal(err)
 	}
-	until(a)
+	until(a, "[\n]")
 }
 
 func TestWatchSeesDirectoryReturn(t *testing.T) {
@@ -120,23 +131,23 @@ func TestWatchSeesDirectoryReturn(t *testing.T) {
 	sub := filepath.Join(dir, "deep", "sub")
 	a := filepath.Join(sub, "a.json")
 	until := watch(t, filepath.Join(dir, "deep", "*", "a.json"))
-	for range 3 {
+	for _, text := range []string{"1", "2", "3"} {
 		mkdir(t, sub)
-		write(t, a, "[]")
-		until(a)
+		write(t, a, text)
+		until(a, text)
 		remove(t, filepath.Join(dir, "deep"))
-		until(a)
+		until(a, gone)
 	}
 	mkdir(t, sub)
-	write(t, a, "[]")
-	until(a)
+	write(t, a, "4")
+	until(a, "4")
 	rename(t, sub, sub+"-old")
-	until(a)
+	until(a, gone)
 	mkdir(t, sub)
-	replace(t, a, "[ ]")
-	until(a)
-	replace(t, a, "[]")
-	until(a)
+	for _, text := range []string{"5", "6", "7"} {
+		replace(t, a, text)
+		until(a, text)
+	}
 }
 
 // A Kubernetes volume: the files are links through a link that is swapped.
@@ -145,16 +156,16 @@ func TestWatchSeesSwappedLink(t *testing.T) {
 	a := filepath.Join(dir, "a.json")
 	for _, version := range []string{"..v1", "..v2", "..v3"} {
 		mkdir(t, filepath.Join(dir, version))
-		write(t, filepath.Join(dir, version, "a.json"), "[]")
+		write(t, filepath.Join(dir, version, "a.json"), version)
 	}
 	link(t, "..v1", filepath.Join(dir, "..data"))
 	link(t, "..data/a.json", a)
 	until := watch(t, filepath.Join(dir, "*.json"))
-	until(a)
+	until(a, "..v1")
 	for _, version := range []string{"..v2", "..v3"} {
 		link(t, version, filepath.Join(dir, "..tmp"))
 		rename(t, filepath.Join(dir, "..tmp"), filepath.Join(dir, "..data"))
-		until(a)
+		until(a, version)
 	}
 }
 
@@ -163,30 +174,30 @@ func TestWatchSeesSwappedDirectory(t *testing.T) {
 	dir := t.TempDir()
 	for _, version := range []string{"v1", "v2"} {
 		mkdir(t, filepath.Join(dir, "releases", version))
-		write(t, filepath.Join(dir, "releases", version, "a.json"), "[]")
+		write(t, filepath.Join(dir, "releases", version, "a.json"), version)
 	}
 	current := filepath.Join(dir, "current")
 	a := filepath.Join(current, "a.json")
 	link(t, "releases/v1", current)
 	until := watch(t, filepath.Join(current, "*.json"))
-	until(a)
+	until(a, "v1")
 	link(t, "releases/v2", current+".new")
 	rename(t, current+".new", current)
-	until(a)
-	replace(t, filepath.Join(dir, "releases", "v2", "a.json"), "[ ]")
-	until(a)
+	until(a, "v2")
+	replace(t, filepath.Join(dir, "releases", "v2", "a.json"), "v3")
+	until(a, "v3")
 }
 
 // A file that is a link is changed where the link leads.
 func TestWatchSeesLinkedFile(t *testing.T) {
 	dir, other := t.TempDir(), t.TempDir()
 	a, real := filepath.Join(dir, "a.json"), filepath.Join(other, "real.json")
-	write(t, real, "[]")
+	write(t, real, "1")
 	link(t, real, a)
 	until := watch(t, filepath.Join(dir, "*.json"))
-	until(a)
-	replace(t, real, "[ ]")
-	until(a)
-	write(t, real, "[  ]")
-	until(a)
+	until(a, "1")
+	replace(t, real, "2")
+	until(a, "2")
+	write(t, real, "3")
+	until(a, "3")
 }
