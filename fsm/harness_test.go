@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"encoding/binary"
 	"encoding/json"
-	"io"
 	"strconv"
 	"testing"
 
@@ -182,23 +181,26 @@ type frame struct {
 
 func framesOf(t failer, snap []byte) []frame {
 	t.Helper()
-	var out []frame
-	r := bytes.NewReader(snap)
-	for r.Len() > 0 {
-		f := frame{at: len(snap) - r.Len()}
-		f.number, _ = r.ReadByte()
-		size, err := binary.ReadUvarint(r)
-		if err != nil {
-			t.Fatal(err)
-		}
-		f.body = make([]byte, size)
-		if _, err := io.ReadFull(r, f.body); err != nil {
-			t.Fatal(err)
-		}
-		f.size = len(snap) - r.Len() - f.at
-		out = append(out, f)
+	out, whole := split(snap)
+	if !whole {
+		t.Fatalf("a snapshot of %d bytes ends within a frame", len(snap))
 	}
 	return out
+}
+
+// split is the frames of a snapshot up to the first that is not whole.
+func split(snap []byte) (out []frame, whole bool) {
+	for at := 0; at < len(snap); {
+		size, n := binary.Uvarint(snap[at+1:])
+		if n <= 0 || size > uint64(len(snap)-at-1-n) {
+			return out, false
+		}
+		f := frame{number: snap[at], at: at, size: 1 + n + int(size)}
+		f.body = snap[at+1+n : at+f.size]
+		at += f.size
+		out = append(out, f)
+	}
+	return out, true
 }
 
 // content is a snapshot without what every entry moves: the header, the row of the state itself and the end.

@@ -3,6 +3,7 @@ package fsm
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"crypto/sha256"
 	"encoding/binary"
 	"errors"
@@ -54,10 +55,79 @@ func load(db *database, from io.Reader) error {
 	if err := loadRows(tx, r); err != nil {
 		return err
 	}
-	if got := (&Reader{txn: tx}).Header(); got != head {
+	rows := &Reader{txn: tx}
+	if got := rows.Header(); got != head {
 		return fmt.Errorf("header %+v is not that of the rows, %+v", head, got)
 	}
+	if err := rows.whole(); err != nil {
+		return err
+	}
 	tx.Commit()
+	return nil
+}
+
+// whole says whether the rows that point at others find them and the state's own row counts what is there: later entries
+// rely on it, and would panic on every peer.
+func (r *Reader) whole() error {
+	m := r.Meta()
+	next, size := m.First, int64(0)
+	for e := range scan[eventRow](r, tableEvents, byID, nil) {
+		if e.Seq != next {
+			return fmt.Errorf("event %d stands where %d is next", e.Seq, next)
+		}
+		next, size = next+1, size+int64(len(e.Raw))
+	}
+	if next != m.Seq+1 || size != m.Bytes {
+		return fmt.Errorf("events end at %d with %d bytes, not at %d with %d", next-1, size, m.Seq, m.Bytes)
+	}
+	audits := 0
+	for range scan[eventRow](r, tableAudit, byID, nil) {
+		audits++
+	}
+	if audits != m.Audits {
+		return fmt.Errorf("there are %d audit rows, not %d", audits, m.Audits)
+	}
+	return cmp.Or(r.wholeClusters(m), r.wholeSubjects())
+}
+
+func (r *Reader) wholeClusters(m *Meta) error {
+	for c := range scan[Cluster](r, tableClusters, byID, nil) {
+		if c.ID == 0 || c.ID > m.Cluster {
+			return fmt.Errorf("cluster %q has id %d of %d given", c.Name, c.ID, m.Cluster)
+		}
+	}
+	for d := range scan[Discovery](r, tableDiscoveries, byID, nil) {
+		if d.ID == 0 || d.ID > m.Discovery {
+			return fmt.Errorf("discovery %q has id %d of %d given", d.Name, d.ID, m.Discovery)
+		}
+	}
+	for n := range scan[Node](r, tableNodes, byID, nil) {
+		if r.ClusterByID(n.Cluster) == nil {
+			return fmt.Errorf("node %q is of cluster %d, which is not there", n.ID, n.Cluster)
+		}
+	}
+	for l := range scan[Listing](r, tableListings, byID, nil) {
+		if r.Node(l.Cluster, l.Node) == nil || r.DiscoveryByID(l.Discovery) == nil {
+			return fmt.Errorf("listing of %q by discovery %d lacks the one or the other", l.Node, l.Discovery)
+		}
+	}
+	return nil
+}
+
+func (r *Reader) wholeSubjects() error {
+	there := func(s Subject) bool {
+		return s.Kind == KindRefresh && r.ClusterByID(s.ID) != nil || s.Kind == KindRun && r.DiscoveryByID(s.ID) != nil
+	}
+	for s := range r.Schedules() {
+		if !there(s.Subject) {
+			return fmt.Errorf("schedule of %s %d, which is not there", s.Subject.Kind, s.Subject.ID)
+		}
+	}
+	for c := range r.Claims() {
+		if !there(c.Subject) || r.Schedule(c.Subject) == nil {
+			return fmt.Errorf("claim of %s %d, which is not there", c.Subject.Kind, c.Subject.ID)
+		}
+	}
 	return nil
 }
 
