@@ -58,7 +58,7 @@ func TestWrongKeyOrNoneStaysOut(t *testing.T) {
 func TestOnlyAllowedNetworks(t *testing.T) {
 	a := start(t, nil, idA, "127.0.0.1:0", func(c *gossip.Config) {
 		c.Allowed = []netip.Prefix{netip.MustParsePrefix("127.0.0.2/32")}
-		c.Bind = "127.0.0.2:0"
+		c.Bind, c.Timings.Stream = "127.0.0.2:0", time.Minute
 	})
 	conn, err := net.Dial("tcp", a.Addr())
 	if err != nil {
