@@ -47,12 +47,12 @@ type Agent struct {
 	faceOn    net.Listener
 	metrics   *metrics
 
-	term      atomic.Pointer[term] // while this peer leads and its barrier has returned
-	caughtUp  atomic.Bool
-	draining  atomic.Bool
-	reportNow chan struct{}
-	ending    *ending
-	undo      []step // of New, last first
+	term     atomic.Pointer[term] // while this peer leads and its barrier has returned
+	caughtUp atomic.Bool
+	draining atomic.Bool
+	leaders  turnover
+	ending   *ending
+	undo     []step // of New, last first
 }
 
 // step is something that New did, by name, and how it is undone.
@@ -70,7 +70,7 @@ func New(ctx context.Context, cfg Config) (*Agent, error) {
 	}
 	a := &Agent{
 		cfg: cfg, log: cfg.Log, started: cfg.Seams.Now(),
-		reportNow: make(chan struct{}, 1), ending: newEnding(),
+		ending: newEnding(),
 	}
 	for _, open := range []func(context.Context) error{
 		a.openDirectory, a.openPort, a.openFaceAddr, a.makeGossip, a.openRaft, a.makeWorkers, a.makeFace,

@@ -29,18 +29,19 @@ const (
 
 // leaderCall is a question that only the leader answers: called on any peer it goes there in one hop.
 type leaderCall[Q, A any] struct {
-	path string
-	do   func(t *term, ctx context.Context, q Q) (A, error) // a method expression
+	path  string
+	do    func(t *term, ctx context.Context, q Q) (A, error) // a method expression
+	reads bool                                               // changes nothing, so that it may be asked again whatever came of it
 }
 
 // The calls; handler serves each on its path.
 var (
-	callIndex    = leaderCall[nothing, uint64]{"/index", (*term).index}
-	callJoin     = leaderCall[joinRequest, nothing]{"/join", (*term).join}
-	callLeave    = leaderCall[leaveRequest, nothing]{"/leave", (*term).leave}
-	callTransfer = leaderCall[transferRequest, nothing]{"/transfer", (*term).transfer}
-	callAsk      = leaderCall[askRequest, fsm.Result]{"/ask", (*term).ask}
-	callRaft     = leaderCall[nothing, httpd.RaftConfiguration]{"/raft", (*term).servers}
+	callIndex    = leaderCall[nothing, uint64]{"/index", (*term).index, true}
+	callJoin     = leaderCall[joinRequest, nothing]{"/join", (*term).join, false}
+	callLeave    = leaderCall[leaveRequest, nothing]{"/leave", (*term).leave, false}
+	callTransfer = leaderCall[transferRequest, nothing]{"/transfer", (*term).transfer, false}
+	callAsk      = leaderCall[askRequest, fsm.Result]{"/ask", (*term).ask, false}
+	callRaft     = leaderCall[nothing, httpd.RaftConfiguration]{"/raft", (*term).servers, true}
 )
 
 type nothing struct{}
@@ -54,7 +55,7 @@ func (c leaderCall[Q, A]) call(ctx context.Context, a *Agent, q Q) (A, error) {
 		if err == nil {
 			return answer, nil
 		}
-		if classify(err) == unknown || !pause(ctx, proposePause) {
+		if classify(err) == unknown && !c.reads || !pause(ctx, proposePause) {
 			return answer, apiError(err)
 		}
 	}
@@ -69,17 +70,23 @@ func (c leaderCall[Q, A]) once(ctx context.Context, a *Agent, q Q) (A, error) {
 	if id == "" || id == a.id {
 		return answer, errNotLeading
 	}
-	err := a.ask(ctx, id, c.path, q, &answer)
+	err := a.exchange(ctx, a.askLeader, id, c.path, q, &answer)
 	return answer, err
 }
 
 // ask sends one request to a peer and reads its answer; an error of that peer comes back as it was.
 func (a *Agent) ask(ctx context.Context, peer, path string, q, answer any) error {
+	return a.exchange(ctx, a.port.Client().Do, peer, path, q, answer)
+}
+
+func (a *Agent) exchange(
+	ctx context.Context, do func(context.Context, peerport.Request) ([]byte, error), peer, path string, q, answer any,
+) error {
 	body, err := json.Marshal(q)
 	if err != nil {
 		return fmt.Errorf("encode %s: %w", path, err)
 	}
-	raw, err := a.port.Client().Do(ctx, peerport.Request{Peer: peer, Method: http.MethodPost, Path: path, Body: body})
+	raw, err := do(ctx, peerport.Request{Peer: peer, Method: http.MethodPost, Path: path, Body: body})
 	if status, ok := errors.AsType[*peerport.StatusError](err); ok {
 		return remoteError(status)
 	}

@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"syscall"
 
 	"github.com/oklog/ulid/v2"
@@ -28,7 +29,8 @@ const (
 type directory struct {
 	path string
 	lock *os.File
-	self self
+	mu   sync.Mutex
+	self self // changes once the group is known, and when the peer leaves
 }
 
 // self is what a data directory says of its peer.
@@ -110,6 +112,8 @@ func (d *directory) group() string {
 	if d == nil {
 		return ""
 	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
 	return d.self.Group
 }
 
@@ -118,17 +122,28 @@ func (d *directory) left() error {
 	if d == nil {
 		return nil
 	}
-	d.self.Left = true
-	return d.write(fileSelf, d.self)
+	return d.change(func(s *self) { s.Left = true })
 }
 
 // joined keeps the id of the group once it is known.
 func (d *directory) joined(group string) error {
-	if d == nil || d.self.Group == group {
+	if d == nil || d.group() == group {
 		return nil
 	}
-	d.self.Group = group
-	return d.write(fileSelf, d.self)
+	return d.change(func(s *self) { s.Group = group })
+}
+
+// change writes what the directory says of its peer, on disk first.
+func (d *directory) change(to func(*self)) error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	next := d.self
+	to(&next)
+	if err := d.write(fileSelf, next); err != nil {
+		return err
+	}
+	d.self = next
+	return nil
 }
 
 // remembered are the addresses that an earlier process kept.

@@ -10,17 +10,18 @@ import (
 
 const (
 	hearEvery = time.Second
+	hearAgain = 100 * time.Millisecond // when the leader did not listen
 	heardFor  = 2 * time.Second
 	maxBehind = 256 // entries a ready peer may be behind
 )
 
 // word is what a peer posts to the leader every second.
 type word struct {
-	Peer     fsm.Peer `json:"peer"`
-	Applied  uint64   `json:"applied"`
-	Polls    int      `json:"polls"`
-	Draining bool     `json:"draining"`
-	Version  string   `json:"version"`
+	Peer    fsm.Peer `json:"peer"`
+	Applied uint64   `json:"applied"`
+	Polls   int      `json:"polls"`
+	Idle    bool     `json:"idle"` // takes up no claims
+	Version string   `json:"version"`
 }
 
 // hearing is what a leader has heard from the peers in this term.
@@ -50,52 +51,65 @@ func (h *hearing) of(peer string) (word, bool) {
 	return w.word, ok && time.Since(w.at) < heardFor
 }
 
-// ready says whether a peer was heard lately, keeps up and is not stopping.
+// ready says whether a peer was heard lately, keeps up and takes up claims.
 func (h *hearing) ready(peer string, applied uint64) bool {
 	w, ok := h.of(peer)
-	return ok && !w.Draining && w.Applied+maxBehind >= applied
+	return ok && !w.Idle && w.Applied+maxBehind >= applied
 }
 
-// report tells the leader every second that this peer lives and how it keeps up, until ctx ends.
+// report tells the leader that this peer lives and how it keeps up, until ctx ends: every second, and a new leader as soon
+// as it listens, since until then it gives this peer no claims.
 func (a *Agent) report(ctx context.Context) error {
-	tick := time.NewTicker(hearEvery)
-	defer tick.Stop()
 	for {
-		a.reportOnce(ctx)
+		changed, wait := a.leaders.changed(), hearEvery
+		if !a.reportOnce(ctx) {
+			wait = hearAgain
+		}
+		next := time.NewTimer(wait)
 		select {
 		case <-ctx.Done():
+		case <-next.C:
+		case <-changed:
+		}
+		next.Stop()
+		if ctx.Err() != nil {
 			return nil
-		case <-tick.C:
-		case <-a.reportNow:
 		}
 	}
 }
 
-func (a *Agent) reportOnce(ctx context.Context) {
+// reportOnce says whether the leader heard this peer, or has no need to.
+func (a *Agent) reportOnce(ctx context.Context) bool {
 	leader := a.leaderID()
 	if leader == "" {
-		return
+		return false
 	}
 	w := a.word()
 	if leader == a.id {
-		if t := a.term.Load(); t != nil {
+		t := a.term.Load()
+		if t != nil {
 			t.hearing.hear(w)
 		}
-		return
+		return t != nil
 	}
 	ctx, cancel := context.WithTimeout(ctx, hearEvery)
 	defer cancel()
-	if err := a.ask(ctx, leader, pathHear, w, &nothing{}); err != nil && ctx.Err() == nil {
+	err := a.exchange(ctx, a.askLeader, leader, pathHear, w, &nothing{})
+	if err != nil {
 		a.log.Debug("the leader did not hear this peer", "leader", leader, "error", err)
 	}
+	return err == nil
 }
 
 func (a *Agent) word() word {
 	return word{
 		Peer: a.row(), Applied: a.machine.Read().Meta().Index, Polls: a.worker.Polls(),
-		Draining: a.draining.Load(), Version: a.cfg.Version,
+		Idle: a.idle(), Version: a.cfg.Version,
 	}
 }
+
+// idle says whether this peer takes up no claims: it is stopping, or has not caught up since it started.
+func (a *Agent) idle() bool { return a.draining.Load() || !a.caughtUp.Load() }
 
 // row is this peer as its row in the state should be.
 func (a *Agent) row() fsm.Peer {

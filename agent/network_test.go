@@ -2,9 +2,9 @@ package agent
 
 import (
 	"context"
-	"errors"
 	"net"
 	"sync"
+	"syscall"
 )
 
 // network is TCP in memory, fit for a synctest bubble: listeners by address, and links between hosts that can be cut.
@@ -21,7 +21,8 @@ func newNetwork() *network {
 	}
 }
 
-var errRefused = errors.New("connection refused")
+// errRefused is what a dialer gets where nobody listens.
+var errRefused = &net.OpError{Op: "dial", Net: "tcp", Err: syscall.ECONNREFUSED}
 
 // pipeListener accepts what is dialed to its address.
 type pipeListener struct {
@@ -99,8 +100,12 @@ func (n *network) dialFrom(host string) func(context.Context, string, string) (n
 		select {
 		case l.conns <- pipeConn{far, l.addr, from}:
 			n.mu.Lock()
+			defer n.mu.Unlock()
+			if n.cut[[2]string{host, to}] {
+				_ = near.Close()
+				return nil, errRefused
+			}
 			n.open[near] = [2]string{host, to}
-			n.mu.Unlock()
 			return pipeConn{near, from, l.addr}, nil
 		case <-l.closed:
 			return nil, errRefused
@@ -110,7 +115,7 @@ func (n *network) dialFrom(host string) func(context.Context, string, string) (n
 	}
 }
 
-// isolate cuts a host from all others, both ways, and breaks what is open.
+// isolate cuts a host from others, both ways, and breaks what is open.
 func (n *network) isolate(host string, others ...string) {
 	n.mu.Lock()
 	defer n.mu.Unlock()

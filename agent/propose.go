@@ -50,14 +50,13 @@ func (a *Agent) proposeOnce(ctx context.Context, frames []byte, count int, late 
 	if id == "" || id == a.id {
 		return nil, errNotLeading
 	}
-	raw, err := a.port.Client().Do(ctx, peerport.Request{
+	raw, err := a.askLeader(ctx, peerport.Request{
 		Peer: id, Method: http.MethodPost, Path: pathPropose, Body: frames,
 	})
-	var refused *peerport.StatusError
-	switch {
-	case errors.As(err, &refused) && refused.Status == http.StatusServiceUnavailable:
-		return nil, errRemoteNotLeading
-	case err != nil:
+	if status, ok := errors.AsType[*peerport.StatusError](err); ok {
+		return nil, remoteError(status)
+	}
+	if err != nil {
 		return nil, err
 	}
 	results, err := fsm.DecodeResults(raw)

@@ -21,7 +21,7 @@ func (t *term) index(context.Context, nothing) (uint64, error) {
 func (a *Agent) fresh(ctx context.Context) (*fsm.Reader, error) {
 	index, err := callIndex.call(ctx, a, nothing{})
 	if err != nil {
-		return nil, err
+		return nil, fsm.Errorf(fsm.CodeUnavailable, "no leader confirmed the read; try again, or read what this peer has with ?stale")
 	}
 	ctx, cancel := context.WithTimeout(ctx, callWait)
 	defer cancel()

@@ -34,7 +34,9 @@ func (a *Agent) Run(ctx context.Context) (err error) {
 	network := start(base, end, parts{"peer port": a.port.Run, "gossip": a.gossip.Run})
 	defer network.halt()
 	defer a.shutRaft()
-	lead := start(base, end, parts{"leadership": a.watchLeadership, "report": a.report})
+	lead := start(base, end, parts{
+		"leadership": a.watchLeadership, "turnover": a.watchLeader, "report": a.report,
+	})
 	defer lead.halt()
 	work := start(base, end, parts{
 		"joining": a.enter, "remembering": a.remember, "watching raft": a.watchRaft, "work": a.work,
@@ -93,6 +95,7 @@ func (a *Agent) farewell(ctx context.Context) {
 	if a.raftIsDown() || a.machine.failed() != nil {
 		return
 	}
+	a.reportOnce(ctx) // that it is idle: it gets no more claims
 	a.giveBack(ctx)
 	a.handOver(ctx)
 	intent := gossip.Stopping
@@ -104,20 +107,37 @@ func (a *Agent) farewell(ctx context.Context) {
 	}
 }
 
-// giveBack abandons the claims of this peer, so that nobody waits for their ttl.
+// giveBack abandons the claims of this peer, so that nobody waits for their ttl. It goes on until the replica holds none at
+// an entry proposed after the leader knew that this peer stops: what was granted before is in the log by then.
 func (a *Agent) giveBack(ctx context.Context) {
-	abandon := &fsm.ClaimAbandon{Error: "the peer is stopping"}
-	for c := range a.machine.Read().ClaimsOf(a.id) {
-		abandon.Claims = append(abandon.Claims, c.Ticket())
-	}
-	if len(abandon.Claims) == 0 || a.leaderID() == "" {
+	if a.leaderID() == "" {
 		return
 	}
 	ctx, cancel := context.WithTimeout(ctx, stopWait/3)
 	defer cancel()
-	if _, err := a.Propose(ctx, abandon); err != nil {
-		a.log.Warn("claims were not given back, their ttl will free them", "claims", len(abandon.Claims), "error", err)
+	abandon := a.abandonment()
+	for {
+		res, err := a.Propose(ctx, abandon)
+		if err == nil {
+			err = a.machine.WaitIndex(ctx, res.Index)
+		}
+		if err != nil {
+			a.log.Warn("claims were not given back, their ttl will free them", "claims", len(abandon.Claims), "error", err)
+			return
+		}
+		if abandon = a.abandonment(); len(abandon.Claims) == 0 {
+			return
+		}
 	}
+}
+
+// abandonment gives back the claims that this peer holds by its replica.
+func (a *Agent) abandonment() *fsm.ClaimAbandon {
+	abandon := &fsm.ClaimAbandon{Error: "the peer is stopping"}
+	for c := range a.machine.Read().ClaimsOf(a.id) {
+		abandon.Claims = append(abandon.Claims, c.Ticket())
+	}
+	return abandon
 }
 
 // handOver moves leadership to another voter, if this peer leads and there is one.

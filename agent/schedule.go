@@ -46,7 +46,7 @@ func (t *term) ready(r *fsm.Reader) []*fsm.Peer {
 	for p := range r.Peers() {
 		switch {
 		case p.ID == a.id:
-			if !a.draining.Load() {
+			if !a.idle() {
 				out = append(out, p)
 			}
 		case p.Status == fsm.PeerAlive && t.hearing.ready(p.ID, applied):

@@ -135,11 +135,5 @@ func (t *term) do(ctx context.Context, c fsm.Command) error {
 	return results[0].Err()
 }
 
-// leaderID is the id of the leader as raft knows it here, empty when there is none.
-func (a *Agent) leaderID() string {
-	_, id := a.raft.LeaderWithID()
-	return string(id)
-}
-
 // raftIsDown says whether raft has ended under the agent.
 func (a *Agent) raftIsDown() bool { return a.raft.State() == raft.Shutdown }

@@ -2,12 +2,13 @@ package agent
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"log/slog"
-	"net/http"
 	"os"
+	"slices"
+	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -31,6 +32,7 @@ type world struct {
 	source *source
 	nodes  *nodes
 	peers  []*peer
+	lists  discovery.Backend // what the backend "list" reads: source unless a test says otherwise
 }
 
 // peer is one peer of a world across its lives.
@@ -42,34 +44,59 @@ type peer struct {
 	dir    string
 	logs   *raft.InmemStore
 	snaps  raft.SnapshotStore
-	change func(*Config) // of the next life
-	offset time.Duration // of its wall clock
+	change func(*Config) // of every life
+	offset atomic.Int64  // of its wall clock, in nanoseconds
+	said   lines         // what this life logged
 	stop   context.CancelFunc
 	done   chan error
 }
 
-// inBubble runs a test in virtual time with a world of n peers that found their group.
-func inBubble(t *testing.T, n int, test func(w *world)) {
-	synctest.Test(t, func(t *testing.T) {
-		w := &world{t: t, net: newNetwork(), gossip: gossiptest.NewNetwork()}
-		w.source, w.nodes = &source{}, newNodes(w.net)
-		defer w.nodes.close()
+// inBubble runs a test in virtual time with a world of n peers that have founded their group. At its end all must agree.
+func inBubble(t *testing.T, n int, test func(t *testing.T, w *world)) {
+	inEmptyBubble(t, func(t *testing.T, w *world) {
 		for i := range n {
 			w.add(fmt.Sprintf("peer-%c", 'a'+i))
 		}
+		for _, p := range w.peers {
+			p.start(func(c *Config) { c.BootstrapExpect = n })
+		}
+		for _, p := range w.peers {
+			p.await("all peers' rows", rows(n))
+		}
+		test(t, w)
+		w.agree()
+	})
+}
+
+// inEmptyBubble runs a test in virtual time with a world without peers.
+func inEmptyBubble(t *testing.T, test func(t *testing.T, w *world)) {
+	synctest.Test(t, func(t *testing.T) {
+		w := &world{t: t, net: newNetwork(), gossip: gossiptest.NewNetwork(), source: &source{}}
+		w.nodes, w.lists = newNodes(w.net), w.source
+		defer w.nodes.close()
 		defer func() {
 			for _, p := range w.peers {
 				p.end()
 			}
 		}()
-		for _, p := range w.peers {
-			p.start(func(c *Config) { c.BootstrapExpect = n })
-		}
-		w.leader()
-		test(w)
+		test(t, w)
 	})
 }
 
+// rows says whether n peers are alive by their rows.
+func rows(n int) func(*fsm.Reader) bool {
+	return func(r *fsm.Reader) bool {
+		alive := 0
+		for p := range r.Peers() {
+			if p.Status == fsm.PeerAlive {
+				alive++
+			}
+		}
+		return alive == n
+	}
+}
+
+// add makes a peer with an empty disk.
 func (w *world) add(name string) *peer {
 	p := &peer{
 		w: w, name: name, host: fmt.Sprintf("127.0.1.%d", len(w.peers)+1), dir: w.t.TempDir(),
@@ -82,39 +109,64 @@ func (w *world) add(name string) *peer {
 	return p
 }
 
-// start begins a life of the peer: it joins the first one.
+// start begins a life of the peer: it joins all others of its world.
 func (p *peer) start(change func(*Config)) {
+	p.w.t.Helper()
+	if err := p.tryStart(change); err != nil {
+		p.w.t.Fatal(err)
+	}
+}
+
+// tryStart is start that may be refused.
+func (p *peer) tryStart(change func(*Config)) error {
+	cfg := p.config()
+	for _, c := range []func(*Config){p.change, change} {
+		if c != nil {
+			c(&cfg)
+		}
+	}
+	ctx, cancel := context.WithCancel(p.w.t.Context())
+	agent, err := New(ctx, cfg)
+	if err != nil {
+		cancel()
+		return err
+	}
+	p.Agent, p.stop, p.done = agent, cancel, make(chan error, 1)
+	go func() { p.done <- agent.Run(ctx) }()
+	return nil
+}
+
+func (p *peer) config() Config {
 	w := p.w
 	transport, err := w.gossip.Listen(p.host + ":8652")
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	reg := prometheus.NewRegistry()
-	timing := gossip.Loopback()
+	p.said = lines{name: p.name}
+	reg, timing := prometheus.NewRegistry(), gossip.Loopback()
 	cfg := Config{
 		DataDir: p.dir, Name: p.name, HTTPAddr: p.host + ":8650", PeerAddr: p.host + ":8651", GossipAddr: p.host + ":8652",
-		Join:       []string{w.peers[0].host + ":8652"},
-		Backends:   discovery.Backends{"list": func(fsm.JSON, discovery.Env) (discovery.Backend, error) { return w.source, nil }},
-		Probers:    map[string]refresh.Maker{"sidecar": sidecar.New},
-		Log:        slog.New(slog.NewTextHandler(testWriter{w.t, p.name}, &slog.HandlerOptions{Level: slog.LevelInfo})),
-		Registerer: reg, Gatherer: reg,
+		Backends: discovery.Backends{"list": func(fsm.JSON, discovery.Env) (discovery.Backend, error) { return w.lists, nil }},
+		Probers:  map[string]refresh.Maker{"sidecar": sidecar.New},
+		Log:      slog.New(slog.NewTextHandler(&p.said, &slog.HandlerOptions{Level: slog.LevelInfo})), Registerer: reg, Gatherer: reg,
 		Seams: Seams{
-			Now:          func() time.Time { return time.Now().Add(p.offset) },
+			Now:          func() time.Time { return time.Now().Add(time.Duration(p.offset.Load())) },
 			HTTPListener: w.net.listen(p.host + ":8650"), PeerListener: w.net.listen(p.host + ":8651"),
 			PeerDial: w.net.dialFrom(p.host), Gossip: transport, GossipTiming: &timing,
 			ProbeDial: w.net.dialFrom(p.host), Logs: p.logs, Stable: p.logs, Snapshots: p.snaps,
 		},
 	}
-	if change != nil {
-		change(&cfg)
+	for _, o := range w.peers {
+		cfg.Join = append(cfg.Join, o.host+":8652")
 	}
-	ctx, cancel := context.WithCancel(w.t.Context())
-	if p.Agent, err = New(ctx, cfg); err != nil {
-		cancel()
-		w.t.Fatal(err)
+	return cfg
+}
+
+// debug makes a peer's next life log everything.
+func debug(p *peer) func(*Config) {
+	return func(c *Config) {
+		c.Log = slog.New(slog.NewTextHandler(&p.said, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	}
-	p.stop, p.done = cancel, make(chan error, 1)
-	go func() { p.done <- p.Run(ctx) }()
 }
 
 // end stops the peer gracefully and waits for it.
@@ -123,29 +175,70 @@ func (p *peer) end() {
 		return
 	}
 	p.stop()
-	if err := <-p.done; err != nil {
-		p.w.t.Errorf("%s ended with: %v", p.name, err)
+	p.w.t.Helper()
+	p.ended(nil)
+}
+
+// ended waits for the end of the peer's life, which must come with the error.
+func (p *peer) ended(want error) {
+	p.w.t.Helper()
+	if err := <-p.done; !errorIs(err, want) {
+		p.w.t.Errorf("%s ended with: %v, want: %v", p.name, err, want)
 	}
+	p.stop()
 	p.stop = nil
 }
 
-// testWriter writes a peer's log lines to the test's.
-type testWriter struct {
-	t    *testing.T
-	name string
+// crash ends the peer as a lost machine does: the others hear nothing of it.
+func (p *peer) crash() {
+	p.w.isolate(p)
+	p.end()
+	p.w.heal()
 }
 
-func (w testWriter) Write(b []byte) (int, error) {
-	if testing.Verbose() {
-		fmt.Printf("%s %s", w.name, b)
+// lines are log lines.
+type lines struct {
+	name string
+	mu   sync.Mutex
+	all  []string
+}
+
+// Write is io.Writer's.
+func (l *lines) Write(b []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.all = append(l.all, string(b))
+	if os.Getenv("MUSTER_TEST_LOG") != "" {
+		fmt.Printf("%s %s", l.name, b)
 	}
 	return len(b), nil
 }
 
+// with are the lines that hold all of some texts.
+func (l *lines) with(texts ...string) (out []string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, line := range l.all {
+		if !slices.ContainsFunc(texts, func(s string) bool { return !strings.Contains(line, s) }) {
+			out = append(out, line)
+		}
+	}
+	return out
+}
+
+// pass lets virtual time pass.
+func (w *world) pass(d time.Duration) { <-time.After(d) }
+
 // await blocks until the peer's state is as wanted; a virtual minute without it fails the test.
 func (p *peer) await(what string, is func(*fsm.Reader) bool) *fsm.Reader {
 	p.w.t.Helper()
-	patience := time.NewTimer(time.Minute)
+	return p.awaitFor(time.Minute, what, is)
+}
+
+// awaitFor is await with another patience.
+func (p *peer) awaitFor(most time.Duration, what string, is func(*fsm.Reader) bool) *fsm.Reader {
+	p.w.t.Helper()
+	patience := time.NewTimer(most)
 	defer patience.Stop()
 	for {
 		r := p.machine.Read()
@@ -157,27 +250,47 @@ func (p *peer) await(what string, is func(*fsm.Reader) bool) *fsm.Reader {
 		case <-w.Changed:
 		case <-w.Abandoned:
 		case <-patience.C:
-			p.w.t.Fatalf("%s: not within a minute: %s", p.name, what)
+			p.w.t.Fatalf("%s: not within %s: %s", p.name, most, what)
 		}
 	}
+}
+
+// until blocks until something is so; a virtual minute without it fails the test.
+func (w *world) until(what string, is func() bool) {
+	w.t.Helper()
+	tick := time.NewTicker(10 * time.Millisecond)
+	defer tick.Stop()
+	for range 6000 {
+		if is() {
+			return
+		}
+		<-tick.C
+	}
+	w.t.Fatalf("not within a minute: %s", what)
 }
 
 // leader waits for a peer whose term is open.
 func (w *world) leader() *peer {
 	w.t.Helper()
-	tick := time.NewTicker(10 * time.Millisecond)
-	defer tick.Stop()
-	for range 6000 {
-		for _, p := range w.peers {
+	return w.leaderOf(w.running())
+}
+
+// leaderOf waits for one of some peers to lead.
+func (w *world) leaderOf(some []*peer) *peer {
+	w.t.Helper()
+	var leader *peer
+	w.until("a leader", func() bool {
+		for _, p := range some {
 			if p.stop != nil && p.term.Load() != nil && p.raft.VerifyLeader().Error() == nil {
-				return p
+				leader = p
 			}
 		}
-		<-tick.C
-	}
-	w.t.Fatal("no leader within a minute")
-	return nil
+		return leader != nil
+	})
+	return leader
 }
+
+func (w *world) running() []*peer { return w.others(nil) }
 
 // others are the running peers but p.
 func (w *world) others(p *peer) []*peer {
@@ -190,21 +303,18 @@ func (w *world) others(p *peer) []*peer {
 	return out
 }
 
-func (w *world) hosts(of []*peer) []string {
-	var out []string
-	for _, p := range of {
-		out = append(out, p.host)
-	}
-	return out
-}
+// follower is a running peer that does not lead.
+func (w *world) follower() *peer { return w.others(w.leader())[0] }
 
-// isolate cuts a peer from all other peers.
+// isolate cuts a peer from all other peers, and returns when what had arrived before is dealt with.
 func (w *world) isolate(p *peer) {
-	others := w.others(p)
-	w.net.isolate(p.host, w.hosts(others)...)
-	for _, o := range others {
-		w.gossip.Split([]string{p.host + ":8652"}, []string{o.host + ":8652"})
+	for _, o := range w.peers {
+		if o != p {
+			w.net.isolate(p.host, o.host)
+			w.gossip.Split([]string{p.host + ":8652"}, []string{o.host + ":8652"})
+		}
 	}
+	synctest.Wait()
 }
 
 func (w *world) heal() {
@@ -225,8 +335,11 @@ func (p *peer) apply(c fsm.Command) fsm.Result {
 	return res
 }
 
-// discover applies a discovery of the world's source.
-func (w *world) discover(change func(*fsm.Spec)) {
+// operator is the cause of what tests do as an operator would.
+var operator = fsm.Cause{Kind: fsm.CauseOperator, Accessor: "test"}
+
+// spec is a discovery of the world's source: runs each 10 s, refreshes each 5 s, polls of at most a second.
+func (w *world) spec(change func(*fsm.Spec)) fsm.Spec {
 	w.t.Helper()
 	spec := fsm.DefaultSpec()
 	spec.Backend, spec.Cluster = "list", "{{.cluster}}"
@@ -234,117 +347,25 @@ func (w *world) discover(change func(*fsm.Spec)) {
 	if change != nil {
 		change(&spec)
 	}
-	p := w.leader()
-	if err := p.Validate(w.t.Context(), &spec); err != nil {
+	if err := w.leader().Validate(w.t.Context(), &spec); err != nil {
 		w.t.Fatal(err)
 	}
-	p.apply(&fsm.DiscoveryApply{Name: "all", Spec: spec, Cause: fsm.Cause{Kind: fsm.CauseOperator}})
+	return spec
 }
 
-// source is a discovery backend in memory.
-type source struct {
-	mu      sync.Mutex
-	records []fsm.Record
-	err     error
+// discover applies a discovery of the world's source, "all".
+func (w *world) discover(change func(*fsm.Spec)) {
+	w.t.Helper()
+	w.leader().apply(&fsm.DiscoveryApply{Name: "all", Spec: w.spec(change), Cause: operator})
 }
 
-func (s *source) Read(context.Context, discovery.Want) ([]fsm.Record, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return append([]fsm.Record(nil), s.records...), s.err
-}
-
-func (s *source) set(records []fsm.Record, err error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.records, s.err = records, err
-}
-
-// nodes plays nodes that speak the node protocol.
-type nodes struct {
-	net  *network
-	mu   sync.Mutex
-	docs map[string]refresh.Document // by host:port
-	wait map[string]time.Duration
-	srvs map[string]*http.Server
-	done sync.WaitGroup
-}
-
-func newNodes(n *network) *nodes {
-	return &nodes{net: n, docs: map[string]refresh.Document{}, wait: map[string]time.Duration{}, srvs: map[string]*http.Server{}}
-}
-
-// say lets a node at an address say something from now on, starting it if it was not there.
-func (n *nodes) say(addr string, doc refresh.Document) {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	n.docs[addr] = doc
-	if n.srvs[addr] != nil {
-		return
-	}
-	srv := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { n.serve(addr, w, r) })}
-	n.srvs[addr] = srv
-	l := n.net.listen(addr)
-	n.done.Go(func() { _ = srv.Serve(l) })
-}
-
-func (n *nodes) serve(addr string, w http.ResponseWriter, r *http.Request) {
-	n.mu.Lock()
-	doc, wait := n.docs[addr], n.wait[addr]
-	n.mu.Unlock()
-	if wait > 0 {
-		pause(r.Context(), wait)
-	}
-	w.Header().Set("Content-Type", "application/json")
-	_ = json.NewEncoder(w).Encode(doc)
-}
-
-// slow makes a node answer late.
-func (n *nodes) slow(addr string, by time.Duration) {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	n.wait[addr] = by
-}
-
-// kill closes a node: its port refuses.
-func (n *nodes) kill(addr string) {
-	n.mu.Lock()
-	srv := n.srvs[addr]
-	delete(n.srvs, addr)
-	n.mu.Unlock()
-	_ = srv.Close()
-}
-
-func (n *nodes) close() {
-	n.mu.Lock()
-	for _, srv := range n.srvs {
-		_ = srv.Close()
-	}
-	n.mu.Unlock()
-	n.done.Wait()
-}
-
-// cluster lists and plays clusters of m nodes each, the first node being the primary of shard 0.
-func (w *world) clusters(n, m int) {
-	var records []fsm.Record
-	for c := range n {
-		for i := range m {
-			name, id := fmt.Sprintf("c%02d", c), fmt.Sprintf("n%d", i)
-			host := fmt.Sprintf("127.1.%d.%d", c, i+1)
-			role := fsm.RoleReplica
-			if i == 0 {
-				role = fsm.RolePrimary
-			}
-			records = append(records, fsm.Record{Cluster: name, Node: id, Address: host, Port: 8655})
-			w.nodes.say(host+":8655", document(name, id, role))
-		}
-	}
-	w.source.set(records, nil)
-}
-
-func document(cluster, node, role string) refresh.Document {
-	return refresh.Document{
-		Protocol: 1, NodeID: node, ClusterID: cluster, Kind: "redis", Version: "7.0.15", State: fsm.StateUp,
-		Shards: []refresh.DocumentShard{{ID: "0", Role: role}},
+// settled plays n clusters of m nodes and waits until every peer holds them healthy and nothing is claimed.
+func (w *world) settled(n, m int, change func(*fsm.Spec)) {
+	w.t.Helper()
+	w.clusters(n, m)
+	w.discover(change)
+	for _, p := range w.running() {
+		p.await("healthy clusters", healthy(n))
+		p.await("no open claim", func(r *fsm.Reader) bool { return len(slices.Collect(r.Claims())) == 0 })
 	}
 }
