@@ -168,11 +168,11 @@ func (a *Agent) openRaft(ctx context.Context) error {
 		return err
 	}
 	s := &a.cfg.Seams
-	fresh, err := raft.HasExistingState(s.Logs, s.Stable, s.Snapshots)
+	fresh, err := blank(s)
 	if err != nil {
 		return fmt.Errorf("read the log: %w", err)
 	}
-	if fresh = !fresh; fresh && a.cfg.BootstrapExpect == 0 && len(a.cfg.Join) == 0 {
+	if fresh && a.cfg.BootstrapExpect == 0 && len(a.cfg.Join) == 0 {
 		return errors.New("this peer has no log yet and is told neither to found a group nor to join one: " +
 			"say -bootstrap-expect N to found a group of N voters together, or -join HOST:PORT to enter one " +
 			"(-dev makes a group of one that forgets)")

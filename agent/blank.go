@@ -1,0 +1,39 @@
+package agent
+
+import (
+	"fmt"
+)
+
+// raft's names for its term and its last vote in the stable store.
+var (
+	keyTerm     = []byte("CurrentTerm")
+	keyVoteTerm = []byte("LastVoteTerm")
+)
+
+// blank says whether a peer has no log yet: no entry and no snapshot. Raft writes a term before its first entry, so a crash
+// while it was founding can leave a term alone, and raft would not found again. Such a term is taken back, unless the peer
+// has voted: then it was never founding, and its vote must stand.
+func blank(s *Seams) (bool, error) {
+	last, err := s.Logs.LastIndex()
+	if err != nil {
+		return false, err
+	}
+	snapshots, err := s.Snapshots.List()
+	if err != nil || last > 0 || len(snapshots) > 0 {
+		return false, err
+	}
+	voted, err := s.Stable.GetUint64(keyVoteTerm)
+	if err != nil && err.Error() != "not found" {
+		return false, err
+	}
+	term, err := s.Stable.GetUint64(keyTerm)
+	if err != nil && err.Error() != "not found" {
+		return false, err
+	}
+	if term > 0 && voted == 0 {
+		if err := s.Stable.SetUint64(keyTerm, 0); err != nil {
+			return false, fmt.Errorf("take an unfounded term back: %w", err)
+		}
+	}
+	return true, nil
+}
