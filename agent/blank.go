@@ -2,6 +2,8 @@ package agent
 
 import (
 	"fmt"
+
+	"github.com/hashicorp/raft"
 )
 
 // raft's names for its term and its last vote in the stable store.
@@ -22,12 +24,12 @@ func blank(s *Seams) (bool, error) {
 	if err != nil || last > 0 || len(snapshots) > 0 {
 		return false, err
 	}
-	voted, err := s.Stable.GetUint64(keyVoteTerm)
-	if err != nil && err.Error() != "not found" {
+	voted, err := number(s.Stable, keyVoteTerm)
+	if err != nil {
 		return false, err
 	}
-	term, err := s.Stable.GetUint64(keyTerm)
-	if err != nil && err.Error() != "not found" {
+	term, err := number(s.Stable, keyTerm)
+	if err != nil {
 		return false, err
 	}
 	if term > 0 && voted == 0 {
@@ -36,4 +38,13 @@ func blank(s *Seams) (bool, error) {
 		}
 	}
 	return true, nil
+}
+
+// number reads a number that may not be there: then it is 0. Raft's contract for a missing key is the text of the error.
+func number(store raft.StableStore, key []byte) (uint64, error) {
+	n, err := store.GetUint64(key)
+	if err != nil && err.Error() == "not found" {
+		return 0, nil
+	}
+	return n, err
 }
