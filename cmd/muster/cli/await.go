@@ -78,7 +78,7 @@ func await(ctx context.Context, api *httpd.Client, e errand) (fsm.LastWork, erro
 	}
 	done, err := e.last(ctx)
 	if err == nil && done.At < e.claim.Granted {
-		err = errors.New("it was called off before it was done, since its setting was changed; see muster discovery list")
+		err = errors.New("it was called off before it was done: its setting was changed, or it is gone")
 	}
 	return done, err
 }

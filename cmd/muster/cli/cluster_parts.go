@@ -3,7 +3,9 @@ package cli
 import (
 	"cmp"
 	"fmt"
+	"net"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -31,7 +33,7 @@ func (p *Program) nodesOf(s *sight) *table.Table {
 		n := &nodes[i]
 		row := []any{
 			n.ID, p.state(n), p.reach(n), roles(n.Shards), lag(n.Shards), dash(n.Version),
-			fmt.Sprintf("%s:%d", n.Address, n.Port), marks(n),
+			hostPort(n.Address, n.Port), marks(n),
 		}
 		if s.live != nil {
 			now, asked := says[n.ID]
@@ -61,14 +63,19 @@ func (p *Program) state(n *httpd.NodeRow) table.Cell {
 	if n.State.Value == "" || n.State.Since == 0 {
 		return table.Cell{Text: "-", Mood: table.Dim}
 	}
-	if n.Reach.Value == fsm.NotReachable {
-		return table.Cell{Text: "was " + n.State.Value, Mood: table.Dim} // its last word
+	if lastWord(n) {
+		return table.Cell{Text: "was " + n.State.Value, Mood: table.Dim}
 	}
 	if n.State.Value == fsm.StateUp {
 		return table.Cell{Text: n.State.Value, Mood: table.Good}
 	}
 	return table.Cell{Text: p.axis(n.State), Mood: table.Bad}
 }
+
+// lastWord says whether a node's state is an old word of its: it cannot be asked, or somebody else answers.
+func lastWord(n *httpd.NodeRow) bool { return n.Reach.Value == fsm.NotReachable || n.Identity.Mismatch }
+
+func hostPort(address string, port int) string { return net.JoinHostPort(address, strconv.Itoa(port)) }
 
 func (p *Program) reach(n *httpd.NodeRow) table.Cell {
 	switch n.Reach.Value {

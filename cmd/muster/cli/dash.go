@@ -1,31 +1,41 @@
 package cli
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
 )
 
-// twoDashes writes long options that were given with one dash with two. Values are left alone: those after an option that
-// takes one, and all after "--".
+// twoDashes writes long options that were given with one dash with two, and puts those before the command after it, where
+// they belong. Values are left alone: those after an option that takes one, and all after "--".
 func twoDashes(root *cobra.Command, args []string) []string {
-	out := make([]string, 0, len(args))
-	value, over := false, len(args) > 0 && strings.HasPrefix(args[0], cobra.ShellCompRequestCmd)
-	for _, arg := range args {
+	if len(args) > 0 && strings.HasPrefix(args[0], cobra.ShellCompRequestCmd) {
+		return args
+	}
+	var early, out []string
+	value := false
+	for i, arg := range args {
 		switch {
-		case over || value || len(arg) < 3 || arg[0] != '-':
+		case value:
 			value = false
-			over = over || arg == "--"
+		case arg == "--":
+			return slices.Concat(out, early, args[i:])
+		case len(arg) > 2 && arg[0] == '-':
+			arg = "--" + strings.TrimLeft(arg, "-")
+			name, _, joined := strings.Cut(arg[2:], "=")
+			value = !joined && takesValue(root, name)
+		case len(arg) < 2 || arg[0] != '-':
 			out = append(out, arg)
 			continue
-		case arg[1] != '-':
-			arg = "-" + arg
 		}
-		name, _, joined := strings.Cut(arg[2:], "=")
-		value = !joined && takesValue(root, name)
-		out = append(out, arg)
+		if len(out) == 0 {
+			early = append(early, arg)
+		} else {
+			out = append(out, arg)
+		}
 	}
-	return out
+	return slices.Concat(out, early)
 }
 
 // takesValue says whether an option of any command takes the word after it. A name means the same everywhere.

@@ -127,7 +127,7 @@ func (p *Program) writePreview(name string, found *httpd.Preview) error {
 		nodes []httpd.PreviewNode
 	}{{"+", table.Good, found.Added}, {"~", table.Warn, found.Changed}} {
 		for _, n := range part.nodes {
-			t.Row(table.Cell{Text: part.sign, Mood: part.mood}, n.Cluster+"/"+n.Node, fmt.Sprintf("%s:%d", n.Address, n.Port),
+			t.Row(table.Cell{Text: part.sign, Mood: part.mood}, n.Cluster+"/"+n.Node, hostPort(n.Address, n.Port),
 				labels(n.Labels), n.Source)
 		}
 	}

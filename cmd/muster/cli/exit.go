@@ -69,7 +69,7 @@ func (p *Program) refusal(text string, answer *httpd.StatusError) string {
 	case errors.Is(refused, fsm.ErrClaimed) && answer.Claim != nil:
 		c := answer.Claim
 		fmt.Fprintf(&b, "\n%s has it since %s (%s).", c.Peer, p.ago(c.Granted), c.Reason)
-	case errors.Is(refused, fsm.ErrConflict) && len(refused.Fields) > 0:
+	case len(refused.Fields) > 1 && (errors.Is(refused, fsm.ErrConflict) || errors.Is(refused, fsm.ErrNotFound)):
 		for _, field := range slices.Sorted(maps.Keys(refused.Fields)) {
 			fmt.Fprintf(&b, "\n  %s %s", field, refused.Fields[field])
 		}

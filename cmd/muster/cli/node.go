@@ -82,7 +82,7 @@ func (p *Program) nodeTable(rows []httpd.NodeRow) *table.Table {
 	for i := range rows {
 		n := &rows[i]
 		t.Row(n.Cluster+"/"+n.ID, p.state(n), p.reach(n), roles(n.Shards), lag(n.Shards),
-			dash(strings.TrimSpace(n.Kind+" "+n.Version)), fmt.Sprintf("%s:%d", n.Address, n.Port), p.ago(n.ObservedAt), marks(n))
+			dash(strings.TrimSpace(n.Kind+" "+n.Version)), hostPort(n.Address, n.Port), p.ago(n.ObservedAt), marks(n))
 	}
 	return t
 }
@@ -147,11 +147,15 @@ func (p *Program) writeNode(n *httpd.NodeRow) error {
 		}
 		listed = append(listed, text)
 	}
+	state := p.axisAtLength(n.State, fsm.StateUp)
+	if lastWord(n) && n.State.Value != "" {
+		state = table.Cell{Text: state.Text + "; its last word", Mood: table.Dim}
+	}
 	p.writeFacts([]fact{
-		plain("Node", n.Cluster+"/"+n.ID),
-		{"State", p.axisAtLength(n.State, fsm.StateUp)}, {"Reach", p.axisAtLength(n.Reach, fsm.Reachable)},
+		plain("Node", n.Cluster+"/"+n.ID), {"State", state},
+		{"Reach", p.axisAtLength(n.Reach, fsm.Reachable)},
 		plain("Lifecycle", string(n.Lifecycle)), plain("Presence", string(n.Presence)), {"Marks", marks(n)},
-		plain("Address", fmt.Sprintf("%s:%d", n.Address, n.Port)), plain("Prober", n.Probe),
+		plain("Address", hostPort(n.Address, n.Port)), plain("Prober", n.Probe),
 		plain("Listed by", strings.Join(listed, ", ")), plain("Store", strings.TrimSpace(n.Kind+" "+n.Version)),
 		plain("Sidecar", n.SidecarVersion), plain("Says it is", identity(n.Identity)), plain("Seen", p.seen(n)),
 		plain("Group", n.Group), plain("Labels", labels(n.Labels)), plain("Vars", vars(n.Vars)),

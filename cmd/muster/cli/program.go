@@ -26,9 +26,13 @@ type Streams struct {
 func Process() Streams {
 	return Streams{
 		In: os.Stdin, Out: os.Stdout, Err: os.Stderr, Getenv: os.Getenv,
-		Colour: terminal(os.Stdout) && os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb",
+		Colour: colours(terminal(os.Stdout), os.Getenv),
 		Prompt: terminal(os.Stdin) && terminal(os.Stderr),
 	}
+}
+
+func colours(terminal bool, getenv func(string) string) bool {
+	return terminal && getenv("NO_COLOR") == "" && getenv("TERM") != "dumb"
 }
 
 func terminal(f *os.File) bool {

@@ -94,12 +94,12 @@ func versionsStory(e *httpd.Event) string {
 
 func arrivalStory(e *httpd.Event) string {
 	_, n := sides[fsm.NodePart](e)
-	return fmt.Sprintf("%s:%d, %s, from %s", n.Address, n.Port, n.Lifecycle, strings.Join(n.Sources, ", "))
+	return fmt.Sprintf("%s, %s, from %s", hostPort(n.Address, n.Port), n.Lifecycle, strings.Join(n.Sources, ", "))
 }
 
 func departureStory(e *httpd.Event) string {
 	n, _ := sides[fsm.NodePart](e)
-	return fmt.Sprintf("was %s:%d, %s", n.Address, n.Port, n.Lifecycle)
+	return fmt.Sprintf("was %s, %s", hostPort(n.Address, n.Port), n.Lifecycle)
 }
 
 func presenceStory(e *httpd.Event) string {

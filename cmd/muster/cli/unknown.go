@@ -13,7 +13,7 @@ import (
 // unknownFlag tells what is wrong with an option, and which one is near.
 func unknownFlag(c *cobra.Command, err error) error {
 	var unknown interface{ GetSpecifiedName() string }
-	if !errors.As(err, &unknown) {
+	if !errors.As(err, &unknown) || c.Flags().Lookup(unknown.GetSpecifiedName()) != nil {
 		return fmt.Errorf("%s; see %s -help", strings.ReplaceAll(err.Error(), "--", "-"), c.CommandPath())
 	}
 	name := "-" + unknown.GetSpecifiedName()

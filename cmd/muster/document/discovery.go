@@ -124,20 +124,13 @@ func (d *Discovery) Place(err error) error {
 	if !errors.As(err, &known) || known.Code != fsm.CodeInvalid || len(known.Fields) != 1 {
 		return fmt.Errorf("%s: discovery %q: %w", d.At, d.Name, err)
 	}
+	fault := d.At.fault("%s", strings.TrimSuffix(known.Message, "."))
+	fault.cause = err
 	for field := range known.Fields {
-		at := d.root.find(field)
-		return &placed{Fault: at.fault("%s", strings.TrimSuffix(known.Message, ".")), cause: err}
+		fault.Place = d.root.find(field)
 	}
-	return err
+	return fault
 }
-
-// placed is a fault that somebody else found.
-type placed struct {
-	*Fault
-	cause error
-}
-
-func (p *placed) Unwrap() error { return p.cause }
 
 // Request is what the API previews: the discovery as it is written.
 func (d *Discovery) Request() json.RawMessage {

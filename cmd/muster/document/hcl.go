@@ -39,7 +39,10 @@ func parseHCL(file, block string, raw []byte) ([]value, error) {
 			wrong.add(at.fault("%s takes one name, as in %s \"orders\" { … }", block, block))
 		default:
 			v, err := blockValue(b, 0)
-			wrong.add(err)
+			if err != nil {
+				wrong.add(err)
+				continue
+			}
 			if m := v.member("name"); m != nil {
 				wrong.add(m.at.fault("name is what stands beside %s: %q", block, b.Labels[0]))
 				continue

@@ -27,7 +27,10 @@ func (p Place) String() string { return p.File + ":" + strconv.Itoa(p.Line) }
 type Fault struct {
 	Place
 	Message string
+	cause   error // where somebody else found it
 }
+
+func (f *Fault) Unwrap() error { return f.cause }
 
 func (f *Fault) Error() string { return f.Place.String() + ": " + f.Message }
 
@@ -79,21 +82,21 @@ func (v *value) add(m member) error {
 	return nil
 }
 
-// find is the place of the field that a path like refresh.config.port or config.services[1] names, or of as much of it as
-// is written.
+// find is the place of the field that a path like refresh.config.port or config.services.1 names, or of as much of it as is
+// written. An item of a list may also be written services[1].
 func (v *value) find(path string) Place {
 	at := v.at
-	for step := range strings.SplitSeq(path, ".") {
-		key, index, _ := strings.Cut(step, "[")
-		m := v.member(key)
-		if m == nil {
+	for step := range strings.SplitSeq(strings.ReplaceAll(strings.ReplaceAll(path, "[", "."), "]", ""), ".") {
+		if m := v.member(step); m != nil {
+			at, v = m.at, &m.value
+			continue
+		}
+		n, err := strconv.Atoi(step)
+		if err != nil || n < 0 || n >= len(v.items) {
 			return at
 		}
-		at, v = m.at, &m.value
-		if n, err := strconv.Atoi(strings.TrimSuffix(index, "]")); err == nil && n >= 0 && n < len(v.items) {
-			v = &v.items[n]
-			at = v.at
-		}
+		v = &v.items[n]
+		at = v.at
 	}
 	return at
 }

@@ -1,0 +1,29 @@
+package cli
+
+import (
+	"github.com/spf13/cobra"
+
+	"github.com/musterhq/muster/fsm"
+	httpd "github.com/musterhq/muster/http"
+	"github.com/musterhq/muster/refresh"
+)
+
+// Root is the tree of commands.
+func (p *Program) Root() *cobra.Command { return p.root }
+
+// Colours is whether a terminal, or what is none, is written to in colour.
+func Colours(terminal bool, getenv func(string) string) bool { return colours(terminal, getenv) }
+
+// ExitCode is the exit code for an error.
+func ExitCode(err error) int { return exitCode(err) }
+
+// Reveal reads a secret as a peer does whose secrets are in a folder.
+func Reveal(folder string, getenv func(string) string, s refresh.Secret) (string, error) {
+	return vault{folder: folder, getenv: getenv}.reveal(s)
+}
+
+// Story is what an event says.
+func Story(e *httpd.Event) string { return story(e) }
+
+// Told are the types of events that have a story of their own.
+func Told(t fsm.EventType) bool { return stories[t] != nil }
