@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"syscall"
 	"testing"
 	"time"
 
@@ -24,7 +25,10 @@ func inBothWays(t *testing.T, f func(t *testing.T, listen fleet.Listen)) {
 
 func TestStoppedNode(t *testing.T) {
 	inBothWays(t, func(t *testing.T, listen fleet.Listen) {
-		want := map[fleet.Listen]string{fleet.ListenEach: fsm.ReasonRefused, fleet.ListenShared: fsm.ReasonReset}[listen]
+		want, sys := fsm.ReasonRefused, syscall.ECONNREFUSED
+		if listen == fleet.ListenShared {
+			want, sys = fsm.ReasonReset, syscall.ECONNRESET
+		}
 		p := play(t, fleet.Config{Clusters: 2, Listen: listen})
 		n := p.node(1)
 		old, err := net.Dial("tcp", hostPort(n))
@@ -34,12 +38,12 @@ func TestStoppedNode(t *testing.T) {
 		defer old.Close()
 		p.document(n)
 		p.act(fleet.Stop, fleet.Action{Node: n.ID})
-		if _, err := old.Read(make([]byte, 1)); refresh.FaultOf(err).Reason != fsm.ReasonReset {
+		if _, err := old.Read(make([]byte, 1)); !errors.Is(err, syscall.ECONNRESET) {
 			t.Errorf("its open connection ends with %v, want a reset", err)
 		}
 		for range 3 {
-			if got := p.ask(n, "").reason; got != want {
-				t.Errorf("a poll fails with %q, want %q", got, want)
+			if got := p.ask(n, ""); got.reason != want || !errors.Is(got.err, sys) {
+				t.Errorf("a poll fails with %q, %v; want %q, %v", got.reason, got.err, want, sys)
 			}
 		}
 		p.document(p.node(0))

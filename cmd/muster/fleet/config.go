@@ -49,7 +49,7 @@ type Config struct {
 	ControlAddr string // host:port on loopback for the control endpoint; default none
 
 	File        string // discovery file to write; default none
-	ConsulAddr  string // host:port or http URL of an agent to register with; default none
+	ConsulAddr  string // host:port or http URL of a Consul to register in; default none
 	ConsulToken string // sent with registrations when not empty
 
 	Logger *slog.Logger // nil logs nothing

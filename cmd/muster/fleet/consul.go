@@ -2,6 +2,7 @@ package fleet
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -10,7 +11,6 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
-	"sync"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -22,18 +22,20 @@ const (
 	progressEvery  = 5 * time.Second
 )
 
-// consul lists nodes as services of the local agent: the service is the cluster, its id the node's.
+// consul lists nodes as services in the catalog, of a Consul node that is called as the fleet is: the service is the
+// cluster, its id the node's. See the package comment.
 type consul struct {
 	url    string
 	token  string
+	node   string
 	log    *slog.Logger
 	client *http.Client
 
-	mu         sync.Mutex
-	registered map[string]bool // ids that Consul may have
+	begun bool // something may have been registered
 }
 
-func newConsul(address, token string, log *slog.Logger) (*consul, error) {
+func newConsul(config *Config) (*consul, error) {
+	address := config.ConsulAddr
 	if !strings.Contains(address, "://") {
 		address = "http://" + address
 	}
@@ -42,7 +44,7 @@ func newConsul(address, token string, log *slog.Logger) (*consul, error) {
 		return nil, fmt.Errorf("fleet: consul address %q; host:port or an http URL is wanted", address)
 	}
 	return &consul{
-		url: strings.TrimSuffix(address, "/"), token: token, log: log, registered: map[string]bool{},
+		url: strings.TrimSuffix(address, "/"), token: config.ConsulToken, node: config.Prefix, log: config.Logger,
 		client: &http.Client{
 			Timeout:   requestTimeout,
 			Transport: &http.Transport{MaxConnsPerHost: inFlight, MaxIdleConnsPerHost: inFlight, IdleConnTimeout: time.Minute},
@@ -50,7 +52,12 @@ func newConsul(address, token string, log *slog.Logger) (*consul, error) {
 	}, nil
 }
 
+// publish begins with what an earlier fleet of this name could not take back.
 func (c *consul) publish(ctx context.Context, r *roster) error {
+	c.begun = true
+	if err := c.deregister(ctx, ""); err != nil {
+		return err
+	}
 	g, gctx := errgroup.WithContext(ctx)
 	g.SetLimit(inFlight)
 	p := progress{log: c.log, of: r.Clusters * r.Nodes, last: time.Now()}
@@ -59,7 +66,7 @@ func (c *consul) publish(ctx context.Context, r *roster) error {
 			break
 		}
 		for _, n := range nodes {
-			p.step("registering in consul")
+			p.step()
 			g.Go(func() error { return c.register(gctx, n) })
 		}
 	}
@@ -83,74 +90,57 @@ func (c *consul) change(ctx context.Context, _ *roster, moved []listing) error {
 	return g.Wait()
 }
 
-// withdraw deregisters all, as far as ctx leaves time.
+// withdraw takes all back in one step.
 func (c *consul) withdraw(ctx context.Context) error {
 	defer c.client.CloseIdleConnections()
-	g, gctx := errgroup.WithContext(ctx)
-	g.SetLimit(inFlight)
-	ids := c.ids()
-	p := progress{log: c.log, of: len(ids), last: time.Now()}
-	for _, id := range ids {
-		if gctx.Err() != nil {
-			break
-		}
-		p.step("deregistering from consul")
-		g.Go(func() error { return c.deregister(gctx, id) })
+	if !c.begun {
+		return nil
 	}
-	err := g.Wait()
-	if left := len(c.ids()); left > 0 {
-		return fmt.Errorf("%d services are left in consul: %w", left, err)
-	}
-	return err
-}
-
-func (c *consul) ids() []string {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	ids := make([]string, 0, len(c.registered))
-	for id := range c.registered {
-		ids = append(ids, id)
-	}
-	return ids
+	return c.deregister(ctx, "")
 }
 
 func (c *consul) register(ctx context.Context, n listing) error {
-	body, err := json.Marshal(struct {
+	type service struct {
 		ID      string
-		Name    string
+		Service string
 		Tags    []string
 		Address string
 		Port    int
 		Meta    map[string]string
-	}{
+	}
+	err := c.put(ctx, "/v1/catalog/register", struct {
+		Node    string
+		Address string
+		Service service
+	}{c.node, "127.0.0.1", service{
 		n.id, n.cluster,
 		[]string{"muster"},
 		n.address, n.port,
 		map[string]string{"muster-cluster": n.cluster, "muster-node": n.id},
-	})
+	}})
 	if err != nil {
 		return fmt.Errorf("register %s in consul: %w", n.id, err)
 	}
-	c.mu.Lock()
-	c.registered[n.id] = true
-	c.mu.Unlock()
-	if err := c.put(ctx, "/v1/agent/service/register", body); err != nil {
-		return fmt.Errorf("register %s in consul: %w", n.id, err)
-	}
 	return nil
 }
 
+// deregister takes one service back, or with no id the Consul node and all its services.
 func (c *consul) deregister(ctx context.Context, id string) error {
-	if err := c.put(ctx, "/v1/agent/service/deregister/"+url.PathEscape(id), nil); err != nil {
-		return fmt.Errorf("deregister %s from consul: %w", id, err)
+	err := c.put(ctx, "/v1/catalog/deregister", struct {
+		Node      string
+		ServiceID string `json:",omitempty"`
+	}{c.node, id})
+	if err != nil {
+		return fmt.Errorf("deregister %s from consul: %w", cmp.Or(id, c.node), err)
 	}
-	c.mu.Lock()
-	delete(c.registered, id)
-	c.mu.Unlock()
 	return nil
 }
 
-func (c *consul) put(ctx context.Context, path string, body []byte) error {
+func (c *consul) put(ctx context.Context, path string, value any) error {
+	body, err := json.Marshal(value)
+	if err != nil {
+		return err
+	}
 	request, err := http.NewRequestWithContext(ctx, http.MethodPut, c.url+path, bytes.NewReader(body))
 	if err != nil {
 		return err
@@ -167,7 +157,6 @@ func (c *consul) put(ctx context.Context, path string, body []byte) error {
 	switch {
 	case err != nil:
 		return err
-	case response.StatusCode == http.StatusNotFound && body == nil: // deregistered already
 	case response.StatusCode != http.StatusOK:
 		return fmt.Errorf("%s: %s", response.Status, bytes.TrimSpace(said))
 	}
@@ -181,10 +170,10 @@ type progress struct {
 	last     time.Time
 }
 
-func (p *progress) step(work string) {
+func (p *progress) step() {
 	if time.Since(p.last) >= progressEvery {
 		p.last = time.Now()
-		p.log.Info("consul is being told", "work", work, "done", p.done, "of", p.of)
+		p.log.Info("registering in consul", "done", p.done, "of", p.of)
 	}
 	p.done++
 }

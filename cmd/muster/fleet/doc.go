@@ -53,4 +53,8 @@
 //     number of processes.
 //   - A discovery file is left in place at the end. It says who ought to exist, which a stop does not change, and muster
 //     takes a pattern without a file for a failed read. Registrations in Consul are live and are taken back.
+//   - Consul is written to by its catalog, as for services outside it, and not by the agent's own register call, though that
+//     is the usual one: an agent looks through all it has at each change (some dozen changes a second at 2,000 services),
+//     and would have to be told of every service at the end. In the catalog they hang on a Consul node named Prefix, and
+//     removing that takes all of them back in one step. It needs node:write and service:write.
 package fleet

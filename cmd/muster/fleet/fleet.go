@@ -47,7 +47,7 @@ func New(config Config) (*Fleet, error) {
 		f.sources = append(f.sources, &file{path: config.File})
 	}
 	if config.ConsulAddr != "" {
-		c, err := newConsul(config.ConsulAddr, config.ConsulToken, config.Logger)
+		c, err := newConsul(&config)
 		if err != nil {
 			return nil, err
 		}

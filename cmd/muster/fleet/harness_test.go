@@ -87,6 +87,7 @@ type reply struct {
 	header http.Header
 	body   []byte
 	reason string // of the fault, when there is one
+	err    error
 }
 
 func hostPort(n fleet.Node) string { return net.JoinHostPort(n.Address, strconv.Itoa(n.Port)) }
@@ -110,7 +111,7 @@ func (p *played) askWithin(n fleet.Node, etag string, timeout time.Duration) rep
 	}
 	response, err := p.http.Do(request)
 	if err != nil {
-		return reply{reason: refresh.FaultOf(err).Reason}
+		return reply{reason: refresh.FaultOf(err).Reason, err: err}
 	}
 	defer response.Body.Close()
 	body, err := io.ReadAll(response.Body)

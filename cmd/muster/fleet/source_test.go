@@ -116,17 +116,25 @@ func TestDiscoveryFileIsWhole(t *testing.T) {
 }
 
 func TestUnwritableFile(t *testing.T) {
-	f, err := fleet.New(fleet.Config{Port: fleet.AnyPort, File: filepath.Join(t.TempDir(), "no", "fleet.json")})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := f.Run(t.Context()); err == nil || !strings.Contains(err.Error(), "write discovery file") {
-		t.Errorf("Run: %v, want what is wrong with the file", err)
+	folder := t.TempDir()
+	for name, path := range map[string]string{"no folder": filepath.Join(folder, "no", "fleet.json"), "a folder": folder} {
+		t.Run(name, func(t *testing.T) {
+			f, err := fleet.New(fleet.Config{Port: fleet.AnyPort, File: path})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := f.Run(t.Context()); err == nil || !strings.Contains(err.Error(), "write discovery file") {
+				t.Errorf("Run: %v, want what is wrong with the file", err)
+			}
+			if entries, err := os.ReadDir(filepath.Dir(folder)); err != nil || len(entries) != 1 {
+				t.Errorf("beside it are %v, %v; want nothing left", entries, err)
+			}
+		})
 	}
 }
 
-// agent is what of Consul's local agent a fleet needs.
-type agent struct {
+// catalog is what of Consul a fleet needs.
+type catalog struct {
 	*httptest.Server
 	mu       sync.Mutex
 	services map[string]any
@@ -135,14 +143,14 @@ type agent struct {
 	refuse   bool
 }
 
-func newAgent(t *testing.T) *agent {
-	a := &agent{services: map[string]any{}}
+func newCatalog(t *testing.T) *catalog {
+	a := &catalog{services: map[string]any{}}
 	a.Server = httptest.NewServer(a)
 	t.Cleanup(a.Close)
 	return a
 }
 
-func (a *agent) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+func (a *catalog) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	a.mu.Lock()
 	a.busy++
 	a.most = max(a.most, a.busy)
@@ -152,22 +160,26 @@ func (a *agent) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.busy--
-	id, gone := strings.CutPrefix(r.URL.Path, "/v1/agent/service/deregister/")
 	switch {
 	case r.Method != http.MethodPut || r.Header.Get("X-Consul-Token") != "secret":
 		w.WriteHeader(http.StatusForbidden)
 	case a.refuse:
 		http.Error(w, "no cluster leader", http.StatusInternalServerError)
-	case gone:
-		delete(a.services, id)
-	case r.URL.Path == "/v1/agent/service/register" && decoded == nil:
-		a.services[body["ID"].(string)] = body
+	case decoded != nil || body["Node"] != "fleet":
+		w.WriteHeader(http.StatusBadRequest)
+	case r.URL.Path == "/v1/catalog/register":
+		service := body["Service"].(map[string]any)
+		a.services[service["ID"].(string)] = body
+	case r.URL.Path == "/v1/catalog/deregister" && body["ServiceID"] == nil:
+		clear(a.services)
+	case r.URL.Path == "/v1/catalog/deregister":
+		delete(a.services, body["ServiceID"].(string))
 	default:
 		w.WriteHeader(http.StatusNotFound)
 	}
 }
 
-func (a *agent) ids() []string {
+func (a *catalog) ids() []string {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	ids := []string{}
@@ -179,14 +191,18 @@ func (a *agent) ids() []string {
 }
 
 func TestConsul(t *testing.T) {
-	a := newAgent(t)
+	a := newCatalog(t)
+	a.services["fleet-00009-9"] = "left behind"
 	p := play(t, fleet.Config{Nodes: 2, ConsulAddr: a.URL, ConsulToken: "secret"})
 	n := p.node(1)
-	want := map[string]any{
-		"ID": "fleet-00000-1", "Name": "fleet-00000", "Tags": []any{"muster"},
+	if diff := cmp.Diff([]string{"fleet-00000-0", "fleet-00000-1"}, a.ids()); diff != "" {
+		t.Errorf("at first (-want +got):\n%s", diff)
+	}
+	want := map[string]any{"Node": "fleet", "Address": "127.0.0.1", "Service": map[string]any{
+		"ID": "fleet-00000-1", "Service": "fleet-00000", "Tags": []any{"muster"},
 		"Address": n.Address, "Port": float64(n.Port),
 		"Meta": map[string]any{"muster-cluster": "fleet-00000", "muster-node": "fleet-00000-1"},
-	}
+	}}
 	if diff := cmp.Diff(want, a.services["fleet-00000-1"]); diff != "" {
 		t.Errorf("registration (-want +got):\n%s", diff)
 	}
@@ -207,7 +223,7 @@ func TestConsul(t *testing.T) {
 }
 
 func TestConsulIsToldInParallelAndBounded(t *testing.T) {
-	a := newAgent(t)
+	a := newCatalog(t)
 	play(t, fleet.Config{Clusters: 100, Nodes: 3, ConsulAddr: a.URL, ConsulToken: "secret"})
 	if n := len(a.ids()); n != 300 || a.most > 16 {
 		t.Errorf("%d services, %d requests at a time; want 300, at most 16", n, a.most)
@@ -215,7 +231,7 @@ func TestConsulIsToldInParallelAndBounded(t *testing.T) {
 }
 
 func TestConsulThatRefuses(t *testing.T) {
-	a := newAgent(t)
+	a := newCatalog(t)
 	a.refuse = true
 	f, err := fleet.New(fleet.Config{Port: fleet.AnyPort, ConsulAddr: a.URL, ConsulToken: "secret"})
 	if err != nil {
