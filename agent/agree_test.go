@@ -7,6 +7,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
+	"github.com/hashicorp/raft"
 
 	"github.com/musterhq/muster/fsm"
 )
@@ -159,3 +160,48 @@ func reach(c, i int, value string) func(*fsm.Reader) bool {
 func refreshOf(r *fsm.Reader, c int) fsm.Subject {
 	return fsm.Subject{Kind: fsm.KindRefresh, ID: r.Cluster(recordOf(c, 0).Cluster).ID}
 }
+
+// entry is one entry of the log.
+type entry struct {
+	time     fsm.Time
+	commands []fsm.Command
+}
+
+// logged are the entries with commands of a peer's log after an index, in order.
+func (p *peer) logged(after uint64) (out []entry) {
+	p.w.t.Helper()
+	last, err := p.logs.LastIndex()
+	if err != nil {
+		p.w.t.Fatal(err)
+	}
+	for i := after + 1; i <= last; i++ {
+		var l raft.Log
+		if err := p.logs.GetLog(i, &l); err != nil {
+			p.w.t.Fatal(err)
+		}
+		if l.Type != raft.LogCommand {
+			continue
+		}
+		at, commands, err := fsm.DecodeEntry(l.Data)
+		if err != nil {
+			p.w.t.Fatal(err)
+		}
+		out = append(out, entry{at, commands})
+	}
+	return out
+}
+
+// commandsOf are the commands of one kind among entries.
+func commandsOf[C fsm.Command](entries []entry) (out []C) {
+	for _, e := range entries {
+		for _, c := range e.commands {
+			if c, ok := c.(C); ok {
+				out = append(out, c)
+			}
+		}
+	}
+	return out
+}
+
+// index is a peer's last applied entry.
+func (p *peer) index() uint64 { return p.machine.Read().Meta().Index }

@@ -18,12 +18,22 @@ import (
 func claimed(some []*peer) func(*fsm.Reader) bool {
 	return func(r *fsm.Reader) bool {
 		for _, p := range some {
-			if len(slices.Collect(r.ClaimsOf(p.id))) == 0 {
+			if len(refreshesOf(r, p)) == 0 {
 				return false
 			}
 		}
 		return true
 	}
+}
+
+// refreshesOf are the open claims on clusters that a peer holds.
+func refreshesOf(r *fsm.Reader, p *peer) (out []*fsm.Claim) {
+	for c := range r.ClaimsOf(p.id) {
+		if c.Subject.Kind == fsm.KindRefresh {
+			out = append(out, c)
+		}
+	}
+	return out
 }
 
 // TestLeaderLostInMidRefresh cuts the leader off while every peer asks slow nodes. Another leads, refreshes go on and what

@@ -117,11 +117,17 @@ func (n *network) dialFrom(host string) func(context.Context, string, string) (n
 
 // isolate cuts a host from others, both ways, and breaks what is open.
 func (n *network) isolate(host string, others ...string) {
+	for _, o := range others {
+		n.block(host, o)
+		n.block(o, host)
+	}
+}
+
+// block cuts what one host dials to another, and breaks what it has open.
+func (n *network) block(from, to string) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	for _, o := range others {
-		n.cut[[2]string{host, o}], n.cut[[2]string{o, host}] = true, true
-	}
+	n.cut[[2]string{from, to}] = true
 	for c, ends := range n.open {
 		if n.cut[ends] {
 			_ = c.Close()

@@ -148,7 +148,7 @@ func (p *peer) config() Config {
 		DataDir: p.dir, Name: p.name, HTTPAddr: p.host + ":8650", PeerAddr: p.host + ":8651", GossipAddr: p.host + ":8652",
 		Backends: discovery.Backends{"list": func(fsm.JSON, discovery.Env) (discovery.Backend, error) { return w.lists, nil }},
 		Probers:  map[string]refresh.Maker{"sidecar": sidecar.New},
-		Log:      slog.New(slog.NewTextHandler(&p.said, &slog.HandlerOptions{Level: slog.LevelInfo})), Registerer: reg, Gatherer: reg,
+		Log:      slog.New(&quiet{slog.NewTextHandler(&p.said, &slog.HandlerOptions{Level: slog.LevelDebug})}), Registerer: reg, Gatherer: reg,
 		Seams: Seams{
 			Now:          func() time.Time { return time.Now().Add(time.Duration(p.offset.Load())) },
 			HTTPListener: w.net.listen(p.host + ":8650"), PeerListener: w.net.listen(p.host + ":8651"),
@@ -160,13 +160,6 @@ func (p *peer) config() Config {
 		cfg.Join = append(cfg.Join, o.host+":8652")
 	}
 	return cfg
-}
-
-// debug makes a peer's next life log everything.
-func debug(p *peer) func(*Config) {
-	return func(c *Config) {
-		c.Log = slog.New(slog.NewTextHandler(&p.said, &slog.HandlerOptions{Level: slog.LevelDebug}))
-	}
 }
 
 // end stops the peer gracefully and waits for it.
@@ -194,6 +187,17 @@ func (p *peer) crash() {
 	p.w.isolate(p)
 	p.end()
 	p.w.heal()
+}
+
+// quiet leaves out what libraries say at length.
+type quiet struct{ slog.Handler }
+
+// WithAttrs is slog.Handler's: a library's logger is told by the attribute "part".
+func (q *quiet) WithAttrs(attrs []slog.Attr) slog.Handler {
+	if slices.ContainsFunc(attrs, func(a slog.Attr) bool { return a.Key == "part" }) {
+		return slog.DiscardHandler
+	}
+	return &quiet{q.Handler.WithAttrs(attrs)}
 }
 
 // lines are log lines.

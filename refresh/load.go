@@ -127,14 +127,15 @@ func (l *loads) doubt(r *fsm.Reader, now Instant) []fsm.Command {
 
 // room is how many polls each ready peer can still take in this beat.
 type room struct {
-	peers []*fsm.Peer
-	left  map[string]int
-	limit int
+	peers  []*fsm.Peer
+	left   map[string]int
+	single map[string]bool // gets one claim, of whatever size
+	limit  int
 }
 
 // free is the room of the ready peers that may get claims; an only ready peer always may.
 func (l *loads) free(ready []*fsm.Peer, limit int, now Instant) *room {
-	f := &room{left: map[string]int{}, limit: limit}
+	f := &room{left: map[string]int{}, single: map[string]bool{}, limit: limit}
 	for _, p := range ready {
 		w := l.of(p.ID)
 		if len(ready) > 1 && (w.until > now.Mono || w.single && w.claims > 0) {
@@ -142,9 +143,7 @@ func (l *loads) free(ready []*fsm.Peer, limit int, now Instant) *room {
 		}
 		f.peers = append(f.peers, p)
 		f.left[p.ID] = limit - w.polls
-		if w.single && len(ready) > 1 {
-			f.left[p.ID] = min(f.left[p.ID], 1)
-		}
+		f.single[p.ID] = w.single && len(ready) > 1
 	}
 	return f
 }
@@ -175,7 +174,9 @@ func (f *room) allowed(on string) []*fsm.Peer {
 func (f *room) take(order []*fsm.Peer, polls int) *fsm.Peer {
 	for _, p := range order {
 		if left := f.left[p.ID]; left >= polls || left == f.limit {
-			f.left[p.ID] -= polls
+			if f.left[p.ID] -= polls; f.single[p.ID] {
+				f.left[p.ID] = 0
+			}
 			return p
 		}
 	}
