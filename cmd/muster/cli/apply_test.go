@@ -150,11 +150,16 @@ func TestSecretsAreThoseMeantForNodes(t *testing.T) {
 		secret refresh.Secret
 		want   string // empty: refused
 	}{
-		{refresh.Secret{File: "redis"}, "hush"}, {refresh.Secret{File: filepath.Join(folder, "redis")}, "hush"},
-		{refresh.Secret{Variable: "MUSTER_SECRET_REDIS"}, "quiet"}, {refresh.Secret{Variable: "MUSTER_SECRET_NONE"}, ""},
-		{refresh.Secret{Variable: "AWS_SECRET_ACCESS_KEY"}, ""}, {refresh.Secret{File: "../token"}, ""},
-		{refresh.Secret{File: filepath.Join(dir, "token")}, ""}, {refresh.Secret{File: "link"}, ""},
-		{refresh.Secret{File: "big"}, ""}, {refresh.Secret{File: "none"}, ""},
+		{refresh.Secret{File: "redis"}, "hush"},
+		{refresh.Secret{File: filepath.Join(folder, "redis")}, "hush"},
+		{refresh.Secret{Variable: "MUSTER_SECRET_REDIS"}, "quiet"},
+		{refresh.Secret{Variable: "MUSTER_SECRET_NONE"}, ""},
+		{refresh.Secret{Variable: "AWS_SECRET_ACCESS_KEY"}, ""},
+		{refresh.Secret{File: "../token"}, ""},
+		{refresh.Secret{File: filepath.Join(dir, "token")}, ""},
+		{refresh.Secret{File: "link"}, ""},
+		{refresh.Secret{File: "big"}, ""},
+		{refresh.Secret{File: "none"}, ""},
 	} {
 		got, err := cli.Reveal(folder, env, c.secret)
 		if got != c.want || (err == nil) != (c.want != "") {

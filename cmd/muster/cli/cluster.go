@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -78,7 +79,7 @@ func (p *Program) writeClusters(rows []httpd.ClusterRow, filter string) error {
 			share(r.Primaries, r.Shards, r.Primaries < r.Shards),
 			dash(store(r.Kinds, r.Versions)), p.refreshed(r), strings.Join(r.Reasons, ", "))
 	}
-	return p.write(t, "")
+	return p.write(t)
 }
 
 // nothing is the error of a filter that matched nothing.
@@ -122,10 +123,13 @@ func store(kinds, versions []string) string {
 	return strings.TrimSpace(words)
 }
 
-// refreshed is the age of a view.
+// overdueShown is how late a refresh must be to be marked: a little late is usual.
+const overdueShown = 5 * time.Second
+
+// refreshed is the age of a view; one that should be younger has a mark.
 func (p *Program) refreshed(r *httpd.ClusterRow) table.Cell {
 	c := table.Cell{Text: p.ago(r.RefreshedAt)}
-	if r.Overdue > 0 && p.since(r.NextRefresh) > fsm.Duration(5*fsm.Second).Std() {
+	if r.Overdue > 0 && p.since(r.NextRefresh) > overdueShown {
 		c.Text += "!"
 		c.Mood = table.Warn
 	}

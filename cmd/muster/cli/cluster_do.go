@@ -70,7 +70,8 @@ func (w *word) patch(c *cobra.Command) (map[string]any, *uint64, error) {
 		read        func(string) any
 	}{
 		{"labels", "label", w.labels, func(s string) any { return s }},
-		{"vars", "var", w.vars, jsonOrText}, {"refresh", "refresh", w.refresh, jsonOrText},
+		{"vars", "var", w.vars, jsonOrText},
+		{"refresh", "refresh", w.refresh, jsonOrText},
 	} {
 		set, err := pairs(part.option, part.given)
 		if err != nil {
@@ -217,8 +218,7 @@ func (p *Program) watchOne(api *httpd.Client, name string) glimpse {
 	}
 }
 
-// clear takes a terminal's screen away.
-const clear = "\x1b[H\x1b[2J\x1b[3J"
+const eraseScreen = "\x1b[H\x1b[2J\x1b[3J"
 
 // watchPause is between two looks: a fleet in motion is shown twice a second, not as often as it moves.
 const watchPause = 500 * time.Millisecond
@@ -228,12 +228,10 @@ func (p *Program) watch(ctx context.Context, look glimpse) error {
 	for past := uint64(0); ; {
 		show, index, err := look(ctx, past)
 		switch {
-		case ctx.Err() != nil:
-			return nil
 		case past > 0 && errors.Is(err, fsm.ErrUnavailable):
 			fmt.Fprintln(p.Err, printable(p.explain(err)))
 		case err != nil:
-			return err
+			return unlessInterrupted(ctx, err)
 		case index != past:
 			p.between(past > 0)
 			if err := show(); err != nil {
@@ -254,7 +252,7 @@ func (p *Program) between(again bool) {
 	switch {
 	case p.json():
 	case p.Colour:
-		fmt.Fprint(p.Out, clear)
+		fmt.Fprint(p.Out, eraseScreen)
 	case again:
 		fmt.Fprintf(p.Out, "\n%s\n\n", strings.Repeat("-", 40))
 	}

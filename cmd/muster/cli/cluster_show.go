@@ -101,13 +101,13 @@ func (p *Program) writeCluster(s *sight) error {
 		fmt.Fprintf(p.Out, "\nIt has no nodes. muster lists it because an operator set something on it.\n")
 	} else {
 		fmt.Fprintln(p.Out)
-		if err := p.write(p.nodesOf(s), ""); err != nil {
+		if err := p.write(p.nodesOf(s)); err != nil {
 			return err
 		}
 	}
 	if len(s.Shards) > 0 {
 		fmt.Fprintln(p.Out)
-		if err := p.write(p.shardsOf(s), ""); err != nil {
+		if err := p.write(p.shardsOf(s)); err != nil {
 			return err
 		}
 	}
@@ -121,7 +121,7 @@ func (p *Program) writeCluster(s *sight) error {
 		e := &s.last[len(s.last)-1-i]
 		t.Row(p.ago(e.Time)+" ago", table.Cell{Text: string(e.Type), Mood: moodOf(e.Type)}, within(e), story(e))
 	}
-	return p.write(t, "")
+	return p.write(t)
 }
 
 // within is whom an event is about, in a cluster that is known.
@@ -165,9 +165,13 @@ func (p *Program) clusterFacts(s *sight) []fact {
 		state.Text += ": " + strings.Join(s.Reasons, ", ")
 	}
 	return []fact{
-		plain("Cluster", s.Name), {"Health", state}, plain("Nodes", tally(s.Nodes)), plain("Store", store(s.Kinds, s.Versions)),
+		plain("Cluster", s.Name),
+		{"Health", state},
+		plain("Nodes", tally(s.Nodes)), plain("Store", store(s.Kinds, s.Versions)),
 		plain("Group", s.Group), plain("Labels", labels(s.Labels)), plain("Vars", vars(s.Settings.Vars)),
-		plain("Discovery", sources(s.Nodes)), plain("Refresh", s.howAsked()), {"Refreshed", p.lastRefresh(s)}, {"Next", p.nextRefresh(s)},
+		plain("Discovery", sources(s.Nodes)), plain("Refresh", s.howAsked()),
+		{"Refreshed", p.lastRefresh(s)},
+		{"Next", p.nextRefresh(s)},
 	}
 }
 

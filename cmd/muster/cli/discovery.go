@@ -41,7 +41,7 @@ Nothing is stored unless all files can be read.
   }`,
 		Example: `  muster discovery apply orders.hcl payments.json
   muster discovery show orders -format=json | jq '.interval = "30s"' | muster discovery apply -`,
-		Args: atLeast(1),
+		Args: someArgs,
 		RunE: p.verb(false, func(ctx context.Context, api *httpd.Client, args []string) error {
 			found, err := p.readDiscoveries(args)
 			if err != nil {
@@ -55,19 +55,13 @@ Nothing is stored unless all files can be read.
 					return d.Place(err)
 				}
 				acks = append(acks, applied{Name: d.Name, Ack: ack})
-				if p.json() {
-					continue
-				}
 				did := "is unchanged"
 				if ack.Changed {
 					did = "is applied and runs now"
 				}
-				fmt.Fprintf(p.Out, "Discovery %s %s.\n", d.Name, did)
+				p.say("Discovery %s %s.", d.Name, did)
 			}
-			if p.json() {
-				return p.writeJSON(acks)
-			}
-			return nil
+			return p.andJSON(acks)
 		}),
 	}
 }
@@ -153,7 +147,7 @@ func (p *Program) writeDiscoveries(rows []httpd.DiscoveryRow, filter string) err
 		d := &rows[i]
 		t.Row(d.Name, d.Backend, d.Interval, runState(d), d.LastRun.Records, p.lastRun(d.LastRun), p.nextRun(d), whyNotGood(d))
 	}
-	return p.write(t, "")
+	return p.write(t)
 }
 
 // runState is one word on how a discovery is.

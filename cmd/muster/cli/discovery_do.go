@@ -19,7 +19,7 @@ func (p *Program) discoveryDelete() *cobra.Command {
 		Long: `Deletes discoveries. What one of them listed goes with a last run; its nodes stay unless it says
 on_delete = "remove".`,
 		Example: "  muster discovery delete orders",
-		Args:    atLeast(1),
+		Args:    someArgs,
 		RunE: p.verb(false, func(ctx context.Context, api *httpd.Client, args []string) error {
 			acks := make([]applied, 0, len(args))
 			for _, name := range args {
@@ -136,7 +136,7 @@ func (p *Program) writePreview(name string, found *httpd.Preview) error {
 	}
 	if len(found.Added)+len(found.Changed)+len(found.Absent) > 0 {
 		fmt.Fprintln(p.Out)
-		if err := p.write(t, ""); err != nil {
+		if err := p.write(t); err != nil {
 			return err
 		}
 	}
@@ -203,5 +203,5 @@ func (p *Program) writeHeld(d *httpd.DiscoveryRow) error {
 	if more := h.Count - heldShown; more > 0 {
 		t.Row(fmt.Sprintf("and %d more; -format=json lists all", more))
 	}
-	return p.write(t, "")
+	return p.write(t)
 }

@@ -38,7 +38,8 @@ func (p *Program) writeDiscovery(d *httpd.DiscoveryRow) error {
 	}
 	r := d.Refresh
 	p.writeFacts([]fact{
-		plain("Discovery", d.Name), {"State", state},
+		plain("Discovery", d.Name),
+		{"State", state},
 		plain("Backend", d.Backend+" "+vars(d.Config)),
 		plain("Runs", fmt.Sprintf("every %s, on %s", d.Interval, d.On)),
 		plain("Last run", p.lastRunAtLength(d)), plain("Next run", p.nextRun(d)),

@@ -122,10 +122,15 @@ func (p *Program) follow(ctx context.Context, api *httpd.Client, q httpd.EventsQ
 		p.writeEvent(&e)
 		return nil
 	})
-	if errors.Is(err, context.Canceled) && ctx.Err() != nil {
-		return nil
+	return unlessInterrupted(ctx, err)
+}
+
+// unlessInterrupted is the error of what runs until it is interrupted: that is no error.
+func unlessInterrupted(ctx context.Context, err error) error {
+	if ctx.Err() == nil || !errors.Is(err, context.Canceled) {
+		return err
 	}
-	return err
+	return nil
 }
 
 // Widths of an event's columns: those of a list are the same as those of what is still to come.

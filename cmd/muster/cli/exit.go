@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"maps"
@@ -51,7 +52,7 @@ func (p *Program) explain(err error) string {
 	switch {
 	case errors.As(err, &answer):
 		return p.refusal(err.Error(), answer)
-	case errors.As(err, &unreached) && !errors.Is(err, httpTimeout):
+	case errors.As(err, &unreached) && !errors.Is(err, context.DeadlineExceeded): // late is not the same as not there
 		return fmt.Sprintf("no peer answers at %s: %s\nIs an agent running there (muster agent -dev)? "+
 			"-http-addr or %s names another peer.", p.dial.address, unreached.Err, envAddr)
 	}

@@ -2,7 +2,6 @@ package cli
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net/netip"
 
@@ -80,8 +79,5 @@ func (p *Program) runFleet(ctx context.Context, cfg fleet.Config) error {
 		err = <-done
 	case err = <-done:
 	}
-	if errors.Is(err, context.Canceled) && ctx.Err() != nil {
-		return nil
-	}
-	return err
+	return unlessInterrupted(ctx, err)
 }

@@ -49,7 +49,9 @@ func TestColourIsForTerminalsAlone(t *testing.T) {
 		env      map[string]string
 		want     bool
 	}{
-		{true, nil, true}, {false, nil, false}, {true, map[string]string{"NO_COLOR": "1"}, false},
+		{true, nil, true},
+		{false, nil, false},
+		{true, map[string]string{"NO_COLOR": "1"}, false},
 		{true, map[string]string{"TERM": "dumb"}, false},
 	} {
 		if got := cli.Colours(c.terminal, func(k string) string { return c.env[k] }); got != c.want {

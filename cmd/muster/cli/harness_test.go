@@ -7,6 +7,7 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -114,8 +115,8 @@ type run struct {
 	in     string
 	colour bool
 	prompt bool
-	ctx    context.Context //nolint:containedctx // of one execution
-	out    io.Writer       // beside what is kept
+	ctx    context.Context
+	out    io.Writer // beside what is kept
 }
 
 // result is what came of it.
@@ -131,9 +132,7 @@ func (r run) do(t *testing.T, a *api, args ...string) result {
 	if a != nil {
 		env["MUSTER_HTTP_ADDR"] = a.server.URL
 	}
-	for k, v := range r.env {
-		env[k] = v
-	}
+	maps.Copy(env, r.env)
 	to := io.Writer(&out)
 	if r.out != nil {
 		to = io.MultiWriter(&out, r.out)

@@ -35,7 +35,7 @@ func (p *Program) writeMembers(rows []httpd.Member) error {
 	for _, m := range rows {
 		t.Row(m.Name, m.Address, table.Cell{Text: m.Status, Mood: statusMood(m.Status)}, dash(m.Role), dash(m.Version), dash(m.Raft))
 	}
-	return p.write(t, "")
+	return p.write(t)
 }
 
 func statusMood(status string) table.Mood {
@@ -63,7 +63,7 @@ func (p *Program) join() *cobra.Command {
 		Long: `Has the asked peer meet a group through the gossip addresses of any of its members. It is enough
 that one of them answers.`,
 		Example: "  muster join 10.0.0.1:8652 10.0.0.2:8652",
-		Args:    atLeast(1),
+		Args:    someArgs,
 		RunE: p.verb(false, func(ctx context.Context, api *httpd.Client, args []string) error {
 			met := 0
 			var last error
@@ -80,8 +80,8 @@ that one of them answers.`,
 			if met == 0 {
 				return last
 			}
-			fmt.Fprintf(p.Out, "Met the group through %d of %d addresses.\n", met, len(args))
-			return nil
+			p.say("Met the group through %d of %d addresses.", met, len(args))
+			return p.andJSON(struct{}{})
 		}),
 	})
 }
@@ -98,8 +98,8 @@ configuration and ends. To stop a peer for a while, interrupt it instead.`,
 			if err := api.Leave(ctx); err != nil {
 				return err
 			}
-			fmt.Fprintln(p.Out, "The peer has left its group and ends.")
-			return nil
+			p.say("The peer has left its group and ends.")
+			return p.andJSON(struct{}{})
 		}),
 	})
 }
@@ -115,8 +115,8 @@ func (p *Program) forceLeave() *cobra.Command {
 			if err := api.ForceLeave(ctx, args[0]); err != nil {
 				return err
 			}
-			fmt.Fprintf(p.Out, "%s is out of the group.\n", table.Clean(args[0]))
-			return nil
+			p.say("%s is out of the group.", table.Clean(args[0]))
+			return p.andJSON(struct{}{})
 		}),
 	})
 }

@@ -201,3 +201,32 @@ func TestGroupSettingsKeepWhatIsNotNamed(t *testing.T) {
 		t.Errorf("%s, exit %d, %s (-want +got):\n%s", last.line, r.code, r.err, diff)
 	}
 }
+
+func TestVerbsOfTheGroup(t *testing.T) {
+	a := fleet(t)
+	for _, c := range []struct{ method, path string }{
+		{"PUT", "/v1/agent/join/10.0.0.9:8652"}, {"PUT", "/v1/agent/leave"}, {"PUT", "/v1/agent/force-leave/peer-b"},
+		{"DELETE", "/v1/operator/raft/peer"}, {"POST", "/v1/operator/raft/transfer-leader"},
+	} {
+		a.on(c.method, c.path, struct{}{})
+	}
+	for _, c := range []struct{ args, line, out string }{
+		{"join 10.0.0.9:8652 10.0.0.8:8652", "PUT /v1/agent/join/10.0.0.8:8652", "Met the group through 1 of 2 addresses.\n"},
+		{"leave", "PUT /v1/agent/leave", "The peer has left its group and ends.\n"},
+		{"force-leave peer-b", "PUT /v1/agent/force-leave/peer-b", "peer-b is out of the group.\n"},
+		{"operator raft remove-peer worker-1", "DELETE /v1/operator/raft/peer?id=01C", "worker-1 (01C) is out of the raft group.\n"},
+		{"operator raft transfer-leader 01B", "POST /v1/operator/raft/transfer-leader?id=01B", "Leadership went to peer-b.\n"},
+		{"operator raft transfer-leader -format=json", "POST /v1/operator/raft/transfer-leader", "{}\n"},
+	} {
+		r := run{}.do(t, a, strings.Fields(c.args)...)
+		asked := a.requests()
+		if last := asked[len(asked)-1].line; r.code != 0 || r.out != c.out || last != c.line {
+			t.Errorf("%s: exit %d, out %q, stderr %q, asked %s", c.args, r.code, r.out, r.err, last)
+		}
+	}
+	for _, args := range []string{"join 10.0.0.7:8652", "operator raft remove-peer nobody", "force-leave nobody"} {
+		if r := (run{}).do(t, a, strings.Fields(args)...); r.code != 1 {
+			t.Errorf("%s: exit %d", args, r.code)
+		}
+	}
+}

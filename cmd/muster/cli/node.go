@@ -74,7 +74,7 @@ func (p *Program) writeNodes(rows []httpd.NodeRow, filter string) error {
 	slices.SortStableFunc(rows, func(a, b httpd.NodeRow) int {
 		return cmp.Or(cmp.Compare(urgency(&a), urgency(&b)), strings.Compare(a.Cluster, b.Cluster), strings.Compare(a.ID, b.ID))
 	})
-	return p.write(p.nodeTable(rows), "")
+	return p.write(p.nodeTable(rows))
 }
 
 func (p *Program) nodeTable(rows []httpd.NodeRow) *table.Table {
@@ -92,7 +92,7 @@ func (p *Program) nodeShow() *cobra.Command {
 		Use:     "show NODE…",
 		Short:   "Show all about nodes",
 		Example: "  muster node show orders/orders-1",
-		Args:    atLeast(1),
+		Args:    someArgs,
 		RunE: p.verb(true, func(ctx context.Context, api *httpd.Client, args []string) error {
 			refs, err := nodeRefs(args)
 			if err != nil {
@@ -152,9 +152,11 @@ func (p *Program) writeNode(n *httpd.NodeRow) error {
 		state = table.Cell{Text: state.Text + "; its last word", Mood: table.Dim}
 	}
 	p.writeFacts([]fact{
-		plain("Node", n.Cluster+"/"+n.ID), {"State", state},
+		plain("Node", n.Cluster+"/"+n.ID),
+		{"State", state},
 		{"Reach", p.axisAtLength(n.Reach, fsm.Reachable)},
-		plain("Lifecycle", string(n.Lifecycle)), plain("Presence", string(n.Presence)), {"Marks", marks(n)},
+		plain("Lifecycle", string(n.Lifecycle)), plain("Presence", string(n.Presence)),
+		{"Marks", marks(n)},
 		plain("Address", hostPort(n.Address, n.Port)), plain("Prober", n.Probe),
 		plain("Listed by", strings.Join(listed, ", ")), plain("Store", strings.TrimSpace(n.Kind+" "+n.Version)),
 		plain("Sidecar", n.SidecarVersion), plain("Says it is", identity(n.Identity)), plain("Seen", p.seen(n)),
@@ -174,7 +176,7 @@ func (p *Program) writeNode(n *httpd.NodeRow) error {
 		}
 		t.Row(s.ID, s.Role, lag(n.Shards[i:i+1]), offset)
 	}
-	return p.write(t, "")
+	return p.write(t)
 }
 
 // axisAtLength is a word with all that is known of it.

@@ -71,7 +71,7 @@ func (p *Program) writeServers(servers []httpd.RaftServer) error {
 		}
 		t.Row(dash(s.Name), s.ID, dash(s.Address), state, s.Voter, applied, behind)
 	}
-	return p.write(t, "")
+	return p.write(t)
 }
 
 // server finds a peer of the raft group by name or id.
@@ -104,8 +104,8 @@ alive, muster leave is better: it hands over its work first.`,
 			if err := api.RemovePeer(ctx, s.ID); err != nil {
 				return err
 			}
-			fmt.Fprintf(p.Out, "%s (%s) is out of the raft group.\n", dash(s.Name), s.ID)
-			return nil
+			p.say("%s (%s) is out of the raft group.", dash(s.Name), s.ID)
+			return p.andJSON(struct{}{})
 		}),
 	}
 }
@@ -129,8 +129,8 @@ func (p *Program) transferLeader() *cobra.Command {
 			if err := api.TransferLeader(ctx, s.ID); err != nil {
 				return err
 			}
-			fmt.Fprintf(p.Out, "Leadership went to %s.\n", to)
-			return nil
+			p.say("Leadership went to %s.", to)
+			return p.andJSON(struct{}{})
 		}),
 	}
 }

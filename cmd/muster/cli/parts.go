@@ -1,8 +1,8 @@
 package cli
 
 import (
+	"errors"
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -72,28 +72,22 @@ func (v vault) read(name string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	defer root.Close()
-	f, err := root.Open(name)
-	if err != nil {
-		return "", err
-	}
-	defer f.Close()
-	raw, err := io.ReadAll(io.LimitReader(f, maxSecret+1))
-	if err != nil {
+	raw, err := root.ReadFile(name)
+	if err := errors.Join(err, root.Close()); err != nil {
 		return "", err
 	}
 	if len(raw) > maxSecret {
-		return "", fmt.Errorf("%s is larger than %d bytes", f.Name(), maxSecret)
+		return "", fmt.Errorf("%s is larger than %d bytes", name, maxSecret)
 	}
 	return strings.TrimRight(string(raw), "\r\n"), nil
 }
 
 // checkProber judges a prober and its config, without asking anybody.
 func checkProber(kind string, config fsm.JSON) error {
-	any := refresh.Probers{Kinds: probers(), Env: refresh.Env{
+	kinds := refresh.Probers{Kinds: probers(), Env: refresh.Env{
 		Reveal: func(refresh.Secret) (string, error) { return "", os.ErrNotExist },
 	}}
-	asker, err := any.Make(kind, config, fsm.Second.Std())
+	asker, err := kinds.Make(kind, config, fsm.Second.Std())
 	if err != nil {
 		return err
 	}

@@ -27,9 +27,6 @@ const (
 
 const formatJSON = "json"
 
-// httpTimeout is how a request ends that took too long: the peer was reached.
-var httpTimeout = context.DeadlineExceeded
-
 // dial says which peer to ask, and how.
 type dial struct {
 	address, token, tokenFile string
@@ -121,7 +118,7 @@ func (p *Program) writeJSON(v any) error {
 	return e.Encode(v)
 }
 
-func (p *Program) write(t *table.Table, indent string) error { return t.Write(p.Out, p.ink, indent) }
+func (p *Program) write(t *table.Table) error { return t.Write(p.Out, p.ink, "") }
 
 // ago is a span until now as people say it, "-" for never.
 func (p *Program) ago(t fsm.Time) string {

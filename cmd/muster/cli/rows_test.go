@@ -13,8 +13,6 @@ import (
 // ago is an instant before now.
 func ago(d time.Duration) fsm.Time { return fsm.TimeOf(now.Add(-d)) }
 
-func ms(n int64) *int64 { return &n }
-
 // clusters are one of each health, with a name that is wide and one that is long.
 func clusters() []httpd.ClusterRow {
 	return []httpd.ClusterRow{
@@ -49,8 +47,8 @@ func nodes() []httpd.NodeRow {
 			Identity: fsm.Identity{Node: id, Cluster: "orders"}, ObservedAt: ago(12 * time.Second),
 			Labels: map[string]string{"rack": "r7"}, Attributes: map[string]string{"zone": "a"},
 			Shards: []fsm.Shard{
-				{ID: "0", Role: fsm.RoleReplica, Offset: &fsm.Offset{Value: 4711, Unit: "bytes"}, LagMS: ms(12)},
-				{ID: "1", Role: fsm.RoleReplica, LagMS: ms(3)},
+				{ID: "0", Role: fsm.RoleReplica, Offset: &fsm.Offset{Value: 4711, Unit: "bytes"}, LagMS: new(int64(12))},
+				{ID: "1", Role: fsm.RoleReplica, LagMS: new(int64(3))},
 			},
 		}
 	}
@@ -75,11 +73,12 @@ func orders() httpd.ClusterDetail {
 		ClusterRow: clusters()[2], Nodes: nodes(), Settings: httpd.ClusterSettings{Group: "payments", Vars: `{"owner":"ann"}`},
 		Shards: []httpd.ShardRow{
 			{ID: "0", Primary: "orders-1", Nodes: []httpd.ShardNode{
-				{Node: "orders-1", Role: fsm.RolePrimary}, {Node: "orders-2", Role: fsm.RoleReplica, LagMS: ms(12)},
-				{Node: "orders-3", Role: fsm.RoleReplica, LagMS: ms(40), High: &fsm.High{LagMS: 45_000}},
+				{Node: "orders-1", Role: fsm.RolePrimary},
+				{Node: "orders-2", Role: fsm.RoleReplica, LagMS: new(int64(12))},
+				{Node: "orders-3", Role: fsm.RoleReplica, LagMS: new(int64(40)), High: &fsm.High{LagMS: 45_000}},
 			}},
 			{ID: "1", Primary: "orders-2", State: fsm.PrimaryLost, Nodes: []httpd.ShardNode{
-				{Node: "orders-1", Role: fsm.RoleReplica, LagMS: ms(0)}, {Node: "orders-3", Role: fsm.RoleRecovering},
+				{Node: "orders-1", Role: fsm.RoleReplica, LagMS: new(int64(0))}, {Node: "orders-3", Role: fsm.RoleRecovering},
 			}},
 		},
 		LastRefresh: fsm.LastWork{At: ago(12 * time.Second), Peer: "peer-b", Took: 14, Outcome: fsm.OutcomeChanged},
@@ -95,7 +94,7 @@ func live() []httpd.LiveNode {
 		}
 	}
 	promoted := says(rows[2])
-	promoted.Shards = []fsm.Shard{{ID: "0", Role: fsm.RoleReplica, LagMS: ms(30)}, {ID: "1", Role: fsm.RolePrimary}}
+	promoted.Shards = []fsm.Shard{{ID: "0", Role: fsm.RoleReplica, LagMS: new(int64(30))}, {ID: "1", Role: fsm.RolePrimary}}
 	return []httpd.LiveNode{
 		{Node: "orders-1", Says: says(rows[0]), View: &rows[0]},
 		{Node: "orders-2", Says: httpd.Answer{Reach: fsm.Axis{Value: fsm.NotReachable, Reason: fsm.ReasonRefused}}, View: &rows[1]},
@@ -120,17 +119,25 @@ func events() []httpd.Event {
 		{Type: fsm.NodeUp, Cluster: "orders", Node: "orders-1", Before: part(fsm.StatePart{State: fsm.StateUnknown}), After: part(fsm.StatePart{
 			State: fsm.StateUp, Said: &fsm.Said{Kind: "redis", Version: "7.0.15", Shards: []fsm.Shard{{ID: "0", Role: fsm.RolePrimary}}},
 		})},
-		{Type: fsm.NodeUnreachable, Cluster: "orders", Node: "orders-2", Before: part(fsm.ReachPart{Reach: fsm.Reachable}),
-			After: part(fsm.ReachPart{Reach: fsm.NotReachable, Reason: fsm.ReasonRefused, Detail: "connect: refused"}), Maintenance: true},
+		{
+			Type: fsm.NodeUnreachable, Cluster: "orders", Node: "orders-2", Before: part(fsm.ReachPart{Reach: fsm.Reachable}),
+			After: part(fsm.ReachPart{Reach: fsm.NotReachable, Reason: fsm.ReasonRefused, Detail: "connect: refused"}), Maintenance: true,
+		},
 		{Type: fsm.ShardChanged, Cluster: "orders", Node: "orders-1", Shard: "0", Before: part(fsm.ShardPart{Role: fsm.RoleReplica}), After: part(fsm.ShardPart{Role: fsm.RolePrimary})},
 		{Type: fsm.ShardPrimaryLost, Cluster: "orders", Shard: "1", Before: part(fsm.PrimaryPart{Primary: "orders-2"}), After: part(fsm.PrimaryPart{Primary: "orders-2", State: fsm.PrimaryLost})},
 		{Type: fsm.ShardLagHigh, Cluster: "orders", Node: "orders-3", Shard: "0", Before: part(fsm.LagPart{}), After: part(fsm.LagPart{High: &fsm.High{LagMS: 45_000}})},
-		{Type: fsm.ClusterHealthChanged, Cluster: "orders", Before: part(fsm.HealthPart{Health: fsm.HealthHealthy}),
-			After: part(fsm.HealthPart{Health: fsm.HealthDegraded, Reasons: []string{fsm.BecauseNodeUnreachable}})},
-		{Type: fsm.ClusterHealthChanged, Cluster: "orders", Before: part(fsm.HealthPart{Health: fsm.HealthDegraded, Reasons: []string{fsm.BecauseNodeUnreachable}}),
-			After: part(fsm.HealthPart{Health: fsm.HealthDegraded, Reasons: []string{fsm.BecauseLagHigh, fsm.BecauseNodeUnreachable}})},
-		{Type: fsm.NodeMaintenance, Cluster: "orders", Node: "orders-4", Maintenance: true, Before: part(fsm.LifecyclePart{Lifecycle: fsm.Commissioned}),
-			After: part(fsm.LifecyclePart{Lifecycle: fsm.Maintenance}), Cause: fsm.Cause{Kind: fsm.CauseOperator, Accessor: "ann", Address: "10.9.9.9"}},
+		{
+			Type: fsm.ClusterHealthChanged, Cluster: "orders", Before: part(fsm.HealthPart{Health: fsm.HealthHealthy}),
+			After: part(fsm.HealthPart{Health: fsm.HealthDegraded, Reasons: []string{fsm.BecauseNodeUnreachable}}),
+		},
+		{
+			Type: fsm.ClusterHealthChanged, Cluster: "orders", Before: part(fsm.HealthPart{Health: fsm.HealthDegraded, Reasons: []string{fsm.BecauseNodeUnreachable}}),
+			After: part(fsm.HealthPart{Health: fsm.HealthDegraded, Reasons: []string{fsm.BecauseLagHigh, fsm.BecauseNodeUnreachable}}),
+		},
+		{
+			Type: fsm.NodeMaintenance, Cluster: "orders", Node: "orders-4", Maintenance: true, Before: part(fsm.LifecyclePart{Lifecycle: fsm.Commissioned}),
+			After: part(fsm.LifecyclePart{Lifecycle: fsm.Maintenance}), Cause: fsm.Cause{Kind: fsm.CauseOperator, Accessor: "ann", Address: "10.9.9.9"},
+		},
 		{Type: fsm.ClusterSettingsChanged, Cluster: "orders", Before: part(fsm.SettingsPart{}), After: part(fsm.SettingsPart{Settable: fsm.Settable{Group: "payments", Labels: map[string]string{"tier": "1"}}})},
 		{Type: "node.moon_phase", Cluster: "orders", Node: "orders-1", Before: part(map[string]any{"moon": "new"}), After: part(map[string]any{"moon": "full", "tide": 3})},
 		{Type: fsm.OperatorActed, After: part(fsm.ActionPart{Action: "refresh", Subject: "orders"}), Cause: fsm.Cause{Kind: fsm.CauseOperator, Address: "127.0.0.1"}},

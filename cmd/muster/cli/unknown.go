@@ -48,7 +48,7 @@ func unknownCommand(c *cobra.Command, args []string) error {
 		c.CommandPath(), args[0], discovery.DidYouMean(args[0], names), strings.Join(names, ", "))
 }
 
-// exactly wants so many arguments, which the command's Use names; none and atLeast are alike.
+// exactly wants so many arguments, which the command's Use names.
 func exactly(n int) cobra.PositionalArgs {
 	return func(c *cobra.Command, args []string) error {
 		switch {
@@ -61,13 +61,12 @@ func exactly(n int) cobra.PositionalArgs {
 	}
 }
 
-func atLeast(n int) cobra.PositionalArgs {
-	return func(c *cobra.Command, args []string) error {
-		if len(args) >= n {
-			return nil
-		}
-		return wrongCount(c)
+// someArgs wants one argument or more.
+func someArgs(c *cobra.Command, args []string) error {
+	if len(args) > 0 {
+		return nil
 	}
+	return wrongCount(c)
 }
 
 func atMost(n int) cobra.PositionalArgs {

@@ -17,7 +17,7 @@ func (p *Program) validate() *cobra.Command {
 templates, and the configs of backends and probers. All that is wrong is told with file and line.
 "-" is stdin.`,
 		Example: "  muster validate orders.hcl payments.json",
-		Args:    atLeast(1),
+		Args:    someArgs,
 		RunE: func(_ *cobra.Command, args []string) error {
 			found, err := p.readDiscoveries(args)
 			if err != nil {

@@ -139,7 +139,8 @@ func TestNoLeaderSuggestsStale(t *testing.T) {
 		args []string
 		want bool
 	}{
-		{[]string{"cluster", "list"}, true}, {[]string{"cluster", "list", "-stale"}, false},
+		{[]string{"cluster", "list"}, true},
+		{[]string{"cluster", "list", "-stale"}, false},
 		{[]string{"node", "commission", "orders/orders-1"}, false},
 	} {
 		r := run{}.do(t, a, c.args...)

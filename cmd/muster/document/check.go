@@ -4,6 +4,7 @@ import (
 	"encoding"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"reflect"
 	"strings"
 
@@ -51,7 +52,7 @@ func check(path string, v *value, t reflect.Type, wrong *faults) {
 func checkText(path string, v *value, t reflect.Type, wrong *faults) {
 	var text string
 	if v.kind == leaf && json.Unmarshal(v.leaf, &text) == nil {
-		if reader, ok := reflect.New(t).Interface().(encoding.TextUnmarshaler); ok {
+		if reader, ok := reflect.TypeAssert[encoding.TextUnmarshaler](reflect.New(t)); ok {
 			if err := reader.UnmarshalText([]byte(text)); err != nil {
 				wrong.add(v.at.fault("%s: %s", path, err))
 			}
@@ -95,9 +96,7 @@ func fields(t reflect.Type) map[string]reflect.Type {
 	for f := range t.Fields() {
 		name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
 		if f.Anonymous && name == "" {
-			for inner, held := range fields(f.Type) {
-				out[inner] = held
-			}
+			maps.Copy(out, fields(f.Type))
 			continue
 		}
 		out[name] = f.Type

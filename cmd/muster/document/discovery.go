@@ -36,7 +36,7 @@ type written struct {
 }
 
 // Discoveries reads a file: HCL with any number of discovery blocks, or JSON, an object or a list of them. The name tells
-// the syntax by its ending, else the text does by its first character. The error joins one *Fault for each thing wrong;
+// the syntax by its ending, else the text does by its first character. The error joins one *FaultError for each thing wrong;
 // the discoveries without one are returned with it.
 func Discoveries(name string, r io.Reader) ([]Discovery, error) {
 	raw, err := io.ReadAll(io.LimitReader(r, maxBytes+1))
@@ -112,7 +112,8 @@ func read(root value) (Discovery, error) {
 		return d, root.at.fault("has no \"name\"")
 	}
 	if err := fsm.CheckDiscoveryName("name", d.Name); err != nil {
-		return d, d.Place(err)
+		err = d.Place(err)
+		return d, err
 	}
 	return d, nil
 }

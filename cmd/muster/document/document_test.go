@@ -166,7 +166,7 @@ func TestFieldsOfTheAPIHavePlaces(t *testing.T) {
 		d := read(t, name, c.text)[0]
 		for field, line := range c.lines {
 			err := d.Place(fsm.Invalid(field, "is odd"))
-			var fault *document.Fault
+			var fault *document.FaultError
 			if !errors.As(err, &fault) || fault.Line != line || fault.File != name || !errors.Is(err, fsm.ErrInvalid) {
 				t.Errorf("%s, %s: %v, want line %d", name, field, err, line)
 			}

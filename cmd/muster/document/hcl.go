@@ -120,7 +120,8 @@ func exprValue(e hclsyntax.Expression, depth int) (value, error) {
 	switch e := e.(type) {
 	case *hclsyntax.ObjectConsExpr:
 		v.kind = object
-		return v, objectValue(&v, e, depth)
+		err := objectValue(&v, e, depth)
+		return v, err
 	case *hclsyntax.TupleConsExpr:
 		v.kind = list
 		var wrong faults

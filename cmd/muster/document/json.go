@@ -69,10 +69,11 @@ func (r *jsonReader) value(depth int) (value, error) {
 	case json.Delim:
 		if t == '{' {
 			v.kind = object
-			return v, r.object(&v, depth)
+			err = r.object(&v, depth)
+			break
 		}
 		v.kind = list
-		return v, r.list(&v, depth)
+		err = r.list(&v, depth)
 	case string:
 		v.leaf, err = json.Marshal(t)
 	case json.Number:

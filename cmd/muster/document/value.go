@@ -23,19 +23,19 @@ type Place struct {
 
 func (p Place) String() string { return p.File + ":" + strconv.Itoa(p.Line) }
 
-// Fault is something wrong at a place.
-type Fault struct {
+// FaultError is something wrong at a place.
+type FaultError struct {
 	Place
 	Message string
 	cause   error // where somebody else found it
 }
 
-func (f *Fault) Unwrap() error { return f.cause }
+func (f *FaultError) Unwrap() error { return f.cause }
 
-func (f *Fault) Error() string { return f.Place.String() + ": " + f.Message }
+func (f *FaultError) Error() string { return f.Place.String() + ": " + f.Message }
 
-func (p Place) fault(format string, args ...any) *Fault {
-	return &Fault{Place: p, Message: fmt.Sprintf(format, args...)}
+func (p Place) fault(format string, args ...any) *FaultError {
+	return &FaultError{Place: p, Message: fmt.Sprintf(format, args...)}
 }
 
 type kind int

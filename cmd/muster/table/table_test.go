@@ -80,8 +80,14 @@ func TestCut(t *testing.T) {
 		most int
 		want string
 	}{
-		{"orders", 6, "orders"}, {"orders", 5, "orde…"}, {"新宿区", 6, "新宿区"}, {"新宿区", 5, "新宿…"}, {"新宿区", 4, "新…"},
-		{"e\u0301e\u0301e", 3, "e\u0301e\u0301e"}, {"", 0, ""}, {"ab", 1, "…"},
+		{"orders", 6, "orders"},
+		{"orders", 5, "orde…"},
+		{"新宿区", 6, "新宿区"},
+		{"新宿区", 5, "新宿…"},
+		{"新宿区", 4, "新…"},
+		{"e\u0301e\u0301e", 3, "e\u0301e\u0301e"},
+		{"", 0, ""},
+		{"ab", 1, "…"},
 	} {
 		if got := table.Cut(c.text, c.most); got != c.want {
 			t.Errorf("%q to %d: %q, want %q", c.text, c.most, got, c.want)
