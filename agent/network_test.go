@@ -5,6 +5,7 @@ import (
 	"net"
 	"sync"
 	"syscall"
+	"time"
 )
 
 // network is TCP in memory, fit for a synctest bubble: listeners by address, and links between hosts that can be cut.
@@ -78,19 +79,31 @@ func (l *pipeListener) Close() error {
 
 func (l *pipeListener) Addr() net.Addr { return l.addr }
 
-// dialFrom is the dialer of one host. Over a cut link it takes as long as its context.
+// route finds the listener at an address, nil when there is none. Over a cut link it tries again each second, as TCP does.
+func (n *network) route(ctx context.Context, host, addr, to string) (*pipeListener, error) {
+	for {
+		n.mu.Lock()
+		l, cut := n.listeners[addr], n.cut[[2]string{host, to}]
+		n.mu.Unlock()
+		if !cut {
+			return l, nil
+		}
+		if !pause(ctx, time.Second) {
+			return nil, ctx.Err()
+		}
+	}
+}
+
+// dialFrom is the dialer of one host.
 func (n *network) dialFrom(host string) func(context.Context, string, string) (net.Conn, error) {
 	return func(ctx context.Context, _, addr string) (net.Conn, error) {
 		to, _, err := net.SplitHostPort(addr)
 		if err != nil {
 			return nil, err
 		}
-		n.mu.Lock()
-		l, cut := n.listeners[addr], n.cut[[2]string{host, to}]
-		n.mu.Unlock()
-		if cut {
-			<-ctx.Done()
-			return nil, ctx.Err()
+		l, err := n.route(ctx, host, addr, to)
+		if err != nil {
+			return nil, err
 		}
 		if l == nil {
 			return nil, errRefused
