@@ -24,10 +24,16 @@ type (
 	lifeFace    struct{ *Agent }
 )
 
-// Read serves a read at the wanted level.
+// Read serves a read at the wanted level. A state in which no group was born yet is not read at all: a peer that starts
+// again holds nothing until a leader says how far its log counts, and that is not to be taken for a group without clusters
+// and events.
 func (f replicaFace) Read(ctx context.Context, level httpd.Level) (*fsm.Reader, httpd.Contact, error) {
 	if level == httpd.Stale {
-		return f.machine.Read(), f.contact(), nil
+		r := f.machine.Read()
+		if r.Meta().Epoch() == "" {
+			return nil, f.contact(), fsm.Errorf(fsm.CodeUnavailable, "this peer has started and holds nothing yet; try again, or ask another one")
+		}
+		return r, f.contact(), nil
 	}
 	r, err := f.fresh(ctx)
 	return r, f.contact(), err
