@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"strings"
 
 	httpd "github.com/musterhq/muster/http"
 )
@@ -106,7 +107,10 @@ func (g *Group) Ready(ctx context.Context) error {
 			if !p.Running() {
 				return fmt.Errorf("%s has ended; see %s", p.Name, p.Log)
 			}
-			_, err := p.API.Ready(ctx)
+			ready, err := p.API.Ready(ctx)
+			if err == nil && ready.Status != "ok" {
+				err = fmt.Errorf("it says %s: %s", ready.Status, strings.Join(ready.Reasons, ", "))
+			}
 			return err
 		}); err != nil {
 			return err

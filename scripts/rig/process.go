@@ -30,6 +30,7 @@ func New(dir string) *Rig { return &Rig{Dir: dir} }
 type Process struct {
 	Name string
 	Log  string
+	rig  *Rig
 	cmd  *exec.Cmd
 	done chan struct{}
 	err  error
@@ -37,7 +38,7 @@ type Process struct {
 
 // Start runs a program until it ends by itself, is stopped, or the rig is.
 func (r *Rig) Start(name, program string, args ...string) (*Process, error) {
-	p := &Process{Name: name, Log: filepath.Join(r.Dir, name+".log"), done: make(chan struct{})}
+	p := &Process{Name: name, Log: filepath.Join(r.Dir, name+".log"), rig: r, done: make(chan struct{})}
 	out, err := os.OpenFile(p.Log, os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600)
 	if err != nil {
 		return nil, fmt.Errorf("start %s: %w", name, err)
@@ -109,6 +110,11 @@ func (p *Process) Stop() error {
 	}
 }
 
+// Again starts a program that has ended once more, with the same arguments, as a process of its own.
+func (p *Process) Again() (*Process, error) {
+	return p.rig.Start(p.Name, p.cmd.Path, p.cmd.Args[1:]...)
+}
+
 // Kill ends the process at once, as kill -9 does, and waits for it.
 func (p *Process) Kill() {
 	_ = p.cmd.Process.Kill() // it may have ended
@@ -118,18 +124,23 @@ func (p *Process) Kill() {
 // Signal sends a signal, such as SIGSTOP.
 func (p *Process) Signal(s os.Signal) error { return p.cmd.Process.Signal(s) }
 
-// Until calls a condition every 50 ms until it holds. It fails when ctx ends, with what is awaited and the last error.
+// Until calls a condition every 50 ms until it holds. It fails when ctx ends, with what is awaited and what was last wrong
+// before that.
 func Until(ctx context.Context, what string, holds func(context.Context) error) error {
 	tick := time.NewTicker(50 * time.Millisecond)
 	defer tick.Stop()
+	var wrong error
 	for {
 		err := holds(ctx)
 		if err == nil {
 			return nil
 		}
+		if wrong == nil || ctx.Err() == nil {
+			wrong = err
+		}
 		select {
 		case <-ctx.Done():
-			return fmt.Errorf("waited for %s: %w", what, err)
+			return fmt.Errorf("waited for %s: %w", what, wrong)
 		case <-tick.C:
 		}
 	}

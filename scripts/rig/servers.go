@@ -39,7 +39,12 @@ func (r *Rig) Consul(ctx context.Context) (*Process, string, error) {
 		return nil, "", err
 	}
 	addr := net.JoinHostPort("127.0.0.1", strconv.Itoa(numbers["http"]))
-	return p, addr, Until(ctx, "Consul to have a leader", func(ctx context.Context) error {
+	return p, addr, ConsulLeads(ctx, addr)
+}
+
+// ConsulLeads waits until the Consul at addr has a leader.
+func ConsulLeads(ctx context.Context, addr string) error {
+	return Until(ctx, "Consul to have a leader", func(ctx context.Context) error {
 		body, err := get(ctx, "http://"+addr+"/v1/status/leader")
 		if err == nil && len(body) < 5 {
 			err = fmt.Errorf("leader is %s", body)
@@ -66,7 +71,12 @@ func (r *Rig) Redis(ctx context.Context, name string, flags ...string) (*Process
 		return nil, "", err
 	}
 	addr := net.JoinHostPort("127.0.0.1", strconv.Itoa(port))
-	return p, addr, Until(ctx, name+" to listen", func(ctx context.Context) error {
+	return p, addr, Listens(ctx, addr)
+}
+
+// Listens waits until something takes connections at addr.
+func Listens(ctx context.Context, addr string) error {
+	return Until(ctx, addr+" to take connections", func(ctx context.Context) error {
 		c, err := new(net.Dialer).DialContext(ctx, "tcp", addr)
 		if err != nil {
 			return err
