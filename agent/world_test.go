@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"net"
 	"os"
 	"slices"
 	"strings"
@@ -319,6 +320,17 @@ func (w *world) isolate(p *peer) {
 		}
 	}
 	synctest.Wait()
+}
+
+// blind cuts a peer from all nodes.
+func (w *world) blind(p *peer, nodes ...string) {
+	for _, addr := range nodes {
+		host, _, err := net.SplitHostPort(addr)
+		if err != nil {
+			w.t.Fatal(err)
+		}
+		w.net.block(p.host, host)
+	}
 }
 
 func (w *world) heal() {
