@@ -49,12 +49,11 @@ func rawBody(w http.ResponseWriter, r *http.Request) ([]byte, error) {
 	case err != nil:
 		return nil, fsm.Invalid("body", "did not arrive: %s", err)
 	}
-	limitBody(w, time.Time{})
 	return raw, nil
 }
 
-// limitBody sets until when a request's body may take to arrive. It also bounds what net/http does with a body that no
-// handler reads, and is lifted once the body is there: the connection is read on for its end while a handler works.
+// limitBody sets until when a request's body may take to arrive, also one that no handler reads and net/http throws away.
+// net/http lifts it once the body is there, so that a handler may work longer.
 func limitBody(w http.ResponseWriter, until time.Time) {
 	// Not every writer has deadlines to set; the server's own do.
 	_ = http.NewResponseController(w).SetReadDeadline(until)

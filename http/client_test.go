@@ -308,6 +308,27 @@ func TestClientFollowReconnects(t *testing.T) {
 	})
 }
 
+func TestClientFollowStaysWithAQuietPeer(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFace(t)
+		ln := newPipes()
+		f.run(t, ln)
+		way := &cutting{next: ln.client().Transport, after: 1 << 20}
+		c, err := httpd.NewClient(httpd.ClientConfig{Address: "a:1", HTTP: &http.Client{Transport: way}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
+		defer cancel()
+		if err := c.Follow(ctx, httpd.EventsQuery{After: "now"}, nil); !errors.Is(err, context.DeadlineExceeded) {
+			t.Fatal(err)
+		}
+		if way.requests != 1 {
+			t.Errorf("%d connections in a quiet hour", way.requests)
+		}
+	})
+}
+
 // cutting breaks each connection after so many bytes of an answer.
 type cutting struct {
 	next     http.RoundTripper

@@ -1,6 +1,7 @@
 package httpd_test
 
 import (
+	"context"
 	"net/http"
 	"strings"
 	"testing"
@@ -119,7 +120,7 @@ func TestRelease(t *testing.T) {
 func TestPreview(t *testing.T) {
 	f := newFace(t)
 	f.applied("prod")
-	f.preview = func(name string, s fsm.Spec) (httpd.Preview, error) {
+	f.preview = func(_ context.Context, name string, s fsm.Spec) (httpd.Preview, error) {
 		return httpd.Preview{Records: 3, Clusters: 1, Added: []httpd.PreviewNode{{Cluster: name, Node: s.Interval.String()}}}, nil
 	}
 	got := into[httpd.Preview](f.do(http.MethodPost, "/v1/discovery/prod/preview", nil), http.StatusOK)

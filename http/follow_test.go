@@ -247,35 +247,35 @@ func TestFollowRefuses(t *testing.T) {
 func TestSlowFollower(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := newFace(t)
-		slow := f.followed(t, "/v1/events/follow?after=now")
+		idle := f.followed(t, "/v1/events/follow?after=now")
 		quick := f.followed(t, "/v1/events/follow?after=now")
-		slow.next()
 		quick.next()
-		for i := range 600 { // far more than a follower holds
+		for i := range 600 {
 			f.voters(3 + 2*(i%2))
 			if e := quick.event(); e.Seq != f.state.Read().Meta().Seq {
-				t.Fatalf("the quick one is at %d of %d", e.Seq, f.state.Read().Meta().Seq)
+				t.Fatalf("beside an idle one the quick one is at %d of %d", e.Seq, f.state.Read().Meta().Seq)
 			}
 		}
-		m := f.state.Read().Meta()
-		f.apply(&fsm.EventsTrim{First: m.Seq})
-		// The slow one reads what its handler held, and is then told that the rest is gone.
-		read := 0
-		for {
-			s := slow.event()
-			if s.Type != "end" {
-				read++
-				continue
+		slow := f.followed(t, "/v1/events/follow")
+		slow.event()
+		last := f.state.Read().Meta().Seq
+		f.apply(&fsm.EventsTrim{First: last})
+		// It reads what its handler held, and is then told that the rest is gone.
+		read := 1
+		end := slow.event()
+		for ; end.Type != "end"; end = slow.event() {
+			if read++; read > 256 {
+				t.Fatal("its handler holds more than a batch")
 			}
-			if s.Error.Code != fsm.CodeGone || s.Error.Fields["oldest"] != fmt.Sprintf("e1:%d", m.Seq-1) {
-				t.Errorf("the end is %+v", s.Error)
-			}
-			break
 		}
-		if read > 256 {
+		if end.Error.Code != fsm.CodeGone || end.Error.Fields["oldest"] != fmt.Sprintf("e1:%d", last-1) {
+			t.Errorf("the end is %+v", end.Error)
+		}
+		if read != 256 {
 			t.Errorf("its handler held %d events", read)
 		}
 		<-slow.ended
+		idle.stop()
 	})
 }
 

@@ -32,11 +32,11 @@ type peer struct {
 	index uint64
 	now   fsm.Time
 
-	noLeader  bool                                          // reads and writes find no leader
-	unknown   bool                                          // writes end with an unknown outcome
-	beforeLog func()                                        // runs once before the next proposal is applied
-	validate  func(*fsm.Spec) error                         // nil accepts what fsm does
-	preview   func(string, fsm.Spec) (httpd.Preview, error) // nil answers with nothing
+	noLeader  bool                                                           // reads and writes find no leader
+	unknown   bool                                                           // writes end with an unknown outcome
+	beforeLog func()                                                         // runs once before the next proposal is applied
+	validate  func(*fsm.Spec) error                                          // nil accepts what fsm does
+	preview   func(context.Context, string, fsm.Spec) (httpd.Preview, error) // nil answers with nothing
 	reports   []fsm.Report
 	live      error
 	ready     error
@@ -121,11 +121,11 @@ func (p *peer) Ask(_ context.Context, s fsm.Subject, cause fsm.Cause) (fsm.Resul
 	}), nil
 }
 
-func (p *peer) Preview(_ context.Context, name string, s fsm.Spec) (httpd.Preview, error) {
+func (p *peer) Preview(ctx context.Context, name string, s fsm.Spec) (httpd.Preview, error) {
 	if p.preview == nil {
 		return httpd.Preview{}, nil
 	}
-	return p.preview(name, s)
+	return p.preview(ctx, name, s)
 }
 
 func (p *peer) Live(context.Context, string) ([]fsm.Report, error) { return p.reports, nil }

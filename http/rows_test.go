@@ -42,6 +42,22 @@ func TestClusterRow(t *testing.T) {
 	}
 }
 
+func TestMismatchedNodeIsUnwell(t *testing.T) {
+	f := newFace(t)
+	f.fleet()
+	stranger := up("orders-2", fsm.RoleReplica)
+	stranger.NodeID = "another"
+	f.refreshed("orders", up("orders-1", fsm.RolePrimary), stranger, fsm.Unreachable("a/b", fsm.ReasonRefused, "dial"))
+	node := into[httpd.NodeRow](f.get("/v1/cluster/orders/node/orders-2"), http.StatusOK)
+	if !node.Identity.Mismatch || node.State.Value != fsm.StateUp || node.Reach.Value != fsm.Reachable {
+		t.Fatalf("node is %+v", node)
+	}
+	counts := into[[]httpd.ClusterRow](f.get("/v1/clusters?after=carts"), http.StatusOK)[0].Nodes
+	if counts != (httpd.Counts{Total: 3, Well: 1, Unwell: 2}) {
+		t.Errorf("counts are %+v", counts)
+	}
+}
+
 func TestClusterIsOverdue(t *testing.T) {
 	f := newFace(t)
 	f.fleet()

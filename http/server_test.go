@@ -219,9 +219,13 @@ func TestSlowBodyIsCutOff(t *testing.T) {
 func TestLongWorkAfterABody(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := newFace(t)
-		f.preview = func(string, fsm.Spec) (httpd.Preview, error) {
-			<-time.After(50 * time.Second)
-			return httpd.Preview{Records: 7}, nil
+		f.preview = func(ctx context.Context, _ string, _ fsm.Spec) (httpd.Preview, error) {
+			select {
+			case <-ctx.Done():
+				return httpd.Preview{}, ctx.Err()
+			case <-time.After(50 * time.Second):
+				return httpd.Preview{Records: 7}, nil
+			}
 		}
 		ln := newPipes()
 		f.run(t, ln)
@@ -400,7 +404,9 @@ func TestReadiness(t *testing.T) {
 
 func TestInternalFaultsAreNotTold(t *testing.T) {
 	f := newFace(t)
-	f.preview = func(string, fsm.Spec) (httpd.Preview, error) { return httpd.Preview{}, errors.New("open /secret/path") }
+	f.preview = func(context.Context, string, fsm.Spec) (httpd.Preview, error) {
+		return httpd.Preview{}, errors.New("open /secret/path")
+	}
 	a := f.do(http.MethodPost, "/v1/discoveries/preview", `{"backend": "file"}`)
 	a.refuses(http.StatusInternalServerError, httpd.CodeInternal)
 	if strings.Contains(a.Body.String(), "secret") {
@@ -415,7 +421,7 @@ func TestEveryCodeHasItsStatus(t *testing.T) {
 		fsm.CodeUnavailable: 503, fsm.CodeUnknown: 503, httpd.CodeDiskFull: 507, "no_such_code": 500,
 	} {
 		f := newFace(t)
-		f.preview = func(string, fsm.Spec) (httpd.Preview, error) {
+		f.preview = func(context.Context, string, fsm.Spec) (httpd.Preview, error) {
 			return httpd.Preview{}, fmt.Errorf("wrapped: %w", fsm.Errorf(code, "so it is"))
 		}
 		f.do(http.MethodPost, "/v1/discoveries/preview", `{"backend": "file"}`).refuses(status, code)
