@@ -68,15 +68,6 @@ func (l *log) refused(c fsm.Command, code fsm.Code) fsm.Result {
 
 func (l *log) snapshot() []byte { l.t.Helper(); return snapshot(l.t, l.state) }
 
-// events is the types of the events after a seq.
-func (l *log) events(after uint64) []fsm.EventType {
-	var out []fsm.EventType
-	for e := range l.state.Read().Events(after) {
-		out = append(out, e.Type)
-	}
-	return out
-}
-
 // discovery applies a discovery and returns it.
 func (l *log) discovery(name string) *fsm.Discovery {
 	l.t.Helper()

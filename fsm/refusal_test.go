@@ -21,8 +21,10 @@ func TestRefusedFacts(t *testing.T) {
 	for name, facts := range map[string][]fsm.Fact{
 		"node fact without a node": {{Type: fsm.NodeReachable}},
 		"new node without an id":   {{Type: fsm.NodeDiscovered, After: node("a")}},
-		"cluster fact of a node": {{Type: fsm.ClusterHealthChanged, Node: "a", Before: health,
-			After: &fsm.HealthPart{Health: "down"}}},
+		"cluster fact of a node": {{
+			Type: fsm.ClusterHealthChanged, Node: "a", Before: health,
+			After: &fsm.HealthPart{Health: "down"},
+		}},
 		"cluster of a node":          {{Type: fsm.ClusterRemoved, Node: "a", Before: whole}},
 		"reach taken away":           {{Type: fsm.NodeReachable, Node: "a", Before: &fsm.ReachPart{}}},
 		"state taken away":           {{Type: fsm.NodeUp, Node: "a", Before: state}},
@@ -30,12 +32,18 @@ func TestRefusedFacts(t *testing.T) {
 		"lag of a shard not held":    {{Type: fsm.ShardLagHigh, Node: "a", Shard: "0", After: &fsm.LagPart{High: &fsm.High{LagMS: 1}}}},
 		"shard removed but not held": {{Type: fsm.ShardRemoved, Node: "a", Shard: "0"}},
 		"health as it is":            {{Type: fsm.ClusterHealthChanged, Before: health, After: health}},
-		"first answer half told": {{Type: fsm.NodeUp, Node: "a",
-			Before: &fsm.StatePart{State: fsm.StateUnknown, Said: &fsm.Said{}}, After: &fsm.StatePart{State: fsm.StateUp, Since: 1}}},
-		"unknown state told as one": {{Type: fsm.NodeDiscovered, Node: "z",
-			After: &fsm.NodePart{Presence: fsm.Present, State: fsm.Axis{Value: fsm.StateUnknown}}}},
-		"empty patch": {{Type: fsm.ClusterSettingsChanged, Before: &fsm.SettingsPart{},
-			After: &fsm.SettingsPart{Settable: fsm.Settable{Group: "g"}, Refresh: &fsm.RefreshPatch{}}}},
+		"first answer half told": {{
+			Type: fsm.NodeUp, Node: "a",
+			Before: &fsm.StatePart{State: fsm.StateUnknown, Said: &fsm.Said{}}, After: &fsm.StatePart{State: fsm.StateUp, Since: 1},
+		}},
+		"unknown state told as one": {{
+			Type: fsm.NodeDiscovered, Node: "z",
+			After: &fsm.NodePart{Presence: fsm.Present, State: fsm.Axis{Value: fsm.StateUnknown}},
+		}},
+		"empty patch": {{
+			Type: fsm.ClusterSettingsChanged, Before: &fsm.SettingsPart{},
+			After: &fsm.SettingsPart{Settable: fsm.Settable{Group: "g"}, Refresh: &fsm.RefreshPatch{}},
+		}},
 		"no fact of a view":        {{Type: fsm.OperatorActed, After: &fsm.ActionPart{Action: "x"}}},
 		"cluster discovered twice": {{Type: fsm.ClusterDiscovered, After: &fsm.ClusterPart{}}},
 	} {
