@@ -40,7 +40,7 @@ func (g glance) clusterRow(c *fsm.Cluster) ClusterRow {
 	return row
 }
 
-// count takes in one node. One whose identity mismatches is not well: nobody there answers for its state.
+// count takes in one node.
 func (c *Counts) count(n *fsm.Node) {
 	c.Total++
 	switch n.Lifecycle {
@@ -56,7 +56,7 @@ func (c *Counts) count(n *fsm.Node) {
 	}
 	switch {
 	case !n.Counted():
-	case n.Well() && !n.Said.Identity.Mismatch:
+	case n.Well():
 		c.Well++
 	default:
 		c.Unwell++
