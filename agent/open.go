@@ -1,0 +1,274 @@
+package agent
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"path/filepath"
+	"syscall"
+	"time"
+
+	"github.com/hashicorp/raft"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"github.com/musterhq/muster/agent/boltstore"
+	"github.com/musterhq/muster/agent/bootstrap"
+	"github.com/musterhq/muster/agent/gossip"
+	"github.com/musterhq/muster/agent/peerport"
+	"github.com/musterhq/muster/discovery"
+	httpd "github.com/musterhq/muster/http"
+	"github.com/musterhq/muster/refresh"
+	"github.com/musterhq/muster/refresh/poll"
+)
+
+func (a *Agent) openDirectory(context.Context) error {
+	if a.cfg.Dev {
+		a.id = newULID(a.cfg.Seams.Now())
+		return nil
+	}
+	dir, err := openDirectory(a.cfg.DataDir, a.cfg.Group)
+	if err != nil {
+		return err
+	}
+	a.dir, a.id = dir, dir.self.ID
+	a.did("data directory", dir.close)
+	if dir.self.Left {
+		return fmt.Errorf("the peer of data directory %s has left its group: start a new one with another -data-dir", dir.path)
+	}
+	return nil
+}
+
+// openPort binds the peer port; it serves from Run on.
+func (a *Agent) openPort(ctx context.Context) error {
+	on, err := listen(ctx, a.cfg.Seams.PeerListener, a.cfg.PeerAddr)
+	if err != nil {
+		return fmt.Errorf("peer port: %w", err)
+	}
+	a.did("peer port", func() error { return ignoreClosed(on.Close()) })
+	a.cfg.PeerAddr = on.Addr().String()
+	a.machine = newMachine(a.id, a.ending.end)
+	a.port, err = peerport.New(peerport.Config{
+		ID: a.id, Group: a.groupID, Listener: on, Dial: a.cfg.Seams.PeerDial, Resolve: a.resolve,
+		Handler: a.handler(), Log: a.log, Registerer: a.cfg.Registerer,
+	})
+	return err
+}
+
+func listen(ctx context.Context, given net.Listener, addr string) (net.Listener, error) {
+	if given != nil {
+		return given, nil
+	}
+	return new(net.ListenConfig).Listen(ctx, "tcp", addr)
+}
+
+func ignoreClosed(err error) error {
+	if errors.Is(err, net.ErrClosed) {
+		return nil
+	}
+	return err
+}
+
+// groupID is the group's id as far as this peer knows it: from its log, or from what it kept of an earlier life.
+func (a *Agent) groupID() string {
+	if id := a.machine.Read().Meta().Group; id != "" {
+		return id
+	}
+	return a.dir.group()
+}
+
+func (a *Agent) resolve(id string) (string, bool) {
+	if id == a.id {
+		return a.cfg.PeerAddr, true
+	}
+	return a.gossip.PeerAddr(id)
+}
+
+// openRaft opens log and snapshots, and makes raft, which begins at once to restore the state from them.
+func (a *Agent) openRaft(ctx context.Context) error {
+	conf := raft.DefaultConfig()
+	conf.LocalID = raft.ServerID(a.id)
+	conf.Logger = raftLogger(a.log)
+	a.cfg.timing(conf)
+	if err := a.openStores(); err != nil {
+		return err
+	}
+	s := &a.cfg.Seams
+	fresh, err := blank(s)
+	if err != nil {
+		return fmt.Errorf("read the log: %w", err)
+	}
+	if fresh && a.cfg.BootstrapExpect == 0 && len(a.cfg.Join) == 0 {
+		return errors.New("this peer has no log yet and is told neither to found a group nor to join one: " +
+			"say -bootstrap-expect N to found a group of N voters together, or -join HOST:PORT to enter one " +
+			"(-dev makes a group of one that forgets)")
+	}
+	a.transport = raft.NewNetworkTransportWithConfig(&raft.NetworkTransportConfig{
+		Stream: a.port.Streams(), MaxPool: 3, Timeout: 10 * time.Second, Logger: conf.Logger, MaxRPCsInFlight: 2,
+	})
+	a.did("raft transport", a.transport.Close)
+	logs, err := raft.NewLogCache(512, s.Logs)
+	if err != nil {
+		return err
+	}
+	if a.raft, err = raft.NewRaft(conf, a.machine, logs, s.Stable, s.Snapshots, a.transport); err != nil {
+		return fmt.Errorf("raft: %w", err)
+	}
+	a.did("raft", func() error { return a.raft.Shutdown().Error() })
+	if fresh && a.cfg.BootstrapExpect > 0 && !a.cfg.Worker {
+		return a.makeFounder(ctx)
+	}
+	return nil
+}
+
+// openStores opens what was not given.
+func (a *Agent) openStores() error {
+	s := &a.cfg.Seams
+	if a.cfg.Dev {
+		mem := raft.NewInmemStore()
+		s.Logs, s.Stable, s.Snapshots = mem, mem, raft.NewInmemSnapshotStore()
+		return nil
+	}
+	if s.Logs == nil {
+		store, err := boltstore.Open(boltstore.Config{Path: a.dir.file(fileRaft), Registerer: a.cfg.Registerer})
+		if err != nil {
+			return err
+		}
+		a.did("log store", store.Close)
+		a.store, s.Logs, s.Stable = store, store, store
+	}
+	if s.Snapshots == nil {
+		snaps, err := raft.NewFileSnapshotStoreWithLogger(a.dir.path, 2, raftLogger(a.log))
+		if err != nil {
+			return fmt.Errorf("snapshots: %w", err)
+		}
+		s.Snapshots = snaps
+	}
+	return nil
+}
+
+func (a *Agent) makeGossip(context.Context) error {
+	known, err := a.dir.remembered()
+	if err != nil {
+		return err
+	}
+	timing := gossip.LAN()
+	if host, _, _ := net.SplitHostPort(a.cfg.GossipAddr); onLoopback(host) {
+		timing = gossip.Loopback()
+	}
+	if t := a.cfg.Seams.GossipTiming; t != nil {
+		timing = *t
+	}
+	a.gossip, err = gossip.New(gossip.Config{
+		Self: gossip.Member{
+			ID: a.id, Name: a.cfg.Name, Group: a.groupID(), Version: a.cfg.Version,
+			PeerAddr: a.cfg.PeerAddr, HTTPAddr: a.cfg.HTTPAddr,
+			Worker: a.cfg.Worker, Expect: a.cfg.BootstrapExpect, Labels: a.cfg.Labels,
+		},
+		GroupName: a.cfg.Group, Bind: a.cfg.GossipAddr, Transport: a.cfg.Seams.Gossip,
+		Insecure: a.cfg.Insecure, Remembered: known, Timings: timing, Log: a.log, Registerer: a.cfg.Registerer,
+	})
+	return err
+}
+
+func (a *Agent) makeFounder(ctx context.Context) error {
+	dir := a.cfg.DataDir
+	if a.cfg.Dev {
+		return a.found(ctx, []string{a.id})
+	}
+	var err error
+	a.founder, err = bootstrap.New(bootstrap.Config{
+		ID: a.id, Name: a.cfg.Name, Expect: a.cfg.BootstrapExpect, Dir: filepath.Clean(dir),
+		Roster: roster{a.gossip}, Caller: a, Found: a.found, Log: a.log, Registerer: a.cfg.Registerer,
+	})
+	return err
+}
+
+// found bootstraps raft with exactly these voters, whose addresses are their ids.
+func (a *Agent) found(_ context.Context, set []string) error {
+	var conf raft.Configuration
+	for _, id := range set {
+		conf.Servers = append(conf.Servers, raft.Server{ID: raft.ServerID(id), Address: raft.ServerAddress(id)})
+	}
+	if err := a.raft.BootstrapCluster(conf).Error(); err != nil && !errors.Is(err, raft.ErrCantBootstrap) {
+		return fmt.Errorf("found the group: %w", err)
+	}
+	return nil
+}
+
+// roster is gossip as package bootstrap sees it.
+type roster struct{ *gossip.Gossip }
+
+// Seen are the members that have not left.
+func (r roster) Seen() []bootstrap.Peer {
+	var out []bootstrap.Peer
+	for _, m := range r.Members() {
+		if m.Status != gossip.Left {
+			out = append(out, bootstrap.Peer{
+				ID: m.ID, Name: m.Name, Expect: m.Expect, Alive: m.Status == gossip.Alive,
+				Worker: m.Worker, HasLog: m.HasLog, Group: m.Group,
+			})
+		}
+	}
+	return out
+}
+
+func (a *Agent) makeWorkers(context.Context) error {
+	host, _, _ := net.SplitHostPort(a.cfg.PeerAddr)
+	var err error
+	a.poller, err = poll.New(poll.Config{
+		Rules: poll.Rules{AllowLoopback: onLoopback(host)}, Dial: a.cfg.Seams.ProbeDial,
+		MaxIdle: idleConnections(), Registerer: a.cfg.Registerer,
+	})
+	if err != nil {
+		return err
+	}
+	a.worker, err = refresh.NewWorker(refresh.WorkerConfig{
+		Claims: a.machine.polls, Log: a, Replica: a.machine, Probers: a.probers(),
+		Logger: a.log, Registerer: a.cfg.Registerer,
+	})
+	if err != nil {
+		return err
+	}
+	a.runner, err = discovery.NewRunner(discovery.RunnerConfig{
+		Peer: a.id, Claims: a.machine.runs, Log: a, Replica: a.machine, Backends: a.cfg.Backends,
+		Env: discovery.Env{Log: a.log}, Registerer: a.cfg.Registerer,
+	})
+	return err
+}
+
+// openFaceAddr binds the API's address; it serves from Run on.
+func (a *Agent) openFaceAddr(ctx context.Context) error {
+	on, err := listen(ctx, a.cfg.Seams.HTTPListener, a.cfg.HTTPAddr)
+	if err != nil {
+		return fmt.Errorf("http: %w", err)
+	}
+	a.did("http", func() error { return ignoreClosed(on.Close()) })
+	a.faceOn, a.cfg.HTTPAddr = on, on.Addr().String()
+	return nil
+}
+
+func (a *Agent) makeFace(context.Context) error {
+	var err error
+	if a.metrics, err = newMetrics(a); err != nil {
+		return err
+	}
+	a.face, err = httpd.New(httpd.Config{
+		Replica: replicaFace{a}, Log: a, Clock: replicaFace{a}, Rules: a, Work: a,
+		Members: membersFace{a}, Raft: raftFace{a}, Life: lifeFace{a},
+		Metrics:    promhttp.HandlerFor(a.cfg.Gatherer, promhttp.HandlerOpts{ErrorLog: slog.NewLogLogger(a.log.Handler(), slog.LevelWarn)}),
+		Registerer: a.cfg.Registerer, Logger: a.log,
+	})
+	return err
+}
+
+// idleConnections is how many kept-alive connections to nodes a peer holds: half of the files it may open, so that there is
+// room for peers, clients and polls under way.
+func idleConnections() int {
+	var limit syscall.Rlimit
+	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit); err != nil {
+		return 1024
+	}
+	return int(min(limit.Cur/2, 65_536))
+}
