@@ -70,23 +70,25 @@ func (c leaderCall[Q, A]) once(ctx context.Context, a *Agent, q Q) (A, error) {
 	if id == "" || id == a.id {
 		return answer, errNotLeading
 	}
-	err := a.exchange(ctx, a.askLeader, id, c.path, q, &answer)
+	err := exchange(ctx, a.askLeader, peerport.Request{Peer: id, Path: c.path}, q, &answer)
 	return answer, err
 }
 
 // ask sends one request to a peer and reads its answer; an error of that peer comes back as it was.
 func (a *Agent) ask(ctx context.Context, peer, path string, q, answer any) error {
-	return a.exchange(ctx, a.port.Client().Do, peer, path, q, answer)
+	return exchange(ctx, a.port.Client().Do, peerport.Request{Peer: peer, Path: path}, q, answer)
 }
 
-func (a *Agent) exchange(
-	ctx context.Context, do func(context.Context, peerport.Request) ([]byte, error), peer, path string, q, answer any,
-) error {
+// sender is a way to another peer: Client.Do, or askLeader.
+type sender func(ctx context.Context, r peerport.Request) ([]byte, error)
+
+func exchange(ctx context.Context, send sender, r peerport.Request, q, answer any) error {
 	body, err := json.Marshal(q)
 	if err != nil {
-		return fmt.Errorf("encode %s: %w", path, err)
+		return fmt.Errorf("encode %s: %w", r.Path, err)
 	}
-	raw, err := do(ctx, peerport.Request{Peer: peer, Method: http.MethodPost, Path: path, Body: body})
+	r.Method, r.Body = http.MethodPost, body
+	raw, err := send(ctx, r)
 	if status, ok := errors.AsType[*peerport.StatusError](err); ok {
 		return remoteError(status)
 	}

@@ -52,6 +52,7 @@ func (l *hclogger) ResetNamed(name string) hclog.Logger { return l.Named(name) }
 func (l *hclogger) StandardLogger(*hclog.StandardLoggerOptions) *log.Logger {
 	return slog.NewLogLogger(l.log.Handler(), slog.LevelDebug)
 }
+
 func (l *hclogger) StandardWriter(*hclog.StandardLoggerOptions) io.Writer {
 	return l.StandardLogger(nil).Writer()
 }

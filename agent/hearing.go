@@ -5,6 +5,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/musterhq/muster/agent/peerport"
 	"github.com/musterhq/muster/fsm"
 )
 
@@ -73,7 +74,7 @@ func (a *Agent) report(ctx context.Context) error {
 		}
 		next.Stop()
 		if ctx.Err() != nil {
-			return nil
+			return nil //nolint:nilerr // the end of ctx is the end that was asked for
 		}
 	}
 }
@@ -94,7 +95,7 @@ func (a *Agent) reportOnce(ctx context.Context) bool {
 	}
 	ctx, cancel := context.WithTimeout(ctx, hearEvery)
 	defer cancel()
-	err := a.exchange(ctx, a.askLeader, leader, pathHear, w, &nothing{})
+	err := exchange(ctx, a.askLeader, peerport.Request{Peer: leader, Path: pathHear}, w, &nothing{})
 	if err != nil {
 		a.log.Debug("the leader did not hear this peer", "leader", leader, "error", err)
 	}

@@ -180,11 +180,12 @@ func TestBadRecordFailsAll(t *testing.T) {
 			template = "{{.meta.env}}"
 		}
 		got, err := shape(t, template, "", sample(), bad)
-		if err == nil || got != nil {
+		switch {
+		case err == nil || got != nil:
 			t.Errorf("%s: %d records and no error", field, len(got))
-		} else if !strings.Contains(err.Error(), "bad-1") || !strings.Contains(err.Error(), "file:3") || len(err.Error()) > 3000 {
+		case !strings.Contains(err.Error(), "bad-1") || !strings.Contains(err.Error(), "file:3") || len(err.Error()) > 3000:
 			t.Errorf("%s: the error does not name the record: %.200s", field, err)
-		} else if field == "bytes" && !strings.Contains(err.Error(), "more than a name may hold") {
+		case field == "bytes" && !strings.Contains(err.Error(), "more than a name may hold"):
 			t.Errorf("a template's output is not cut off: %v", err)
 		}
 	}

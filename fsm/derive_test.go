@@ -63,8 +63,13 @@ func TestHealth(t *testing.T) {
 		{"late", []*fsm.Node{late}, nil, "degraded", []string{"lag_high"}},
 		{"lost", []*fsm.Node{well}, []string{"", fsm.PrimaryLost}, "degraded", []string{"primary_lost"}},
 		{"duplicated", []*fsm.Node{well}, []string{fsm.PrimaryDuplicated}, "degraded", []string{"primary_duplicated"}},
-		{"all at once", []*fsm.Node{inState("down"), unreachable, late, other}, []string{fsm.PrimaryLost}, "degraded",
-			[]string{"identity_mismatch", "lag_high", "node_down", "node_unreachable", "primary_lost"}},
+		{
+			"all at once",
+			[]*fsm.Node{inState("down"), unreachable, late, other},
+			[]string{fsm.PrimaryLost},
+			"degraded",
+			[]string{"identity_mismatch", "lag_high", "node_down", "node_unreachable", "primary_lost"},
+		},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			v := &fsm.View{Cluster: &fsm.Cluster{}, Nodes: map[string]*fsm.Node{}}

@@ -41,8 +41,8 @@ func Diff(v *View, notes *Notes, r Round) ([]Fact, *Notes) {
 	} else {
 		d.now.Odd = d.was.Odd
 	}
-	facts := append(d.facts, Derive(d.view, d.Now)...)
-	return facts, d.noted(notes)
+	d.facts = append(d.facts, Derive(d.view, d.Now)...)
+	return d.facts, d.noted(notes)
 }
 
 // diff is one comparison under way.

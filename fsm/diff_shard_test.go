@@ -8,8 +8,6 @@ import (
 	"github.com/musterhq/muster/fsm"
 )
 
-func ms(n int64) *int64 { return &n }
-
 // lagging is the answer of replica a of shard 0, at an offset.
 func lagging(lag *int64, offset int64) fsm.Report {
 	return with(up("a"), func(r *fsm.Report) {
@@ -19,15 +17,15 @@ func lagging(lag *int64, offset int64) fsm.Report {
 
 // TestShards checks roles, comings and goings, and that each carries the offset and lag of its moment.
 func TestShards(t *testing.T) {
-	s := begin(t, "a").full(lagging(ms(1), 10))
-	s.full(lagging(ms(500), 99)).tells().noted(nil) // by themselves offset and lag make nothing
+	s := begin(t, "a").full(lagging(new(int64(1)), 10))
+	s.full(lagging(new(int64(500)), 99)).tells().noted(nil) // by themselves offset and lag make nothing
 	if got := s.view.Nodes["a"].Shard("0"); got.Offset.Value != 10 || *got.LagMS != 1 {
 		t.Fatalf("shard moved without a fact: %+v", got)
 	}
-	moved := lagging(ms(7), 120)
+	moved := lagging(new(int64(7)), 120)
 	moved.Shards[0].Role = "recovering"
 	s.full(moved).tells("shard.changed a/0")
-	want := &fsm.ShardPart{Role: "recovering", Offset: &fsm.Offset{Value: 120, Unit: "bytes"}, LagMS: ms(7)}
+	want := &fsm.ShardPart{Role: "recovering", Offset: &fsm.Offset{Value: 120, Unit: "bytes"}, LagMS: new(int64(7))}
 	if diff := cmp.Diff(want, after[*fsm.ShardPart](s, fsm.ShardChanged)); diff != "" {
 		t.Fatal(diff)
 	}
@@ -42,18 +40,18 @@ func TestShards(t *testing.T) {
 
 // TestLag checks both edges of lag_limit, 30 s, and what else ends a lag.
 func TestLag(t *testing.T) {
-	s := begin(t, "a").full(lagging(ms(0), 1))
+	s := begin(t, "a").full(lagging(new(int64(0)), 1))
 	for _, step := range []struct {
 		lag   *int64
 		tells string
 	}{
-		{ms(29_999), ""},
-		{ms(30_000), "shard.lag_high a/0"},
-		{ms(90_000), ""},
-		{ms(24_000), ""},
-		{ms(23_999), "shard.lag_ok a/0"},
-		{ms(29_999), ""},
-		{ms(30_001), "shard.lag_high a/0"},
+		{new(int64(29_999)), ""},
+		{new(int64(30_000)), "shard.lag_high a/0"},
+		{new(int64(90_000)), ""},
+		{new(int64(24_000)), ""},
+		{new(int64(23_999)), "shard.lag_ok a/0"},
+		{new(int64(29_999)), ""},
+		{new(int64(30_001)), "shard.lag_high a/0"},
 		{nil, "shard.lag_ok a/0"},
 		{nil, ""},
 	} {
@@ -72,7 +70,7 @@ func TestLag(t *testing.T) {
 
 // TestLagEnds checks that no lag outlives its shard, its limit or its role, and that a first answer can lag.
 func TestLagEnds(t *testing.T) {
-	late := lagging(ms(40_000), 1)
+	late := lagging(new(int64(40_000)), 1)
 	begun := func() *story {
 		s := begin(t, "a").full(late).tells("node.reachable a", "node.up a", "shard.lag_high a/0",
 			"cluster.versions_uniform", "cluster.health_changed")
@@ -86,7 +84,7 @@ func TestLagEnds(t *testing.T) {
 	s.full(late).tells("shard.lag_ok a/0", "cluster.health_changed")
 	s.full(late).tells()
 	s.spec.LagLimit = 1
-	s.full(late).tells("shard.lag_high a/0", "cluster.health_changed").full(lagging(ms(0), 1)).
+	s.full(late).tells("shard.lag_high a/0", "cluster.health_changed").full(lagging(new(int64(0)), 1)).
 		tells("shard.lag_ok a/0", "cluster.health_changed")
 	s = begun() // told again once it is back after it was unreachable, not before
 	s.full(refused("a")).confirm("o", refused("a")).health("down: lag_high node_unreachable")

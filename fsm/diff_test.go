@@ -151,8 +151,11 @@ func TestSameNotes(t *testing.T) {
 	different := []*fsm.Notes{
 		nil,
 		failure("a", 1, 5, "p"), failure("b", 1, 5, "p"), failure("a", 2, 5, "p"), failure("a", 1, 6, "p"), failure("a", 1, 5, "q"),
-		{Odd: []fsm.Odd{{Shard: "0"}}}, {Odd: []fsm.Odd{{Shard: "0", Many: true}}}, {Odd: []fsm.Odd{{Shard: "0"}, {Shard: "1"}}},
-		{Churn: []fsm.Churn{{Node: "a", Attribute: "x", Rounds: 1}}}, {Churn: []fsm.Churn{{Node: "a", Attribute: "x", Rounds: 2}}},
+		{Odd: []fsm.Odd{{Shard: "0"}}},
+		{Odd: []fsm.Odd{{Shard: "0", Many: true}}},
+		{Odd: []fsm.Odd{{Shard: "0"}, {Shard: "1"}}},
+		{Churn: []fsm.Churn{{Node: "a", Attribute: "x", Rounds: 1}}},
+		{Churn: []fsm.Churn{{Node: "a", Attribute: "x", Rounds: 2}}},
 	}
 	for i, a := range different {
 		for j, b := range different {

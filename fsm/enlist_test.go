@@ -58,7 +58,7 @@ func (w *register) clone() *register {
 // reading is what a discovery read at a second: "a b:7000" lists two nodes at addresses that name the discovery.
 func reading(discovery uint64, second int64, nodes string) fsm.Reading {
 	r := fsm.Reading{Discovery: discovery, Cluster: "orders", Now: clock(second), Full: true}
-	for _, word := range strings.Fields(nodes) {
+	for word := range strings.FieldsSeq(nodes) {
 		id, port, _ := strings.Cut(word, ":")
 		rec := fsm.Record{Cluster: "orders", Node: id, Address: fmt.Sprintf("10.0.0.%d", discovery), Port: 8655}
 		if port != "" {

@@ -19,15 +19,21 @@ func TestFoldThenUnfold(t *testing.T) {
 			Presence: fsm.Present, Lifecycle: fsm.Commissioned,
 		}},
 		{Type: fsm.NodeReachable, Node: "a", Before: &fsm.ReachPart{}, After: &fsm.ReachPart{Reach: "reachable", Since: 7}},
-		{Type: fsm.NodeUp, Node: "a",
+		{
+			Type: fsm.NodeUp, Node: "a",
 			Before: &fsm.StatePart{State: "unknown", Said: &fsm.Said{}},
 			After: &fsm.StatePart{State: "up", Since: 7, Said: &fsm.Said{
 				Kind: "redis", Version: "7", Shards: []fsm.Shard{{ID: "0", Role: "replica"}},
-			}}},
-		{Type: fsm.ShardLagHigh, Node: "a", Shard: "0", Before: &fsm.LagPart{},
-			After: &fsm.LagPart{High: &fsm.High{LagMS: lag, Since: 8}}},
-		{Type: fsm.ShardChanged, Node: "a", Shard: "0", Before: &fsm.ShardPart{Role: "replica"},
-			After: &fsm.ShardPart{Role: "primary"}},
+			}},
+		},
+		{
+			Type: fsm.ShardLagHigh, Node: "a", Shard: "0", Before: &fsm.LagPart{},
+			After: &fsm.LagPart{High: &fsm.High{LagMS: lag, Since: 8}},
+		},
+		{
+			Type: fsm.ShardChanged, Node: "a", Shard: "0", Before: &fsm.ShardPart{Role: "replica"},
+			After: &fsm.ShardPart{Role: "primary"},
+		},
 		{Type: fsm.ShardPrimaryChanged, Shard: "0", After: &fsm.PrimaryPart{Primary: "a", Since: 9}},
 		{Type: fsm.ClusterHealthChanged, Before: &fsm.HealthPart{}, After: &fsm.HealthPart{Health: "healthy"}},
 	}
@@ -56,8 +62,10 @@ func TestFoldThenUnfold(t *testing.T) {
 func TestFoldRefusesAnotherBefore(t *testing.T) {
 	v := &fsm.View{Cluster: &fsm.Cluster{Health: "down"}, Nodes: map[string]*fsm.Node{}}
 	before := v.Clone()
-	err := fsm.Fold(v, fsm.Fact{Type: fsm.ClusterHealthChanged,
-		Before: &fsm.HealthPart{Health: "healthy"}, After: &fsm.HealthPart{Health: "degraded"}})
+	err := fsm.Fold(v, fsm.Fact{
+		Type:   fsm.ClusterHealthChanged,
+		Before: &fsm.HealthPart{Health: "healthy"}, After: &fsm.HealthPart{Health: "degraded"},
+	})
 	if err == nil || cmp.Diff(before, v) != "" {
 		t.Fatalf("err %v, view %+v", err, v)
 	}

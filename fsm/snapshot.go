@@ -45,7 +45,8 @@ type stored struct {
 }
 
 func storedAs[T any](number byte, table string) stored {
-	return stored{number, table,
+	return stored{
+		number, table,
 		func(r *Reader, yield func(any) bool) {
 			for row := range scan[T](r, table, byID, nil) {
 				if !yield(row) {

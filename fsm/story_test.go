@@ -1,6 +1,7 @@
 package fsm_test
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
@@ -83,8 +84,8 @@ func diffed(t interface {
 			t.Fatalf("fold: %v", err)
 		}
 	}
-	for i := len(facts) - 1; i >= 0; i-- {
-		if err := fsm.Unfold(folded, facts[i]); err != nil {
+	for _, f := range slices.Backward(facts) {
+		if err := fsm.Unfold(folded, f); err != nil {
 			t.Fatalf("unfold: %v", err)
 		}
 	}

@@ -35,7 +35,7 @@ func load(dir, id string) (Promises, error) {
 	if err != nil {
 		return Promises{}, fmt.Errorf("bootstrap: read promises: %w", err)
 	}
-	defer f.Close()
+	defer func() { _ = f.Close() }() // it was only read
 	b, err := io.ReadAll(io.LimitReader(f, fileLimit+1))
 	if err != nil {
 		return Promises{}, fmt.Errorf("bootstrap: read promises: %w", err)

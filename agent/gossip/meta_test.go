@@ -111,8 +111,7 @@ func FuzzDecodeMeta(f *testing.F) {
 			return
 		}
 		if _, err := encodeMeta(m); err != nil {
-			var size *SizeError
-			if !errors.As(err, &size) {
+			if _, ok := errors.AsType[*SizeError](err); !ok {
 				t.Errorf("read %+v but cannot say it: %v", m, err)
 			}
 		}
@@ -158,7 +157,8 @@ func TestParseLine(t *testing.T) {
 		"[ERR] memberlist: Failed to send":                     {slog.LevelWarn, "Failed to send"},
 		"Err: Could not set the deadline":                      {slog.LevelWarn, "Err: Could not set the deadline"},
 		"[WARN] memberlist: Refuting an alive message for 'x' (1.2.3.4:5) meta:([1 2] VS [3]), vsn:([] VS [])": {
-			slog.LevelWarn, "Refuting an alive message for 'x' (1.2.3.4:5)"},
+			slog.LevelWarn, "Refuting an alive message for 'x' (1.2.3.4:5)",
+		},
 		"[ERR] " + strings.Repeat("x", 2000): {slog.LevelWarn, strings.Repeat("x", lineLimit)},
 	} {
 		if level, text := parseLine(in); level != want.level || text != want.text {

@@ -81,7 +81,7 @@ func TestIdleStreamsAreCappedAndEnd(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		defer conn.Close()
+		t.Cleanup(func() { conn.Close() })
 		conns[i] = conn
 	}
 	late, err := net.Dial("tcp", a.Addr())

@@ -22,7 +22,7 @@ func (g *Gossip) Update(ctx context.Context, change func(*Member)) error {
 	if err := g.roster.say(change); err != nil {
 		return err
 	}
-	g.broadcast(time.Nanosecond) // queued at once; the rounds carry it
+	_ = g.broadcast(time.Nanosecond) // queued at once; the rounds carry it
 	return nil
 }
 

@@ -81,7 +81,8 @@ func node(cluster, id string, port int) fsm.Record {
 func roll() []fsm.Record {
 	return []fsm.Record{
 		node("orders", "orders-1", 8655), node("orders", "orders-2", 8656), node("users", "users-1", 8657),
-		node("users", "db/users-2", 8658), {Cluster: "plain", Node: "plain-1", Address: "10.0.0.9", Port: 1},
+		node("users", "db/users-2", 8658),
+		{Cluster: "plain", Node: "plain-1", Address: "10.0.0.9", Port: 1},
 	}
 }
 

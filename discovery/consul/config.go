@@ -65,7 +65,8 @@ func parse(config fsm.JSON) (settings, error) {
 	if (s.CertFile == "") != (s.KeyFile == "") {
 		return s, fsm.Invalid("config.cert_file", "cert_file and key_file go together")
 	}
-	return s, s.checkSelection()
+	err := s.checkSelection()
+	return s, err
 }
 
 func (s *settings) checkSelection() error {

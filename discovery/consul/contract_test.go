@@ -122,12 +122,6 @@ func elsewhere(w http.ResponseWriter, r *http.Request) bool {
 	})(w, r)
 }
 
-// short promises more than it sends.
-func short(w http.ResponseWriter, _ *http.Request) {
-	w.Header().Set("Content-Length", "99")
-	_, _ = w.Write([]byte("["))
-}
-
 // flood sends more than a backend may take.
 func flood(w http.ResponseWriter) {
 	_, _ = w.Write([]byte("["))

@@ -115,8 +115,8 @@ func (h *hub) followList(ctx context.Context) {
 				slices.Sort(tags)
 			}
 			list = got
-			print, err := fingerprint(got)
-			return answer{index: meta.LastIndex, print: print}, err
+			mark, err := fingerprint(got)
+			return answer{index: meta.LastIndex, print: mark}, err
 		},
 		changed: func() { h.listed(list) },
 		failed: func(err error, failures int) {
@@ -198,8 +198,8 @@ func (h *hub) followService(ctx context.Context, name string, w *watched) {
 			if err != nil {
 				return answer{}, err
 			}
-			print, err := fingerprint(contents(instances))
-			return answer{index: meta.LastIndex, print: print}, err
+			mark, err := fingerprint(contents(instances))
+			return answer{index: meta.LastIndex, print: mark}, err
 		},
 		changed: func() { h.moved(ctx, name, w) },
 		failed: func(err error, failures int) {

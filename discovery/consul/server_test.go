@@ -3,6 +3,7 @@ package consul_test
 import (
 	"encoding/json"
 	"errors"
+	"maps"
 	"net"
 	"net/http"
 	"os"
@@ -55,9 +56,7 @@ func startServer(t *testing.T, more map[string]any) *server {
 			"http": ports[0], "serf_lan": ports[1], "serf_wan": ports[2], "server": ports[3], "dns": -1, "grpc": -1,
 		},
 	}
-	for k, v := range more {
-		config[k] = v
-	}
+	maps.Copy(config, more)
 	raw, err := json.Marshal(config)
 	if err != nil {
 		t.Fatal(err)
@@ -121,12 +120,18 @@ func (s *server) ready(t *testing.T, exited <-chan struct{}) error {
 func freePorts(t *testing.T, n int) []int {
 	t.Helper()
 	var ports []int
+	var held []net.Listener // until all are known, so that they differ
+	defer func() {
+		for _, l := range held {
+			l.Close()
+		}
+	}()
 	for range n {
 		l, err := net.Listen("tcp", "127.0.0.1:0")
 		if err != nil {
 			t.Fatal(err)
 		}
-		defer l.Close()
+		held = append(held, l)
 		ports = append(ports, l.Addr().(*net.TCPAddr).Port)
 	}
 	return ports

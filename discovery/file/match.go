@@ -45,7 +45,7 @@ func expand(patterns []string) ([]string, error) {
 // way cannot be listed it is an error: filepath.Glob would leave out what is in it.
 func matches(pattern string) ([]string, error) {
 	found := []string{"/"}
-	for _, part := range strings.Split(strings.TrimPrefix(pattern, "/"), "/") {
+	for part := range strings.SplitSeq(strings.TrimPrefix(pattern, "/"), "/") {
 		var next []string
 		for _, dir := range found {
 			names, err := step(dir, part)
@@ -117,7 +117,7 @@ func load(path string) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer f.Close()
+	defer func() { _ = f.Close() }() // it was only read
 	raw, err := io.ReadAll(io.LimitReader(f, most+1))
 	if err != nil {
 		return nil, fmt.Errorf("read %s: %w", path, err)

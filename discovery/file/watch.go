@@ -58,7 +58,7 @@ func (w *watch) run(ctx context.Context, working func()) error {
 	if err != nil {
 		return err
 	}
-	defer notify.Close()
+	defer func() { _ = notify.Close() }() // nothing is read from it any more
 	if err := w.look(notify); err != nil {
 		return err
 	}
@@ -176,8 +176,8 @@ func interesting(pattern string, into map[string]bool) {
 	}
 	for _, path := range found {
 		put(filepath.Dir(path), into)
-		if real, err := filepath.EvalSymlinks(path); err == nil {
-			put(filepath.Dir(real), into) // the file may be changed where a link leads
+		if target, err := filepath.EvalSymlinks(path); err == nil {
+			put(filepath.Dir(target), into) // the file may be changed where a link leads
 		}
 	}
 }
@@ -189,12 +189,12 @@ func link(path string) bool {
 
 // put takes a directory by its name without links: one directory is watched under one name.
 func put(dir string, into map[string]bool) {
-	real, err := filepath.EvalSymlinks(dir)
+	target, err := filepath.EvalSymlinks(dir)
 	if err != nil {
 		return
 	}
-	if info, err := os.Lstat(real); err == nil && info.IsDir() {
-		into[real] = true
+	if info, err := os.Lstat(target); err == nil && info.IsDir() {
+		into[target] = true
 	}
 }
 
@@ -229,8 +229,8 @@ func (w *watch) compare() {
 		if dir, err := filepath.EvalSymlinks(filepath.Dir(path)); err == nil {
 			w.naming(filepath.Join(dir, filepath.Base(path)), path)
 		}
-		if real, err := filepath.EvalSymlinks(path); err == nil {
-			w.naming(real, path)
+		if target, err := filepath.EvalSymlinks(path); err == nil {
+			w.naming(target, path)
 		}
 	}
 }

@@ -191,13 +191,13 @@ func TestWatchSeesSwappedDirectory(t *testing.T) {
 // A file that is a link is changed where the link leads.
 func TestWatchSeesLinkedFile(t *testing.T) {
 	dir, other := t.TempDir(), t.TempDir()
-	a, real := filepath.Join(dir, "a.json"), filepath.Join(other, "real.json")
-	write(t, real, "1")
-	link(t, real, a)
+	a, target := filepath.Join(dir, "a.json"), filepath.Join(other, "real.json")
+	write(t, target, "1")
+	link(t, target, a)
 	until := watch(t, filepath.Join(dir, "*.json"))
 	until(a, "1")
-	replace(t, real, "2")
+	replace(t, target, "2")
 	until(a, "2")
-	write(t, real, "3")
+	write(t, target, "3")
 	until(a, "3")
 }

@@ -41,7 +41,8 @@ func (b *bench) baseline(ctx context.Context, pace string) (cost, error) {
 		return cost{}, fmt.Errorf("baseline %s: %w\n%s", pace, err, stderr.String())
 	}
 	var c cost
-	return c, json.Unmarshal(out.Bytes(), &c)
+	err = json.Unmarshal(out.Bytes(), &c)
+	return c, err
 }
 
 // target is a node in the fleet's discovery file.

@@ -60,7 +60,7 @@ func run(ctx context.Context) (err error) {
 // interrupted is err, unless the user ended the demo.
 func interrupted(ctx context.Context, err error) error {
 	if ctx.Err() != nil {
-		return nil
+		return nil //nolint:nilerr // the end of ctx is the end that was asked for
 	}
 	return err
 }

@@ -46,7 +46,8 @@ func (r *Rig) Group(ctx context.Context, bin string, n int, flags ...string) (*G
 			return nil, err
 		}
 	}
-	return g, g.Ready(ctx)
+	err := g.Ready(ctx)
+	return g, err
 }
 
 // Add makes a peer with addresses and an empty data directory; Start gives it life.

@@ -205,8 +205,11 @@ func TestGroupSettingsKeepWhatIsNotNamed(t *testing.T) {
 func TestVerbsOfTheGroup(t *testing.T) {
 	a := fleet(t)
 	for _, c := range []struct{ method, path string }{
-		{"PUT", "/v1/agent/join/10.0.0.9:8652"}, {"PUT", "/v1/agent/leave"}, {"PUT", "/v1/agent/force-leave/peer-b"},
-		{"DELETE", "/v1/operator/raft/peer"}, {"POST", "/v1/operator/raft/transfer-leader"},
+		{"PUT", "/v1/agent/join/10.0.0.9:8652"},
+		{"PUT", "/v1/agent/leave"},
+		{"PUT", "/v1/agent/force-leave/peer-b"},
+		{"DELETE", "/v1/operator/raft/peer"},
+		{"POST", "/v1/operator/raft/transfer-leader"},
 	} {
 		a.on(c.method, c.path, struct{}{})
 	}
