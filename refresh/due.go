@@ -27,11 +27,12 @@ type entry struct {
 	polls    int        // charged to peer
 	peer     string     // whom its polls are charged to
 	schedule *fsm.Schedule
-	fails    int // runs that failed in a row
-	pos      int // in the heap
+	fails    int      // runs that failed in a row
+	heap     *dueHeap // that holds it; nil for none
+	pos      int      // in the heap
 }
 
-// dueHeap orders entries by when they are due.
+// dueHeap orders entries by when they are to be looked at. An entry is in one heap at most.
 type dueHeap []*entry
 
 func (h dueHeap) Len() int           { return len(h) }
@@ -44,7 +45,7 @@ func (h dueHeap) Swap(i, j int) {
 // Push is heap.Interface's.
 func (h *dueHeap) Push(x any) {
 	e := x.(*entry)
-	e.pos = len(*h)
+	e.heap, e.pos = h, len(*h)
 	*h = append(*h, e)
 }
 
@@ -54,21 +55,24 @@ func (h *dueHeap) Pop() any {
 	e := (*h)[last]
 	(*h)[last] = nil
 	*h = (*h)[:last]
-	e.pos = -1
+	e.heap = nil
 	return e
 }
 
+// move puts an entry where it belongs, taking it out of another heap.
 func (h *dueHeap) move(e *entry, at time.Duration) {
 	e.at = at
-	if e.pos < 0 {
-		heap.Push(h, e)
+	if e.heap == h {
+		heap.Fix(h, e.pos)
 		return
 	}
-	heap.Fix(h, e.pos)
+	e.leave()
+	heap.Push(h, e)
 }
 
-func (h *dueHeap) drop(e *entry) {
-	if e.pos >= 0 {
-		heap.Remove(h, e.pos)
+// leave takes an entry out of its heap.
+func (e *entry) leave() {
+	if e.heap != nil {
+		heap.Remove(e.heap, e.pos)
 	}
 }

@@ -63,14 +63,15 @@ func (l *loads) expired(peer string, now Instant) {
 	}
 }
 
-// note learns from a closed claim: its holder works; and from a confirming round: whether the failures others reported were
-// seen by its holder too.
+// note learns from a claim that its holder closed: it works; and from a confirming round: whether the failures others
+// reported were seen by its holder too. A nudged run and one whose discovery was applied anew leave no word of how they went.
 func (l *loads) note(e *entry, before *fsm.Schedule, open *fsm.Claim, now Instant) {
 	if e.claim == nil || open != nil || before == nil {
 		return
 	}
 	last := e.schedule.Last
-	if last.Outcome == fsm.OutcomeExpired || last.Outcome == fsm.OutcomeGivenBack || last.Peer != e.claim.Peer {
+	if last.Outcome == fsm.OutcomeExpired || last.Outcome == fsm.OutcomeGivenBack ||
+		last.Peer != e.claim.Peer || last.At != e.claim.Granted {
 		return
 	}
 	p := l.of(last.Peer)
@@ -133,12 +134,15 @@ type room struct {
 	limit  int
 }
 
-// free is the room of the ready peers that may get claims; an only ready peer always may.
+// free is the room of the ready peers that may get claims. An only ready peer always may, and where every one is suspended
+// all may: a peer that is not trusted is better than none.
 func (l *loads) free(ready []*fsm.Peer, limit int, now Instant) *room {
 	f := &room{left: map[string]int{}, single: map[string]bool{}, limit: limit}
+	trusted := func(p *fsm.Peer) bool { return l.of(p.ID).until <= now.Mono }
+	choice := slices.ContainsFunc(ready, trusted)
 	for _, p := range ready {
 		w := l.of(p.ID)
-		if len(ready) > 1 && (w.until > now.Mono || w.single && w.claims > 0) {
+		if choice && !trusted(p) || len(ready) > 1 && w.single && w.claims > 0 {
 			continue
 		}
 		f.peers = append(f.peers, p)

@@ -23,7 +23,8 @@ const (
 // starts nothing. It is for one goroutine.
 type Scheduler struct {
 	entries map[fsm.Subject]*entry
-	due     dueHeap
+	due     dueHeap // what waits for its time or for a peer
+	given   dueHeap // what a peer was given, by when that is taken back
 	loads   loads
 }
 
@@ -55,7 +56,7 @@ func (s *Scheduler) Update(r *fsm.Reader, touched []fsm.Subject, now Instant) {
 func (s *Scheduler) Peers(r *fsm.Reader, now Instant) {
 	for _, e := range s.entries {
 		if e.claim != nil && gone(r, e.claim.Peer) {
-			s.due.move(e, now.Mono)
+			s.given.move(e, now.Mono)
 		}
 	}
 }
@@ -69,7 +70,7 @@ func gone(r *fsm.Reader, peer string) bool {
 func (s *Scheduler) take(r *fsm.Reader, row *fsm.Schedule, now Instant, over bool) {
 	e := s.entries[row.Subject]
 	if e == nil {
-		e = &entry{subject: row.Subject, pos: -1}
+		e = &entry{subject: row.Subject}
 		s.entries[row.Subject] = e
 	}
 	before := e.schedule
@@ -82,14 +83,14 @@ func (s *Scheduler) take(r *fsm.Reader, row *fsm.Schedule, now Instant, over boo
 		e.claim = claim
 		s.loads.charge(e, claim.Peer, polls(r, claim))
 		if renewed {
-			s.due.move(e, now.Mono+claim.TTL.Std())
+			s.given.move(e, now.Mono+claim.TTL.Std())
 		}
 		return
 	}
 	e.claim = nil
 	s.loads.charge(e, "", 0)
 	if !enabled {
-		s.due.drop(e)
+		e.leave()
 		return
 	}
 	e.dueAt = now.Mono + e.delay(now.Time, over).Std()
@@ -119,7 +120,9 @@ func (e *entry) delay(now fsm.Time, over bool) fsm.Duration {
 		e.why = why
 	}
 	if e.fails > 0 && !e.schedule.AtOnce {
-		return min(fsm.Second<<min(e.fails-1, 10), maxBackoff, e.interval)
+		// Counted from the failed run, so that nudges which come and go meanwhile do not put the next full one off.
+		wait := min(fsm.Second<<min(e.fails-1, 10), maxBackoff, e.interval)
+		return min(max(e.schedule.Done.Add(wait).Sub(now), 0), wait)
 	}
 	late := now.Sub(at)
 	if over && at != 0 && late > e.interval {
@@ -131,7 +134,7 @@ func (e *entry) delay(now fsm.Time, over bool) fsm.Duration {
 func (s *Scheduler) forget(subject fsm.Subject) {
 	if e := s.entries[subject]; e != nil {
 		s.loads.charge(e, "", 0)
-		s.due.drop(e)
+		e.leave()
 		delete(s.entries, subject)
 	}
 }
@@ -162,23 +165,30 @@ func polledNodes(r *fsm.Reader, cluster uint64) int {
 // to ready peers. Each entry is left so that a command which never commits is proposed again later.
 func (s *Scheduler) Beat(r *fsm.Reader, ready []*fsm.Peer, now Instant) []fsm.Command {
 	out := s.loads.doubt(r, now)
-	free := s.loads.free(ready, r.Settings().Limits.InFlight, now)
 	var expired expiries
+	s.takeBack(r, &expired, now)
+	free := s.loads.free(ready, r.Settings().Limits.InFlight, now)
 	var grants grants
-	for len(s.due) > 0 && s.due[0].at <= now.Mono {
-		e := s.due[0]
-		if e.claim != nil {
-			expired.add(r, e.claim)
-			s.loads.expired(e.claim.Peer, now)
-			s.due.move(e, now.Mono+grantAgain)
-			continue
-		}
-		if len(free.peers) > 0 && free.full() {
-			break
-		}
-		s.grant(r, e, free, &grants, now)
+	for len(s.due) > 0 && s.due[0].at <= now.Mono && (len(free.peers) == 0 || !free.full()) {
+		s.grant(r, s.due[0], free, &grants, now)
 	}
 	return slices.Concat(out, expired.commands(), grants.commands())
+}
+
+// takeBack ends what peers were given for too long: claims expire, and a grant that never came into the log is free again.
+// It comes before anything is granted and whether or not there is room, since what nobody completes is what fills peers.
+func (s *Scheduler) takeBack(r *fsm.Reader, out *expiries, now Instant) {
+	for len(s.given) > 0 && s.given[0].at <= now.Mono {
+		e := s.given[0]
+		if e.claim == nil {
+			s.loads.charge(e, "", 0)
+			s.due.move(e, now.Mono)
+			continue
+		}
+		out.add(r, e.claim)
+		s.loads.expired(e.claim.Peer, now)
+		s.given.move(e, now.Mono+grantAgain)
+	}
 }
 
 // grant gives one due subject to the first peer in placement order that may do it and has room.
@@ -211,7 +221,7 @@ func (s *Scheduler) grant(r *fsm.Reader, e *entry, free *room, out *grants, now 
 	g.peer = p.ID
 	out.add(g, e.subject.ID)
 	s.loads.charge(e, p.ID, need)
-	s.due.move(e, now.Mono+grantAgain)
+	s.given.move(e, now.Mono+grantAgain)
 }
 
 // delayWithout is when a subject is due by its slot alone: its failed nodes no longer need confirming.
@@ -259,7 +269,7 @@ func turn(allowed []*fsm.Peer, notes *fsm.Notes, names []string) (order []*fsm.P
 // Backlog is how many subjects are due and wait for a peer, and for how long the first of them has.
 func (s *Scheduler) Backlog(now Instant) (waiting int, oldest time.Duration) {
 	for _, e := range s.due {
-		if e.claim == nil && e.peer == "" && e.dueAt <= now.Mono {
+		if e.dueAt <= now.Mono {
 			waiting++
 			oldest = max(oldest, now.Mono-e.dueAt)
 		}

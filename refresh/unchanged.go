@@ -10,9 +10,8 @@ import (
 )
 
 const (
-	collectFor  = 50 * time.Millisecond // unchanged completions of so long travel together
-	collectMost = 4096                  // claims in one command
-	collectors  = 8                     // commands under way at once
+	collectFor = 50 * time.Millisecond // unchanged completions of so long travel together
+	collectors = 8                     // commands under way at once
 )
 
 // collector gathers unchanged completions into one command each collectFor. What could not be delivered is sent again as
@@ -22,12 +21,11 @@ type collector struct {
 	logger *slog.Logger
 	mu     *sync.Mutex
 	next   *fsm.RefreshUnchanged
-	count  *int
 	filled chan struct{}
 }
 
 func newCollector(log Log, logger *slog.Logger) collector {
-	return collector{log: log, logger: logger, mu: new(sync.Mutex), count: new(int), filled: make(chan struct{}, 1)}
+	return collector{log: log, logger: logger, mu: new(sync.Mutex), filled: make(chan struct{}, 1)}
 }
 
 // add takes one unchanged round that was compared with the replica as of an index.
@@ -39,7 +37,6 @@ func (c *collector) add(claim *fsm.Claim, took fsm.Duration, asOf uint64) {
 	}
 	c.next.AsOf = min(c.next.AsOf, asOf)
 	c.next.Add(claim.Subject.ID, claim.Token, took)
-	*c.count++
 	select {
 	case c.filled <- struct{}{}:
 	default:
@@ -50,7 +47,7 @@ func (c *collector) take() *fsm.RefreshUnchanged {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	out := c.next
-	c.next, *c.count = nil, 0
+	c.next = nil
 	return out
 }
 
