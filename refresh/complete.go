@@ -51,18 +51,20 @@ func (w *Worker) tell(claim *fsm.Claim, err error) {
 	}
 }
 
-// compare makes the completion of a round from the replica as it stands; nil when the cluster is gone. Base is the version
-// of the cluster; for what is unchanged it is the index of the replica. Notes is nil when neither the notes nor what is to
-// be looked at again would change.
+// compare makes the completion of a round from the replica as it stands; nil when the cluster is gone or the claim closed.
+// It begins with the part that is wanted next: facts of earlier ones are in the view already. Base is the version of the
+// cluster; for what is unchanged it is the index of the replica. Notes is nil when neither the notes nor what is to be looked
+// at again would change.
 func (w *Worker) compare(claim *fsm.Claim, round *round) *fsm.RefreshComplete {
 	r := w.cfg.Replica.Read()
 	view := r.View(round.cluster)
 	schedule := r.Schedule(claim.Subject)
-	if view.Cluster == nil || schedule == nil {
+	open := r.Claim(claim.Subject)
+	if view.Cluster == nil || schedule == nil || open == nil || open.Token != claim.Token {
 		return nil
 	}
 	c := &fsm.RefreshComplete{
-		Cluster: round.cluster, Token: claim.Token, Last: true, Base: view.Cluster.Index, Took: round.took,
+		Cluster: round.cluster, Token: claim.Token, Part: open.Parts, Last: true, Base: view.Cluster.Index, Took: round.took,
 	}
 	if round.failed != nil {
 		c.Error, c.Notes = round.failed.Error(), schedule.Notes
@@ -111,7 +113,7 @@ func lookAgain(before, after *fsm.Notes, spec fsm.RefreshSpec) (confirm, odd fsm
 // send proposes a completion, in parts when its facts are many; each part builds on the version the one before it left.
 func (w *Worker) send(ctx context.Context, c *fsm.RefreshComplete) error {
 	facts := c.Facts
-	for part := uint32(0); ; part++ {
+	for part := c.Part; ; part++ {
 		n := fsm.FactsWithin(facts, maxPart)
 		p := *c
 		p.Part, p.Facts, p.Last = part, facts[:n], n == len(facts)
