@@ -39,14 +39,16 @@ func TestSlots(t *testing.T) {
 // TestSlotsSpread checks that the slots of many subjects are spread evenly over the interval, and that those of clusters do
 // not fall on those of discoveries.
 func TestSlotsSpread(t *testing.T) {
-	const subjects, pieces = 20_000, 100
 	interval := 30 * fsm.Second
-	for _, kind := range []fsm.Kind{fsm.KindRun, fsm.KindRefresh} {
-		var piece [pieces]int
-		together := 0
-		for id := uint64(1); id <= subjects; id++ {
+	for _, test := range []struct {
+		kind             fsm.Kind
+		subjects, pieces int
+	}{{fsm.KindRun, 1000, 10}, {fsm.KindRefresh, 1000, 10}, {fsm.KindRefresh, 20_000, 100}} {
+		kind, subjects, pieces := test.kind, test.subjects, test.pieces
+		piece, together := make([]int, pieces), 0
+		for id := uint64(1); id <= uint64(subjects); id++ {
 			at := fsm.NextSlot(fsm.Subject{Kind: kind, ID: id}, interval, 1_700_000_000_000)
-			piece[int64(at)%int64(interval)*pieces/int64(interval)]++
+			piece[int(int64(at)%int64(interval))*pieces/int(interval)]++
 			if at == fsm.NextSlot(fsm.Subject{Kind: kind ^ 3, ID: id}, interval, 1_700_000_000_000) {
 				together++
 			}
