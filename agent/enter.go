@@ -50,14 +50,14 @@ func (a *Agent) belong(ctx context.Context) bool {
 	return true
 }
 
-// askIn asks a member of the group, and through it the leader, to be added.
+// askIn asks the members of the group, of which the leader answers, to be added.
 func (a *Agent) askIn(ctx context.Context) {
 	for _, m := range a.gossip.Members() {
 		if m.ID == a.id || m.Status != gossip.Alive || m.Group == "" {
 			continue
 		}
-		ctx, cancel := context.WithTimeout(ctx, callWait)
-		err := a.ask(ctx, m.ID, callJoin.path, joinRequest{Peer: a.row()}, &nothing{})
+		asking, cancel := context.WithTimeout(ctx, callWait)
+		err := a.ask(asking, m.ID, callJoin.path, joinRequest{Peer: a.row()}, &nothing{})
 		cancel()
 		switch {
 		case err == nil:

@@ -39,7 +39,8 @@ func (a *Agent) Run(ctx context.Context) (err error) {
 	})
 	defer lead.halt()
 	work := start(base, end, parts{
-		"joining": a.enter, "remembering": a.remember, "watching raft": a.watchRaft, "work": a.work,
+		"joining": a.enter, "remembering": a.remember, "watching raft": a.watchRaft,
+		"watching its place": a.watchPlace, "work": a.work,
 		"http": func(ctx context.Context) error { return a.face.Run(ctx, a.faceOn) },
 	})
 	defer work.halt()
