@@ -99,6 +99,7 @@ func (t *term) reconcile(ctx context.Context) error {
 	tick := time.NewTicker(reconcileEvery)
 	defer tick.Stop()
 	began := time.Now()
+	var homeless map[string]bool
 	for {
 		select {
 		case <-ctx.Done():
@@ -106,6 +107,7 @@ func (t *term) reconcile(ctx context.Context) error {
 		case <-tick.C:
 		}
 		t.rows(ctx, began)
+		homeless = t.sweep(ctx, homeless)
 		if err := t.voters(ctx); err != nil && ctx.Err() == nil {
 			t.agent.log.Warn("the raft configuration was not changed", "error", err)
 		}
@@ -131,6 +133,31 @@ func (t *term) rows(ctx context.Context, began time.Time) {
 			a.log.Warn("peer's row was not written", "peer", next.Name, "error", err)
 		}
 	}
+}
+
+// sweep takes away the rows of peers that are not in the group: who removed one may have lost leadership before its row
+// went. It does so at the second look, since a removal that is under way brings its own reason.
+func (t *term) sweep(ctx context.Context, before map[string]bool) (homeless map[string]bool) {
+	a := t.agent
+	r := a.machine.Read()
+	servers, err := a.configuration()
+	if err != nil {
+		return nil
+	}
+	homeless = map[string]bool{}
+	for p := range r.Peers() {
+		if slices.ContainsFunc(servers, func(s raft.Server) bool { return string(s.ID) == p.ID }) {
+			continue
+		}
+		homeless[p.ID] = true
+		if !before[p.ID] {
+			continue
+		}
+		if err := t.do(ctx, &fsm.PeerRemove{ID: p.ID, Reason: "removed"}); err != nil && ctx.Err() == nil {
+			a.log.Warn("peer's row was not removed", "peer", p.Name, "error", err)
+		}
+	}
+	return homeless
 }
 
 func same(a, b fsm.Peer) bool {
