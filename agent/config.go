@@ -96,7 +96,7 @@ func (c *Config) withDefaults() {
 	c.Labels = maps.Clone(c.Labels)
 }
 
-// validate says what is wrong and what would be right; fresh is whether the data directory has no log yet.
+// validate says what is wrong and what would be right.
 func (c *Config) validate() error {
 	if err := fsm.CheckDiscoveryName("name", c.Name); err != nil {
 		return fmt.Errorf("%w; set -name", err)
@@ -108,11 +108,13 @@ func (c *Config) validate() error {
 		return errors.New("no -data-dir: say where this peer keeps its log, or use -dev for one that forgets")
 	case c.DataDir != "" && c.Dev:
 		return errors.New("-dev keeps nothing on disk: leave -data-dir out")
+	case c.Dev && c.Worker:
+		return errors.New("-dev is a group of one, which has to vote: leave -worker out")
 	case c.RaftMultiplier < 1 || c.RaftMultiplier > 10:
 		return fmt.Errorf("-raft-multiplier %d is not between 1 and 10", c.RaftMultiplier)
 	case c.BootstrapExpect < 0 || c.BootstrapExpect > 9:
 		return fmt.Errorf("-bootstrap-expect %d is not between 1 and 9", c.BootstrapExpect)
-	case c.Worker && c.BootstrapExpect > 0 && !c.Dev:
+	case c.Worker && c.BootstrapExpect > 0:
 		return errors.New("-worker never votes, so it cannot found a group: leave -bootstrap-expect out and use -join")
 	case len(c.Name) > 64:
 		return fmt.Errorf("-name is %d bytes long; at most 64 are allowed", len(c.Name))

@@ -99,6 +99,10 @@ func (a *Agent) openRaft(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("read the log: %w", err)
 	}
+	if fresh && a.dir.group() != "" {
+		return fmt.Errorf("data directory %s belongs to a member of a group but its log is gone: a peer that forgot its votes may "+
+			"not vote again. Wipe the directory; the peer then enters as a new one and takes the place of this one", a.dir.path)
+	}
 	if fresh && a.cfg.BootstrapExpect == 0 && len(a.cfg.Join) == 0 {
 		return errors.New("this peer has no log yet and is told neither to found a group nor to join one: " +
 			"say -bootstrap-expect N to found a group of N voters together, or -join HOST:PORT to enter one " +
