@@ -75,9 +75,8 @@ func (b *batcher) add(p *proposal, unhurried bool) {
 	}
 }
 
-// run sends hurried proposals until ctx ends; then it refuses what waits, and returns when every entry has its outcome.
+// run sends hurried proposals until ctx ends; then it refuses what waits.
 func (b *batcher) run(ctx context.Context) error {
-	defer b.waiting.Wait()
 	defer b.close()
 	pause := time.NewTimer(coalesce)
 	defer pause.Stop()
@@ -112,6 +111,9 @@ func (b *batcher) beat(commands []fsm.Command) {
 	}
 	b.send(batch)
 }
+
+// settle waits until every entry has its outcome. Nothing is sent any more.
+func (b *batcher) settle() { b.waiting.Wait() }
 
 // close refuses what waits and all that comes.
 func (b *batcher) close() {

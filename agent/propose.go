@@ -60,8 +60,11 @@ func (a *Agent) proposeOnce(ctx context.Context, frames []byte, count int, late 
 		return nil, err
 	}
 	results, err := fsm.DecodeResults(raw)
-	if err != nil || len(results) != count {
-		return nil, fmt.Errorf("answer of the leader: %d results, %w", len(results), err)
+	if err != nil {
+		return nil, fmt.Errorf("answer of the leader: %w", err)
+	}
+	if len(results) != count {
+		return nil, fmt.Errorf("answer of the leader: %d results for %d commands", len(results), count)
 	}
 	return results, nil
 }

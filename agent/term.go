@@ -20,7 +20,10 @@ type term struct {
 	hearing *hearing
 }
 
-const barrierWait = 30 * time.Second
+const (
+	barrierWait = 30 * time.Second
+	leadAgain   = time.Second // after a term that could not be opened
+)
 
 // watchLeadership runs lead for each term. Raft merges its signals, so that true after true means lost and regained: on
 // every signal the work is stopped and joined, and begun anew when this peer leads.
@@ -41,16 +44,24 @@ func (a *Agent) watchLeadership(ctx context.Context) error {
 	}
 }
 
-// begin starts lead and returns what stops and joins it.
+// begin starts lead and returns what stops and joins it. A term that could not be opened is given up; where nobody takes
+// leadership it is opened again, since a peer that leads and does nothing would stop the group.
 func (a *Agent) begin(ctx context.Context) (stop func()) {
 	ctx, cancel := context.WithCancel(ctx)
 	ended := make(chan struct{})
 	go func() {
 		defer close(ended)
-		if err := a.lead(ctx); err != nil && ctx.Err() == nil {
+		for {
+			err := a.lead(ctx)
+			if err == nil || ctx.Err() != nil {
+				return
+			}
 			a.log.Warn("leading ended early, giving leadership up", "error", err)
 			if err := a.raft.LeadershipTransfer().Error(); err != nil {
 				a.log.Warn("leadership was not given up", "error", err)
+			}
+			if !pause(ctx, leadAgain) {
+				return
 			}
 		}
 	}()
@@ -80,6 +91,7 @@ func (a *Agent) lead(ctx context.Context) error {
 	work.Go(func() error { return t.retain(ctx) })
 	err := work.Wait()
 	a.term.Store(nil)
+	t.batch.settle()
 	a.log.Info("not leading any more")
 	return err
 }
