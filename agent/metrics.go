@@ -25,10 +25,19 @@ func (m *metrics) watch(s *refresh.Scheduler, now refresh.Instant) {
 	m.overdue.Store(oldest.Milliseconds())
 }
 
+// unwatch ends it: who leads no more has no backlog.
+func (m *metrics) unwatch() {
+	m.waiting.Store(0)
+	m.overdue.Store(0)
+}
+
 func newMetrics(a *Agent) (*metrics, error) {
 	m := &metrics{}
 	gauge := func(name, help string, value func() float64) prometheus.Collector {
 		return prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: name, Help: help}, value)
+	}
+	counter := func(name, help string, value func() float64) prometheus.Collector {
+		return prometheus.NewCounterFunc(prometheus.CounterOpts{Name: name, Help: help}, value)
 	}
 	for _, c := range []prometheus.Collector{
 		gauge("muster_agent_leader", "1 while this peer leads.", func() float64 {
@@ -49,10 +58,10 @@ func newMetrics(a *Agent) (*metrics, error) {
 		gauge("muster_agent_log_bytes", "Bytes of entries applied since the last snapshot.", func() float64 {
 			return float64(a.machine.logBytes())
 		}),
-		gauge("muster_agent_entries_total", "Entries applied since this peer started.", func() float64 {
+		counter("muster_agent_entries_total", "Entries applied since this peer started.", func() float64 {
 			return float64(a.machine.entries.Load())
 		}),
-		gauge("muster_agent_entry_bytes_total", "Bytes of the entries applied since this peer started.", func() float64 {
+		counter("muster_agent_entry_bytes_total", "Bytes of the entries applied since this peer started.", func() float64 {
 			return float64(a.machine.entryBytes.Load())
 		}),
 		gauge("muster_agent_due_waiting", "Subjects that are due and wait for a peer; the leader's.", func() float64 {

@@ -15,6 +15,7 @@ func (t *term) schedule(ctx context.Context) error {
 	touched := newTouchedQueue()
 	m.follow(touched)
 	defer m.follow(nil)
+	defer t.agent.metrics.unwatch()
 	s := refresh.NewScheduler(m.Read(), t.clock.instant())
 	tick := time.NewTicker(beat)
 	defer tick.Stop()
