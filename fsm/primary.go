@@ -80,7 +80,8 @@ func (d *diff) seat(s *seat) {
 	}
 }
 
-// claimants are the nodes that claim the seat, sorted, with the silent ones that claimed it before.
+// claimants are the nodes that claim the seat, sorted, with the silent ones that claimed it before and have not given it up
+// since.
 func (d *diff) claimants(s *seat) []string {
 	nodes := make([]string, 0, len(s.claims))
 	for _, c := range s.claims {
@@ -88,13 +89,19 @@ func (d *diff) claimants(s *seat) []string {
 	}
 	if s.duplicated() {
 		for _, node := range s.known.Nodes {
-			if d.silent(node) {
+			if d.silent(node) && d.leads(node, s.shard) {
 				nodes = append(nodes, node)
 			}
 		}
 		slices.Sort(nodes)
 	}
 	return nodes
+}
+
+// leads says whether a node's last word is that it is the primary of a shard.
+func (d *diff) leads(node, shard string) bool {
+	s := d.view.Nodes[node].Shard(shard)
+	return s != nil && s.Role == RolePrimary
 }
 
 func (d *diff) taken(s *seat, node string) {
