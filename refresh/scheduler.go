@@ -245,25 +245,17 @@ func unconfirmed(r *fsm.Reader, e *entry) []string {
 	return names
 }
 
-// turn puts the peers that have not failed these nodes yet first, so that the confirming poll goes round; alone is true
-// when every allowed peer has failed one of them already.
+// turn puts the peers first that have failed the fewest of these nodes, so that the confirming poll goes round; alone is true
+// when every allowed peer has failed each of them already.
 func turn(allowed []*fsm.Peer, notes *fsm.Notes, names []string) (order []*fsm.Peer, alone bool) {
-	tried := map[string]bool{}
+	tried := map[string]int{}
 	for _, name := range names {
 		for _, p := range notes.Failure(name).Peers {
-			tried[p] = true
+			tried[p]++
 		}
 	}
-	slices.SortStableFunc(allowed, func(a, b *fsm.Peer) int {
-		switch {
-		case tried[a.ID] == tried[b.ID]:
-			return 0
-		case tried[b.ID]:
-			return -1
-		}
-		return 1
-	})
-	return allowed, tried[allowed[0].ID]
+	slices.SortStableFunc(allowed, func(a, b *fsm.Peer) int { return tried[a.ID] - tried[b.ID] })
+	return allowed, tried[allowed[0].ID] == len(names)
 }
 
 // Backlog is how many subjects are due and wait for a peer, and for how long the first of them has.
