@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"net/netip"
 	"path/filepath"
 	"syscall"
 	"time"
@@ -222,7 +223,7 @@ func (a *Agent) makeWorkers(context.Context) error {
 	host, _, _ := net.SplitHostPort(a.cfg.PeerAddr)
 	var err error
 	a.poller, err = poll.New(poll.Config{
-		Rules: poll.Rules{AllowLoopback: onLoopback(host)}, Dial: a.cfg.Seams.ProbeDial,
+		Rules: poll.Rules{AllowLoopback: onLoopback(host), Own: a.listeners()}, Dial: a.cfg.Seams.ProbeDial,
 		MaxIdle: idleConnections(), Registerer: a.cfg.Registerer,
 	})
 	if err != nil {
@@ -240,6 +241,16 @@ func (a *Agent) makeWorkers(context.Context) error {
 		Env: discovery.Env{Log: a.log}, Registerer: a.cfg.Registerer,
 	})
 	return err
+}
+
+// listeners are the addresses this peer listens on: a record must not have it ask itself.
+func (a *Agent) listeners() (own []netip.AddrPort) {
+	for _, addr := range []string{a.cfg.HTTPAddr, a.cfg.PeerAddr, a.cfg.GossipAddr} {
+		if on, err := netip.ParseAddrPort(addr); err == nil && on.Port() != 0 {
+			own = append(own, on)
+		}
+	}
+	return own
 }
 
 // openFaceAddr binds the API's address; it serves from Run on.
