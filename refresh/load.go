@@ -174,6 +174,9 @@ func (f *room) allowed(on string) []*fsm.Peer {
 	return out
 }
 
+// keep lets a peer get nothing more in this beat, so that it empties.
+func (f *room) keep(p *fsm.Peer) { f.left[p.ID] = 0 }
+
 // take finds the first peer with room for the polls; a subject bigger than the limit goes alone, to a peer with nothing else.
 func (f *room) take(order []*fsm.Peer, polls int) *fsm.Peer {
 	for _, p := range order {

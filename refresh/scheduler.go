@@ -11,11 +11,10 @@ import (
 const (
 	minTTL     = 15 * fsm.Second
 	runTTL     = 75 * fsm.Second
-	grantAgain = 2 * time.Second       // a grant that was not applied by then is proposed anew
-	noPeer     = time.Second           // a subject whose `on` allows no ready peer is looked at again
-	noRoom     = 50 * time.Millisecond // a subject whose peers are full is looked at again
-	maxBackoff = 3 * fsm.Minute        // between tries of a discovery whose runs fail
-	batchIDs   = 2048                  // subjects of one ClaimGrant
+	grantAgain = 2 * time.Second // a grant that was not applied by then is proposed anew
+	noPeer     = time.Second     // a subject whose `on` allows no ready peer is looked at again
+	maxBackoff = 3 * fsm.Minute  // between tries of a discovery whose runs fail
+	batchIDs   = 2048            // subjects of one ClaimGrant
 )
 
 // Scheduler decides, for one leader's term, what is due and which peer gets the claim. Runs of discoveries are scheduled as
@@ -169,8 +168,15 @@ func (s *Scheduler) Beat(r *fsm.Reader, ready []*fsm.Peer, now Instant) []fsm.Co
 	s.takeBack(r, &expired, now)
 	free := s.loads.free(ready, r.Settings().Limits.InFlight, now)
 	var grants grants
+	var waiting []*entry
 	for len(s.due) > 0 && s.due[0].at <= now.Mono && (len(free.peers) == 0 || !free.full()) {
-		s.grant(r, s.due[0], free, &grants, now)
+		if e := s.due[0]; !s.grant(r, e, free, &grants, now) {
+			e.leave()
+			waiting = append(waiting, e)
+		}
+	}
+	for _, e := range waiting {
+		s.due.move(e, e.dueAt) // the first to be looked at by the next beat
 	}
 	return slices.Concat(out, expired.commands(), grants.commands())
 }
@@ -191,12 +197,13 @@ func (s *Scheduler) takeBack(r *fsm.Reader, out *expiries, now Instant) {
 	}
 }
 
-// grant gives one due subject to the first peer in placement order that may do it and has room.
-func (s *Scheduler) grant(r *fsm.Reader, e *entry, free *room, out *grants, now Instant) {
+// grant gives one due subject to the first peer in placement order that may do it and has room; false when none has. For one
+// that has waited for longer than its interval a peer is kept free, or small subjects would never leave room for a large one.
+func (s *Scheduler) grant(r *fsm.Reader, e *entry, free *room, out *grants, now Instant) bool {
 	allowed := Place(e.subject, free.allowed(e.on))
 	if len(allowed) == 0 {
 		s.due.move(e, now.Mono+noPeer)
-		return
+		return true
 	}
 	g := grant{kind: e.subject.Kind, ttl: e.ttl, reason: e.why, alone: len(allowed) == 1}
 	need := 1
@@ -206,7 +213,7 @@ func (s *Scheduler) grant(r *fsm.Reader, e *entry, free *room, out *grants, now 
 		if len(g.names) == 0 {
 			e.dueAt = now.Mono + e.delayWithout(now.Time).Std()
 			s.due.move(e, e.dueAt)
-			return
+			return true
 		}
 		allowed, g.alone = turn(allowed, e.schedule.Notes, g.names)
 		need = len(g.names)
@@ -215,13 +222,16 @@ func (s *Scheduler) grant(r *fsm.Reader, e *entry, free *room, out *grants, now 
 	}
 	p := free.take(allowed, need)
 	if p == nil {
-		s.due.move(e, now.Mono+noRoom)
-		return
+		if now.Mono-e.dueAt > e.interval.Std() {
+			free.keep(allowed[0])
+		}
+		return false
 	}
 	g.peer = p.ID
 	out.add(g, e.subject.ID)
 	s.loads.charge(e, p.ID, need)
 	s.given.move(e, now.Mono+grantAgain)
+	return true
 }
 
 // delayWithout is when a subject is due by its slot alone: its failed nodes no longer need confirming.
