@@ -91,7 +91,7 @@ func (a *Agent) configuration() ([]raft.Server, error) {
 	if err := future.Error(); err != nil {
 		return nil, fmt.Errorf("raft configuration: %w", err)
 	}
-	return future.Configuration().Servers, nil
+	return slices.Clone(future.Configuration().Servers), nil // raft goes on using its own
 }
 
 // reconcile keeps the peers' rows and the raft configuration in step with who is heard, until ctx ends.

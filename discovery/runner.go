@@ -53,6 +53,7 @@ type Runner struct {
 	cfg     RunnerConfig
 	log     *slog.Logger
 	opened  opened
+	nudges  nudgedBy
 	metrics runnerMetrics
 }
 
@@ -111,7 +112,11 @@ func (r *Runner) run(ctx context.Context, claim *fsm.Claim) {
 		r.log.Warn("run failed", "discovery", d.Name, "error", err)
 	}
 	run.outcome.Took = fsm.DurationOf(time.Since(began))
-	if err := r.report(ctx, run); err != nil {
+	err := r.report(ctx, run)
+	if claim.Reason == fsm.WhyNudge && (err != nil || run.outcome.Error != "") {
+		r.nudges.giveBack(claim.Subject.ID, claim.Names)
+	}
+	if err != nil {
 		r.log.Debug("run was not accepted", "discovery", d.Name, "token", claim.Token, "error", err)
 	}
 	r.metrics.runs.WithLabelValues(run.word()).Inc()

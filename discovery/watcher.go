@@ -108,7 +108,8 @@ func (r *Runner) watchOne(ctx context.Context, d *fsm.Discovery) error {
 	if !ok {
 		return nil
 	}
-	n := &nudged{names: map[string]bool{}, moved: make(chan struct{}, 1)}
+	n := r.nudges.open(d.ID)
+	defer r.nudges.close(d.ID)
 	var ask sync.WaitGroup
 	defer ask.Wait()
 	ask.Go(func() { r.askRuns(ctx, d, n) })
@@ -118,43 +119,17 @@ func (r *Runner) watchOne(ctx context.Context, d *fsm.Discovery) error {
 	})
 }
 
-// nudged is what moved and was not yet read.
-type nudged struct {
-	mu    sync.Mutex
-	names map[string]bool
-	moved chan struct{}
-}
-
-func (n *nudged) add(names []string) {
-	n.mu.Lock()
-	for _, name := range names {
-		n.names[name] = true
-	}
-	n.mu.Unlock()
-	select {
-	case n.moved <- struct{}{}:
-	default:
-	}
-}
-
-func (n *nudged) take() []string {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	out := make([]string, 0, len(n.names))
-	for name := range n.names {
-		out = append(out, name)
-	}
-	clear(n.names)
-	return out
-}
-
 // askRuns asks for a run by this peer of what moved. Nudges that meet an open run are kept and run when it closes.
 func (r *Runner) askRuns(ctx context.Context, d *fsm.Discovery, n *nudged) {
+	var backoff Backoff
 	for {
 		select {
 		case <-ctx.Done():
 			return
 		case <-n.moved:
+		}
+		if !n.pace(ctx, &backoff) {
+			return
 		}
 		names := n.take()
 		if len(names) == 0 {
