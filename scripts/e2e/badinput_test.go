@@ -166,14 +166,6 @@ func (w *world) bareRoll(p *rig.Peer) {
 	}
 }
 
-// lastCursor is the place after the last event.
-func (w *world) lastCursor(p *rig.Peer) string {
-	w.Helper()
-	page, err := p.API.Events(w.soon(), httpd.EventsQuery{}, 1000)
-	w.must(err)
-	return page.Next
-}
-
 // TestBadFile shows that a source with a node listed twice, or cut short, fails as a whole: nothing new of it is taken in
 // and nothing is taken away.
 func TestBadFile(t *testing.T) {

@@ -147,6 +147,19 @@ func names(events []told) []string {
 	return out
 }
 
+// lastCursor is the place after the last event that a peer has.
+func (w *world) lastCursor(p *rig.Peer) string {
+	w.Helper()
+	for after := ""; ; {
+		page, err := p.API.Events(w.soon(), httpd.EventsQuery{After: after}, 1000)
+		w.must(err)
+		if len(page.Rows) == 0 {
+			return page.Next
+		}
+		after = page.Next
+	}
+}
+
 // gapFree fails the test when a stream is not the events 1, 2, 3… of one epoch.
 func gapFree(t *testing.T, s *stream) {
 	t.Helper()

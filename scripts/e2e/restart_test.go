@@ -77,8 +77,7 @@ func TestRestartElsewhere(t *testing.T) {
 	w.operate(g.Peers[1], f)
 	w.act(f, "stop", f.cluster(3), f.node(3, 1))
 	w.reason(g, f.cluster(3), f.node(3, 1), fsm.ReasonRefused)
-	before, err := readRoll(w.soon(), g.Peers[2])
-	w.must(err)
+	before := w.stillRoll(g.Peers[2], f)
 
 	for _, p := range g.Peers {
 		w.must(p.Stop())
@@ -110,6 +109,22 @@ func TestRestartElsewhere(t *testing.T) {
 	w.addWorker(g)
 }
 
+// stillRoll reads a peer's replica when nothing has happened for two rounds of refreshes.
+func (w *world) stillRoll(p *rig.Peer, f *fleet) roll {
+	w.Helper()
+	var r roll
+	w.until("nothing to happen any more", func(ctx context.Context) error {
+		before := w.lastCursor(p)
+		w.laterRefresh(p, f.cluster(f.clusters-1), 2)
+		var err error
+		if r, err = readRoll(ctx, p); err == nil && w.lastCursor(p) != before {
+			err = errors.New("there were more events")
+		}
+		return err
+	})
+	return r
+}
+
 // operate sets what must survive: groups, vars, labels and lifecycles.
 func (w *world) operate(p *rig.Peer, f *fleet) {
 	w.Helper()
@@ -122,7 +137,7 @@ func (w *world) operate(p *rig.Peer, f *fleet) {
 	_, err := p.API.PatchCluster(w.soon(), f.cluster(1), object{"group": "night", "vars": object{"owner": "ops"}}, nil)
 	w.must(err)
 	for to, cluster := range map[fsm.Lifecycle]int{fsm.Decommissioned: 2, fsm.Maintenance: 4} {
-		_, err := p.API.Transition(w.soon(), httpd.Transition{To: to, Nodes: []string{f.cluster(cluster) + "/" + f.node(cluster, 0)}})
+		_, err := p.API.Transition(w.soon(), httpd.Transition{To: to, Nodes: []string{f.cluster(cluster) + "/" + f.node(cluster, 1)}})
 		w.must(err)
 	}
 }
