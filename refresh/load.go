@@ -110,11 +110,14 @@ func (l *loads) judge(peer string, confirmed bool, now Instant) {
 }
 
 // doubt finds the peers most of whose failures others do not confirm: they get no claims for a minute, and their row says
-// so.
+// so. Of a peer that gets none already nothing is held against it: what others say meanwhile is about its polls from before.
 func (l *loads) doubt(r *fsm.Reader, now Instant) []fsm.Command {
 	var out []fsm.Command
 	for row := range r.Peers() {
 		p := l.peers[row.ID]
+		if p != nil && p.until > now.Mono {
+			p.confirmed, p.unconfirmed = 0, 0
+		}
 		if p == nil || p.unconfirmed < doubtsLeast || p.unconfirmed <= p.confirmed {
 			continue
 		}
