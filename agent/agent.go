@@ -47,6 +47,7 @@ type Agent struct {
 	term     atomic.Pointer[term] // while this peer leads and its barrier has returned
 	caughtUp atomic.Bool
 	draining atomic.Bool
+	leaving  atomic.Bool
 	leaders  turnover
 	ending   *ending
 	undo     []step // of New, last first

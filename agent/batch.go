@@ -62,7 +62,7 @@ func (b *batcher) add(p *proposal, unhurried bool) {
 		p.finish(nil, errNotLeading)
 		return
 	case len(b.hurried)+len(b.later) >= maxProposals:
-		p.finish(nil, fsm.Errorf(fsm.CodeUnavailable, "%d commands wait already; try again", maxProposals))
+		p.finish(nil, errFull)
 		return
 	case unhurried:
 		b.later = append(b.later, p)

@@ -191,7 +191,10 @@ func (a *Agent) servePropose(w http.ResponseWriter, r *http.Request) {
 	_, _ = w.Write(fsm.EncodeResults(results)) // the caller may be gone: then it asks again
 }
 
-func (a *Agent) serveHear(_ context.Context, w word) (nothing, error) {
+func (a *Agent) serveHear(ctx context.Context, w word) (nothing, error) {
+	if caller, ok := peerport.CallerOf(ctx); !ok || caller.ID != w.Peer.ID {
+		return nothing{}, fsm.Errorf(fsm.CodeForbidden, "a word of %s sent by %s", w.Peer.ID, caller.ID)
+	}
 	t := a.term.Load()
 	if t == nil {
 		return nothing{}, errNotLeading

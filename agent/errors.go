@@ -21,13 +21,16 @@ const (
 // errNotLeading: this peer does not lead, or its term has only begun.
 var errNotLeading = errors.New("this peer does not lead")
 
+// errFull: too many commands wait for the log.
+var errFull = errors.New("too many commands wait for the log")
+
 // errNotSent: a request never went out to the peer that leads.
 var errNotSent = errors.New("the leader could not be asked")
 
 // classify judges, once for all callers, what an error of raft or of the way to the leader says about a command.
 func classify(err error) outcome {
 	for _, sure := range []error{
-		errNotLeading, errNotSent, raft.ErrNotLeader, raft.ErrLeadershipTransferInProgress, raft.ErrEnqueueTimeout, errRemoteNotLeading,
+		errNotLeading, errFull, errNotSent, raft.ErrNotLeader, raft.ErrLeadershipTransferInProgress, raft.ErrEnqueueTimeout, errRemoteNotLeading,
 	} {
 		if errors.Is(err, sure) {
 			return notApplied

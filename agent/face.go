@@ -255,8 +255,10 @@ func (f lifeFace) Reload(context.Context) error { return nil }
 // Leave takes this peer out of the group for good and ends it.
 func (f lifeFace) Leave(ctx context.Context) error {
 	f.draining.Store(true)
+	f.leaving.Store(true)
 	if err := f.leaveGroup(ctx); err != nil {
 		f.draining.Store(false)
+		f.leaving.Store(false)
 		return err
 	}
 	f.ending.end(errLeft)

@@ -10,6 +10,7 @@ import (
 	"github.com/hashicorp/raft"
 
 	"github.com/musterhq/muster/agent/gossip"
+	"github.com/musterhq/muster/agent/peerport"
 	"github.com/musterhq/muster/fsm"
 )
 
@@ -26,8 +27,11 @@ type joinRequest struct {
 
 // join adds a peer as a non-voter: it serves from then on, and is promoted when it has caught up. Names are unique: a name
 // in use is refused, unless its peer has failed; then the new one takes its place once it has caught up.
-func (t *term) join(_ context.Context, q joinRequest) (nothing, error) {
+func (t *term) join(ctx context.Context, q joinRequest) (nothing, error) {
 	a := t.agent
+	if caller, ok := peerport.CallerOf(ctx); !ok || caller.ID != q.Peer.ID {
+		return nothing{}, fsm.Errorf(fsm.CodeForbidden, "peer %s asks to be taken in as %s", caller.ID, q.Peer.ID)
+	}
 	for p := range a.machine.Read().Peers() {
 		if p.Name == q.Peer.Name && p.ID != q.Peer.ID && p.Status == fsm.PeerAlive {
 			return nothing{}, fsm.Errorf(fsm.CodeConflict,

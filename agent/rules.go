@@ -134,7 +134,7 @@ func showPreview(p discovery.Preview) httpd.Preview {
 	}
 	if p.Held != nil {
 		h := p.Held
-		out.Held = httpd.Held{Hash: h.Hash, Count: len(h.Nodes), Owned: h.Owned, Since: h.Since, Nodes: h.Nodes}
+		out.Held = httpd.Held{Hash: h.Hash, Count: h.Count, Owned: h.Owned, Since: h.Since, Nodes: h.Nodes}
 	}
 	return out
 }

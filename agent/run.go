@@ -93,12 +93,11 @@ func (a *Agent) catchUp(ctx context.Context) bool {
 func (a *Agent) farewell(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, stopWait)
 	defer cancel()
-	if a.raftIsDown() || a.machine.failed() != nil {
-		return
+	if !a.raftIsDown() && a.machine.failed() == nil {
+		a.reportOnce(ctx) // that it is idle: it gets no more claims
+		a.giveBack(ctx)
+		a.handOver(ctx)
 	}
-	a.reportOnce(ctx) // that it is idle: it gets no more claims
-	a.giveBack(ctx)
-	a.handOver(ctx)
 	intent := gossip.Stopping
 	if errors.Is(a.ending.cause, errLeft) {
 		intent = gossip.Leaving
@@ -196,6 +195,9 @@ func (a *Agent) watchRaft(ctx context.Context) error {
 		case <-tick.C:
 		}
 		if a.raftIsDown() {
+			if a.leaving.Load() {
+				return nil // it was asked for; Leave ends the peer
+			}
 			return errRemoved
 		}
 		if a.machine.logBytes() > snapshotBytes {

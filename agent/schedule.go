@@ -59,7 +59,8 @@ func (t *term) ready(r *fsm.Reader) []*fsm.Peer {
 
 const (
 	retainEvery = time.Minute
-	trimOver    = 10 // percent over a limit before trimming starts
+	trimOver    = 10   // percent over a limit before trimming starts
+	trimBite    = 2000 // events of one command
 )
 
 // retain trims the events that are beyond a limit, once a minute at most.
@@ -72,11 +73,27 @@ func (t *term) retain(ctx context.Context) error {
 			return nil
 		case <-tick.C:
 		}
-		r := t.agent.machine.Read()
-		if c := trim(r, t.clock.now()); c != nil {
-			if err := t.do(ctx, c); err != nil && ctx.Err() == nil {
+		if c := trim(t.agent.machine.Read(), t.clock.now()); c != nil {
+			if err := t.trimTo(ctx, c); err != nil && ctx.Err() == nil {
 				t.agent.log.Warn("events were not trimmed", "error", err)
 			}
+		}
+	}
+}
+
+// trimTo trims in bites of at most trimBite events, so that no entry holds up the state for long.
+func (t *term) trimTo(ctx context.Context, c *fsm.EventsTrim) error {
+	for {
+		m := t.agent.machine.Read().Meta()
+		bite := &fsm.EventsTrim{First: min(c.First, m.First+trimBite)}
+		if c.Audit > 0 {
+			bite.Audit = max(c.Audit, m.Audits-trimBite)
+		}
+		if bite.First <= m.First && (bite.Audit == 0 || bite.Audit >= m.Audits) {
+			return nil
+		}
+		if err := t.do(ctx, bite); err != nil {
+			return err
 		}
 	}
 }

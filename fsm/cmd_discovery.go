@@ -117,6 +117,6 @@ func heldPart(name string, h *Held) Part {
 		return nil
 	}
 	return &HeldPart{
-		Name: name, Count: len(h.Nodes), Owned: h.Owned, Hash: h.Hash, Nodes: h.Nodes[:min(len(h.Nodes), 100)],
+		Name: name, Count: h.Count, Owned: h.Owned, Hash: h.Hash, Nodes: h.Nodes[:min(len(h.Nodes), 100)],
 	}
 }

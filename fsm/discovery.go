@@ -158,10 +158,11 @@ type Discovery struct {
 // Held is a set of absences that is kept back until a run disproves it or an operator releases exactly it.
 type Held struct {
 	Hash     string    `cbor:"1,keyasint" json:"hash"`
-	Nodes    []NodeRef `cbor:"2,keyasint" json:"nodes"` // all of them, sorted
+	Nodes    []NodeRef `cbor:"2,keyasint" json:"nodes"` // the first maxHeldNamed of them, sorted
 	Owned    int       `cbor:"3,keyasint" json:"owned"` // how many the source owned
 	Since    Time      `cbor:"4,keyasint" json:"since"`
 	Released bool      `cbor:"5,keyasint,omitempty" json:"released,omitempty"`
+	Count    int       `cbor:"6,keyasint,omitempty" json:"count"` // how many there are
 }
 
 // NodeRef names a node across clusters; its text is "cluster/id".

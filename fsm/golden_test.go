@@ -32,7 +32,12 @@ func golden(t *testing.T, name string, got []byte) {
 		t.Fatalf("%v; run go test ./fsm -run Golden -update for a new file", err)
 	}
 	if !bytes.Equal(want, got) {
-		t.Errorf("%s holds\n%x\nwhat is written now is\n%x", path, want, got)
+		at := 0
+		for at < min(len(want), len(got)) && want[at] == got[at] {
+			at++
+		}
+		t.Errorf("%s holds %d bytes, what is written now is %d and differs at byte %d:\n%x\n%x",
+			path, len(want), len(got), at, want[at:min(at+32, len(want))], got[at:min(at+32, len(got))])
 	}
 }
 

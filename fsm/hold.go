@@ -19,6 +19,10 @@ type Verdict struct {
 	Held *Held // what the discovery's row carries after the run; shared with the row where nothing changed
 }
 
+// maxHeldNamed is how many nodes of a held set are named, so that it fits an entry of the log; the hash covers all. Of a
+// larger set, once released, only exactly itself passes.
+const maxHeldNamed = 5000
+
 // mayVanish is how many absences are never held, however small the source.
 const mayVanish = 3
 
@@ -36,14 +40,16 @@ func Judge(owned []Owned, read []Record, d *Discovery, now Time) Verdict {
 	if len(absent) <= limit && !nothing {
 		return Verdict{}
 	}
-	if d.Held != nil && d.Held.Released && subset(absent, d.Held.Nodes) {
+	hash := hashRefs(absent)
+	if d.Held != nil && d.Held.Released && (d.Held.Hash == hash || subset(absent, d.Held.Nodes)) {
 		return Verdict{Held: d.Held}
 	}
-	hash := hashRefs(absent)
 	if d.Held != nil && !d.Held.Released && d.Held.Hash == hash {
 		return Verdict{Hold: true, Held: d.Held}
 	}
-	return Verdict{Hold: true, Held: &Held{Hash: hash, Nodes: absent, Owned: len(owned), Since: now}}
+	return Verdict{Hold: true, Held: &Held{
+		Hash: hash, Nodes: absent[:min(len(absent), maxHeldNamed)], Count: len(absent), Owned: len(owned), Since: now,
+	}}
 }
 
 // absences is the sorted nodes that are owned, not read, and that presence may remove.

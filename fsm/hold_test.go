@@ -146,3 +146,29 @@ func TestJudgeAfterRemoval(t *testing.T) {
 		t.Fatalf("%+v", v)
 	}
 }
+
+// TestJudgeLargeSet holds a set that is too large for its names to fit an entry: it is counted and hashed whole, and once
+// released only exactly itself passes.
+func TestJudgeLargeSet(t *testing.T) {
+	owned := make([]fsm.Owned, 30_000)
+	for i := range owned {
+		owned[i].NodeRef = fsm.NodeRef{Cluster: "c", Node: fmt.Sprintf("node-%05d-with-a-name-of-a-usual-length", i)}
+	}
+	d := &fsm.Discovery{Spec: spec()}
+	v := fsm.Judge(owned, nil, d, 1)
+	if !v.Hold || v.Held.Count != len(owned) || len(v.Held.Nodes) != 5000 {
+		t.Fatalf("hold %v of %d, %d named", v.Hold, v.Held.Count, len(v.Held.Nodes))
+	}
+	if size := len(fsm.Frame(&fsm.RunComplete{Outcome: &fsm.RunOutcome{Held: v.Held}})); size > 400<<10 {
+		t.Fatalf("its outcome takes %d bytes of an entry", size)
+	}
+	d.Held = v.Held
+	d.Held.Released = true
+	if v := fsm.Judge(owned, nil, d, 2); v.Hold {
+		t.Fatal("the released set is held again")
+	}
+	back := []fsm.Record{{Cluster: "c", Node: owned[9].Node}}
+	if v := fsm.Judge(owned, back, d, 2); !v.Hold {
+		t.Fatal("another set passes")
+	}
+}

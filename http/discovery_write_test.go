@@ -104,7 +104,7 @@ func TestRelease(t *testing.T) {
 	f.do(http.MethodPost, "/v1/discovery/prod/release", `{"held": "hh"}`).refuses(http.StatusConflict, fsm.CodeConflict)
 	claim := f.apply(&fsm.ClaimGrant{Kind: fsm.KindRun, Peer: "p1", TTL: fsm.Minute, IDs: []uint64{d.ID}}).Claim
 	f.apply(&fsm.RunComplete{Discovery: d.ID, Settings: d.Settings, Token: claim.Token, Outcome: &fsm.RunOutcome{
-		Held: &fsm.Held{Hash: "hh", Nodes: []fsm.NodeRef{{Cluster: "c", Node: "n"}}, Owned: 1},
+		Held: &fsm.Held{Hash: "hh", Nodes: []fsm.NodeRef{{Cluster: "c", Node: "n"}}, Count: 1, Owned: 1},
 	}})
 	f.do(http.MethodPost, "/v1/discovery/prod/release", `{"held": "other"}`).refuses(http.StatusConflict, fsm.CodeConflict)
 	f.do(http.MethodPost, "/v1/discovery/prod/release", `{}`).blames("held")

@@ -73,7 +73,7 @@ func (g glance) discoveryRow(d *fsm.Discovery, nodes bool) DiscoveryRow {
 		}
 	}
 	if h := d.Held; h != nil {
-		row.Held = Held{Hash: h.Hash, Count: len(h.Nodes), Owned: h.Owned, Since: h.Since, Released: h.Released}
+		row.Held = Held{Hash: h.Hash, Count: h.Count, Owned: h.Owned, Since: h.Since, Released: h.Released}
 		if nodes {
 			row.Held.Nodes = h.Nodes
 		}

@@ -157,7 +157,7 @@ func TestDiscoveryRow(t *testing.T) {
 	claim := f.apply(&fsm.ClaimGrant{Kind: fsm.KindRun, Peer: "p1", TTL: fsm.Minute, Reason: fsm.WhyDue, IDs: []uint64{d.ID}}).Claim
 	nodes := []fsm.NodeRef{{Cluster: "orders", Node: "a/b"}, {Cluster: "orders", Node: "orders-1"}}
 	f.apply(&fsm.RunComplete{Discovery: d.ID, Settings: d.Settings, Token: claim.Token, Outcome: &fsm.RunOutcome{
-		Records: 1, Hash: "h", Held: &fsm.Held{Hash: "hh", Nodes: nodes, Owned: 4, Since: f.now},
+		Records: 1, Hash: "h", Held: &fsm.Held{Hash: "hh", Nodes: nodes, Count: len(nodes), Owned: 4, Since: f.now},
 	}})
 	a := f.get("/v1/discovery/prod")
 	got := into[httpd.DiscoveryRow](a, http.StatusOK)

@@ -97,7 +97,7 @@ func (w *Worker) askAll(
 				return
 			}
 			defer w.leave()
-			reports[i] = w.askOne(ctx, asker.(Prober), cluster, spec, t)
+			reports[i] = w.askOne(ctx, asker.(Prober), place{cluster, kind, spec.LagLimit}, t)
 			w.metrics.count(kind, &reports[i])
 		})
 	}
@@ -105,24 +105,32 @@ func (w *Worker) askAll(
 	return reports, nil
 }
 
+// place is what the polls of one cluster by one prober share.
+type place struct {
+	cluster  uint64
+	kind     string
+	lagLimit fsm.Duration
+}
+
 // askOne polls one node, conditionally where the prober and what the node said before allow it.
-func (w *Worker) askOne(ctx context.Context, p Prober, cluster uint64, spec fsm.RefreshSpec, t Target) fsm.Report {
+func (w *Worker) askOne(ctx context.Context, p Prober, at place, t Target) fsm.Report {
 	cond, ok := p.(Conditional)
 	if !ok {
 		return p.Probe(ctx, t)
 	}
-	before := w.said.of(cluster, t.Node)
+	from := at.kind + " " + t.HostPort()
+	before := w.said.of(at.cluster, t.Node, from)
 	a := cond.ProbeIf(ctx, t, before.tag)
 	if a.NotModified {
-		if past(a.WorstLagMS, spec.LagLimit) {
-			w.said.keep(cluster, t.Node, said{})
+		if past(a.WorstLagMS, at.lagLimit) {
+			w.said.keep(at.cluster, t.Node, said{})
 		}
 		return before.report
 	}
-	if lagging(a.Report, spec.LagLimit) {
+	if lagging(a.Report, at.lagLimit) {
 		a.ETag = ""
 	}
-	w.said.keep(cluster, t.Node, said{tag: a.ETag, report: a.Report})
+	w.said.keep(at.cluster, t.Node, said{from: from, tag: a.ETag, report: a.Report})
 	return a.Report
 }
 

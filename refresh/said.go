@@ -10,6 +10,7 @@ import (
 
 // said is what a node last said in full, with the tag it came with.
 type said struct {
+	from   string // prober and address: elsewhere the tag means something else
 	tag    string
 	report fsm.Report
 	used   time.Time
@@ -25,11 +26,11 @@ type saidCache struct {
 // forgetAfter is how long a node's answer is kept after it was last asked by this peer.
 const forgetAfter = 10 * time.Minute
 
-func (c *saidCache) of(cluster uint64, node string) said {
+func (c *saidCache) of(cluster uint64, node, from string) said {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	s := c.clusters[cluster][node]
-	if s == nil {
+	if s == nil || s.from != from {
 		return said{}
 	}
 	s.used = time.Now()

@@ -14,7 +14,7 @@ func TestSaidOfNodesThatAreGone(t *testing.T) {
 		c.keep(1, "here", said{tag: "b"})
 		for range 12 {
 			<-time.After(time.Minute)
-			if c.of(1, "here").tag != "b" {
+			if c.of(1, "here", "").tag != "b" {
 				t.Fatal("a node that is asked was forgotten")
 			}
 			c.sweep()
