@@ -1,0 +1,99 @@
+package agent
+
+import (
+	"io"
+	"log/slog"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/hashicorp/raft"
+	"github.com/prometheus/client_golang/prometheus"
+)
+
+func goodConfig() Config {
+	reg := prometheus.NewRegistry()
+	return Config{
+		DataDir: "d", Name: "peer-a", BootstrapExpect: 3,
+		Log: slog.New(slog.NewTextHandler(io.Discard, nil)), Registerer: reg, Gatherer: reg,
+	}
+}
+
+// TestConfigIsJudged breaks one thing at a time: the message names the flag and what would be right.
+func TestConfigIsJudged(t *testing.T) {
+	for _, c := range []struct {
+		name   string
+		change func(*Config)
+		says   []string // none: it is fine
+	}{
+		{"good", func(*Config) {}, nil},
+		{"neither dir nor dev", func(c *Config) { c.DataDir = "" }, []string{"-data-dir", "-dev"}},
+		{"dir and dev", func(c *Config) { c.Dev = true }, []string{"-dev", "-data-dir"}},
+		{"dev", func(c *Config) { c.Dev, c.DataDir, c.BootstrapExpect = true, "", 0 }, nil},
+		{"worker that founds", func(c *Config) { c.Worker = true }, []string{"-worker", "-bootstrap-expect", "-join"}},
+		{"worker that joins", func(c *Config) { c.Worker, c.BootstrapExpect = true, 0 }, nil},
+		{"expect below", func(c *Config) { c.BootstrapExpect = -1 }, []string{"-bootstrap-expect -1", "1 and 9"}},
+		{"expect beyond", func(c *Config) { c.BootstrapExpect = 10 }, []string{"-bootstrap-expect 10", "1 and 9"}},
+		{"multiplier", func(c *Config) { c.RaftMultiplier = 11 }, []string{"-raft-multiplier 11", "1 and 10"}},
+		{"long name", func(c *Config) { c.Name = strings.Repeat("n", 65) }, []string{"-name"}},
+		{"odd name", func(c *Config) { c.Name = "a/b" }, []string{"-name"}},
+		{"odd label", func(c *Config) { c.Labels = map[string]string{"": "x"} }, []string{"label"}},
+		{"no log", func(c *Config) { c.Log = nil }, []string{"required"}},
+		{"no port", func(c *Config) { c.PeerAddr = "127.0.0.1" }, []string{"-peer-addr", "host:port"}},
+		{"http off loopback", func(c *Config) { c.HTTPAddr = "10.0.0.1:8650" }, []string{"-http-addr 10.0.0.1:8650", "-insecure"}},
+		{"peer off loopback", func(c *Config) { c.PeerAddr = "0.0.0.0:8651" }, []string{"-peer-addr 0.0.0.0:8651", "-insecure"}},
+		{"gossip off loopback", func(c *Config) { c.GossipAddr = "[::]:8652" }, []string{"-gossip-addr [::]:8652", "-insecure"}},
+		{"every address", func(c *Config) { c.GossipAddr = ":8652" }, []string{"-gossip-addr", "-insecure"}},
+		{"explicitly insecure", func(c *Config) {
+			c.HTTPAddr, c.PeerAddr, c.GossipAddr, c.Insecure = "10.0.0.1:1", "10.0.0.1:2", "10.0.0.1:3", true
+		}, nil},
+		{"loopback in words", func(c *Config) { c.HTTPAddr, c.PeerAddr = "localhost:1", "[::1]:2" }, nil},
+		{"all of 127", func(c *Config) { c.HTTPAddr = "127.9.9.9:1" }, nil},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			cfg := goodConfig()
+			c.change(&cfg)
+			cfg.withDefaults()
+			err := cfg.validate()
+			if (err == nil) != (len(c.says) == 0) {
+				t.Fatalf("judged with: %v", err)
+			}
+			for _, s := range c.says {
+				if !strings.Contains(err.Error(), s) {
+					t.Errorf("the error does not say %q: %v", s, err)
+				}
+			}
+		})
+	}
+}
+
+// TestDefaults fills in what was not said, and changes nothing of the caller's.
+func TestDefaults(t *testing.T) {
+	labels := map[string]string{"zone": "a"}
+	cfg := goodConfig()
+	cfg.Name, cfg.Labels = "", labels
+	cfg.withDefaults()
+	cfg.Labels["zone"] = "b"
+	if labels["zone"] != "a" {
+		t.Error("the caller's labels were changed")
+	}
+	if cfg.HTTPAddr != "127.0.0.1:8650" || cfg.PeerAddr != "127.0.0.1:8651" || cfg.GossipAddr != "127.0.0.1:8652" ||
+		cfg.Group != "muster" || cfg.RaftMultiplier != 1 || cfg.Name == "" || cfg.Seams.Now == nil {
+		t.Errorf("defaults are %+v", cfg)
+	}
+}
+
+// TestMultiplierStretchesRaft checks raft's timing at both ends of the multiplier; raft must accept it.
+func TestMultiplierStretchesRaft(t *testing.T) {
+	for multiplier, election := range map[int]time.Duration{1: 500 * time.Millisecond, 10: 5 * time.Second} {
+		cfg, conf := goodConfig(), raft.DefaultConfig()
+		cfg.RaftMultiplier, conf.LocalID = multiplier, "p"
+		cfg.timing(conf)
+		if conf.HeartbeatTimeout != election || conf.ElectionTimeout != election || conf.LeaderLeaseTimeout != election/2 {
+			t.Errorf("×%d: heartbeat %s, election %s, lease %s", multiplier, conf.HeartbeatTimeout, conf.ElectionTimeout, conf.LeaderLeaseTimeout)
+		}
+		if err := raft.ValidateConfig(conf); err != nil {
+			t.Errorf("×%d: %v", multiplier, err)
+		}
+	}
+}

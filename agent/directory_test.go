@@ -1,0 +1,180 @@
+package agent
+
+import (
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/musterhq/muster/agent/gossip"
+)
+
+func mustOpen(t *testing.T, path string) *directory {
+	t.Helper()
+	d, err := openDirectory(path, "muster")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = d.close() })
+	return d
+}
+
+// refuses checks that a directory is refused with a message that holds these texts.
+func refuses(t *testing.T, path, group string, says ...string) {
+	t.Helper()
+	d, err := openDirectory(path, group)
+	if err == nil {
+		t.Fatalf("directory of %q opened as one of %q", d.self.Name, group)
+	}
+	for _, s := range says {
+		if !strings.Contains(err.Error(), s) {
+			t.Errorf("the error does not say %q: %v", s, err)
+		}
+	}
+}
+
+// TestDirectoryKeepsItsPeer closes and opens a directory: the peer's id, its group and the addresses of the others are as
+// they were, and what is in it is nobody else's to read.
+func TestDirectoryKeepsItsPeer(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "made", "anew")
+	d := mustOpen(t, path)
+	id := d.self.ID
+	if err := d.joined("01GROUP"); err != nil {
+		t.Fatal(err)
+	}
+	known := gossip.Remembered{"01OTHER": {Gossip: "127.0.0.1:1", Peer: "127.0.0.1:2"}}
+	if err := d.remember(known); err != nil {
+		t.Fatal(err)
+	}
+	if err := d.close(); err != nil {
+		t.Fatal(err)
+	}
+	d = mustOpen(t, path)
+	if d.self.ID != id || len(id) != 26 || d.group() != "01GROUP" || d.self.Left {
+		t.Errorf("it comes back as %+v, was %s", d.self, id)
+	}
+	if got, err := d.remembered(); err != nil || !cmp.Equal(got, known) {
+		t.Errorf("remembered are %v, %v", got, err)
+	}
+	err := filepath.WalkDir(path, func(at string, e fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		info, err := e.Info()
+		if mode := info.Mode().Perm(); mode&0o077 != 0 {
+			t.Errorf("%s has mode %04o", at, mode)
+		}
+		return err
+	})
+	if err != nil {
+		t.Error(err)
+	}
+	if other := mustOpen(t, filepath.Join(t.TempDir(), "other")); other.self.ID == id {
+		t.Error("two directories have one id")
+	}
+}
+
+// TestDirectoryForOthersToReadIsRefused names the mode and what to run.
+func TestDirectoryForOthersToReadIsRefused(t *testing.T) {
+	path := t.TempDir()
+	for _, mode := range []os.FileMode{0o755, 0o750, 0o701, 0o770} {
+		if err := os.Chmod(path, mode); err != nil {
+			t.Fatal(err)
+		}
+		refuses(t, path, "muster", "chmod 700 "+path)
+	}
+	if left, err := os.ReadDir(path); err != nil || len(left) > 0 {
+		t.Errorf("%d files were left in it, %v", len(left), err)
+	}
+}
+
+// TestLockedDirectoryIsRefused names the lock, and opens once the other process is gone.
+func TestLockedDirectoryIsRefused(t *testing.T) {
+	path := privateDir(t)
+	d := mustOpen(t, path)
+	refuses(t, path, "muster", "in use by another process", filepath.Join(path, "lock"))
+	if err := d.close(); err != nil {
+		t.Fatal(err)
+	}
+	mustOpen(t, path)
+}
+
+// TestDirectoryOfAnotherGroupIsRefused says which group it belongs to, and gives the lock free.
+func TestDirectoryOfAnotherGroupIsRefused(t *testing.T) {
+	path := privateDir(t)
+	if err := mustOpen(t, path).close(); err != nil {
+		t.Fatal(err)
+	}
+	refuses(t, path, "staging", `"muster"`, `"staging"`, "-group muster")
+	mustOpen(t, path)
+}
+
+// TestHalfWrittenFilesDoNoHarm leaves what a crash may leave: temporary files and half a snapshot are no obstacle, and what
+// is broken beyond that is named.
+func TestHalfWrittenFilesDoNoHarm(t *testing.T) {
+	path := privateDir(t)
+	d := mustOpen(t, path)
+	id := d.self.ID
+	if err := d.close(); err != nil {
+		t.Fatal(err)
+	}
+	half := filepath.Join(path, "snapshots", "2-10-1234.tmp")
+	if err := os.MkdirAll(half, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	for _, at := range []string{filepath.Join(half, "state.bin"), filepath.Join(path, "peer-123.tmp")} {
+		if err := os.WriteFile(at, []byte(`{"id":"01`), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	d = mustOpen(t, path)
+	if d.self.ID != id {
+		t.Errorf("the peer's id is %s, was %s", d.self.ID, id)
+	}
+	if _, err := os.Stat(half); !os.IsNotExist(err) {
+		t.Errorf("the half-written snapshot is still there: %v", err)
+	}
+	if err := d.close(); err != nil {
+		t.Fatal(err)
+	}
+	for _, broken := range []string{"", `{"id":"01`} {
+		if err := os.WriteFile(filepath.Join(path, fileSelf), []byte(broken), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		refuses(t, path, "muster", fileSelf)
+	}
+}
+
+// TestLeftDirectoryStaysLeft marks a directory, and starts a peer on it: it is told to take another one.
+func TestLeftDirectoryStaysLeft(t *testing.T) {
+	path := privateDir(t)
+	d := mustOpen(t, path)
+	if err := d.left(); err != nil {
+		t.Fatal(err)
+	}
+	if err := d.close(); err != nil {
+		t.Fatal(err)
+	}
+	inEmptyBubble(t, func(t *testing.T, w *world) {
+		p := w.add("peer-a")
+		p.dir = path
+		if err := p.tryStart(nil); err == nil || !strings.Contains(err.Error(), "has left its group") {
+			t.Errorf("it starts with: %v", err)
+		}
+	})
+	if d = mustOpen(t, path); !d.self.Left { // and the lock is free
+		t.Error("it forgot that it left")
+	}
+}
+
+func privateDir(t *testing.T) string {
+	t.Helper()
+	path := t.TempDir()
+	if err := os.Chmod(path, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
