@@ -94,6 +94,9 @@ func (c *Config) withDefaults() {
 		c.Seams.Now = time.Now
 	}
 	c.Labels = maps.Clone(c.Labels)
+	if port, ok := strings.CutPrefix(c.GossipAddr, "localhost:"); ok {
+		c.GossipAddr = net.JoinHostPort("127.0.0.1", port) // gossip takes addresses only
+	}
 }
 
 // validate says what is wrong and what would be right.

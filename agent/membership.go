@@ -111,6 +111,7 @@ func (t *term) reconcile(ctx context.Context) error {
 		case <-tick.C:
 		}
 		t.rows(ctx, began)
+		t.raise(ctx)
 		homeless = t.sweep(ctx, homeless)
 		if err := t.voters(ctx); err != nil && ctx.Err() == nil {
 			t.agent.log.Warn("the raft configuration was not changed", "error", err)
@@ -162,6 +163,30 @@ func (t *term) sweep(ctx context.Context, before map[string]bool) (homeless map[
 		}
 	}
 	return homeless
+}
+
+// raise lifts the group's feature level to what every server in the raft configuration, dead ones included, has announced.
+func (t *term) raise(ctx context.Context) {
+	a := t.agent
+	r := a.machine.Read()
+	servers, err := a.configuration()
+	if err != nil || len(servers) == 0 {
+		return
+	}
+	level := uint32(featureLevel)
+	for _, s := range servers {
+		row := r.Peer(string(s.ID))
+		if row == nil {
+			return
+		}
+		level = min(level, row.Release)
+	}
+	if level <= r.Meta().Feature {
+		return
+	}
+	if err := t.do(ctx, &fsm.FeatureRaise{Level: level}); err != nil && ctx.Err() == nil {
+		a.log.Warn("feature level was not raised", "level", level, "error", err)
+	}
 }
 
 func same(a, b fsm.Peer) bool {

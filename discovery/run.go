@@ -112,10 +112,26 @@ func (r *Runner) report(ctx context.Context, u *run) error {
 			return err
 		}
 		u.pending = again(c, res, rest)
+		if name := refused(c, res); name != "" {
+			u.outcome.Error = "what was computed for cluster " + name + " is refused, though it has not moved"
+			u.pending = nil
+		}
 		if err := r.cfg.Replica.WaitIndex(ctx, res.Index); err != nil {
 			return err
 		}
 	}
+}
+
+// refused is a cluster whose enrolment was not accepted at the very version it was computed from; empty when there is none.
+func refused(part *fsm.RunComplete, res fsm.Result) string {
+	for _, m := range res.Moved {
+		for _, e := range part.Enrolments {
+			if e.Cluster == m.Cluster && e.Base == m.Index {
+				return m.Cluster
+			}
+		}
+	}
+	return ""
 }
 
 // again is what is left after a part: what did not fit, what had moved, and, when the answer to the part was lost, all of

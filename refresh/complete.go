@@ -34,6 +34,10 @@ func (w *Worker) complete(ctx context.Context, claim *fsm.Claim, round *round) {
 			return
 		}
 		index, _ := strconv.ParseUint(refused.Fields["index"], 10, 64)
+		if index == c.Base && len(c.Facts) > 0 {
+			round.failed = refused // it has not moved: what was computed is refused, and will be again
+			continue
+		}
 		if err := w.cfg.Replica.WaitIndex(ctx, index); err != nil {
 			return
 		}

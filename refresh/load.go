@@ -12,6 +12,7 @@ const (
 	suspension   = time.Minute
 	expiriesMost = 3  // claims of a peer expired running
 	doubtsLeast  = 10 // unconfirmed failures before a peer can be doubted
+	runsMost     = 4  // runs of one peer at once: a source that hangs holds up no more
 )
 
 // load is what the leader remembers of one peer's work.
@@ -21,6 +22,7 @@ type load struct {
 	until       time.Duration // gets no claims before
 	single      bool          // one claim at a time until one completes
 	claims      int
+	runs        int // of the claims
 	confirmed   int // failures it reported that another peer saw too, in this window
 	unconfirmed int // failures it reported that another peer did not see
 	window      time.Duration
@@ -45,13 +47,19 @@ func (l *loads) of(peer string) *load {
 // charge makes a peer bear an entry's polls instead of the peer that bore them; an empty peer bears nothing.
 func (l *loads) charge(e *entry, peer string, polls int) {
 	if e.peer != "" {
-		l.of(e.peer).polls -= e.polls
-		l.of(e.peer).claims--
+		l.of(e.peer).bear(e, -1)
 	}
 	e.peer, e.polls = peer, polls
 	if peer != "" {
-		l.of(peer).polls += polls
-		l.of(peer).claims++
+		l.of(peer).bear(e, 1)
+	}
+}
+
+func (p *load) bear(e *entry, sign int) {
+	p.polls += sign * e.polls
+	p.claims += sign
+	if e.subject.Kind == fsm.KindRun {
+		p.runs += sign
 	}
 }
 
@@ -134,13 +142,14 @@ type room struct {
 	peers  []*fsm.Peer
 	left   map[string]int
 	single map[string]bool // gets one claim, of whatever size
+	runs   map[string]int
 	limit  int
 }
 
 // free is the room of the ready peers that may get claims. An only ready peer always may, and where every one is suspended
 // all may: a peer that is not trusted is better than none.
 func (l *loads) free(ready []*fsm.Peer, limit int, now Instant) *room {
-	f := &room{left: map[string]int{}, single: map[string]bool{}, limit: limit}
+	f := &room{left: map[string]int{}, single: map[string]bool{}, runs: map[string]int{}, limit: limit}
 	trusted := func(p *fsm.Peer) bool { return l.of(p.ID).until <= now.Mono }
 	choice := slices.ContainsFunc(ready, trusted)
 	for _, p := range ready {
@@ -149,7 +158,7 @@ func (l *loads) free(ready []*fsm.Peer, limit int, now Instant) *room {
 			continue
 		}
 		f.peers = append(f.peers, p)
-		f.left[p.ID] = limit - w.polls
+		f.left[p.ID], f.runs[p.ID] = limit-w.polls, runsMost-w.runs
 		f.single[p.ID] = w.single && len(ready) > 1
 	}
 	return f
@@ -175,6 +184,11 @@ func (f *room) allowed(on string) []*fsm.Peer {
 		}
 	}
 	return out
+}
+
+// runners are those of the peers that may begin another run.
+func (f *room) runners(peers []*fsm.Peer) []*fsm.Peer {
+	return slices.DeleteFunc(peers, func(p *fsm.Peer) bool { return f.runs[p.ID] <= 0 })
 }
 
 // keep lets a peer get nothing more in this beat, so that it empties.

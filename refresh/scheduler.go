@@ -192,7 +192,9 @@ func (s *Scheduler) takeBack(r *fsm.Reader, out *expiries, now Instant) {
 			continue
 		}
 		out.add(r, e.claim)
-		s.loads.expired(e.claim.Peer, now)
+		if !gone(r, e.claim.Peer) {
+			s.loads.expired(e.claim.Peer, now)
+		}
 		s.given.move(e, now.Mono+grantAgain)
 	}
 }
@@ -220,12 +222,18 @@ func (s *Scheduler) grant(r *fsm.Reader, e *entry, free *room, out *grants, now 
 	case e.subject.Kind == fsm.KindRefresh:
 		need = polledNodes(r, e.subject.ID)
 	}
+	if e.subject.Kind == fsm.KindRun {
+		allowed = free.runners(allowed)
+	}
 	p := free.take(allowed, need)
 	if p == nil {
-		if now.Mono-e.dueAt > e.interval.Std() {
+		if len(allowed) > 0 && now.Mono-e.dueAt > e.interval.Std() {
 			free.keep(allowed[0])
 		}
 		return false
+	}
+	if e.subject.Kind == fsm.KindRun {
+		free.runs[p.ID]--
 	}
 	g.peer = p.ID
 	out.add(g, e.subject.ID)

@@ -54,9 +54,10 @@ together, or -join for those that come later. From then on -data-dir is enough.
 Passwords that probers use are kept on the peers: in variables that begin with MUSTER_SECRET_,
 and in files of the folder "secrets" in the data directory.`,
 		Example: `  muster agent -dev
-  muster agent -data-dir /var/lib/muster -name peer-a -bootstrap-expect 3 \
-               -join 10.0.0.2:8652 -join 10.0.0.3:8652
-  muster agent -data-dir /var/lib/muster -name worker-1 -worker -label zone=a -join 10.0.0.1:8652`,
+  muster agent -data-dir /var/lib/muster -name peer-a -bootstrap-expect 3 -insecure \
+               -peer-addr 10.0.0.1:8651 -gossip-addr 10.0.0.1:8652 -join 10.0.0.2:8652 -join 10.0.0.3:8652
+  muster agent -data-dir /var/lib/muster -name worker-1 -worker -label zone=a -insecure \
+               -peer-addr 10.0.0.9:8651 -gossip-addr 10.0.0.9:8652 -join 10.0.0.1:8652`,
 		Args: exactly(0),
 		RunE: func(c *cobra.Command, _ []string) error {
 			var err error
