@@ -253,9 +253,10 @@ func TestFailedRunsAreTriedAgain(t *testing.T) {
 		return wait
 	}
 	finish("no leader")
-	for i, want := range []time.Duration{1, 2, 4, 8, 16, 32, 64, 128, 180, 180} {
-		if got := finish("no leader"); got < want*time.Second || got > want*time.Second+quarter {
-			t.Errorf("try %d came after %s, want %ds", i, got, want)
+	for i, seconds := range []int{1, 2, 4, 8, 16, 32, 64, 128, 180, 180} {
+		want := time.Duration(seconds) * time.Second
+		if got := finish("no leader"); got < want || got > want+quarter {
+			t.Errorf("try %d came after %s, want %s", i, got, want)
 		}
 	}
 	finish("")
