@@ -1,7 +1,6 @@
 package agent
 
 import (
-	"io"
 	"log/slog"
 	"strings"
 	"testing"
@@ -15,7 +14,7 @@ func goodConfig() Config {
 	reg := prometheus.NewRegistry()
 	return Config{
 		DataDir: "d", Name: "peer-a", BootstrapExpect: 3,
-		Log: slog.New(slog.NewTextHandler(io.Discard, nil)), Registerer: reg, Gatherer: reg,
+		Log: slog.New(slog.DiscardHandler), Registerer: reg, Gatherer: reg,
 	}
 }
 
