@@ -7,9 +7,9 @@ import (
 	"github.com/musterhq/muster/fsm"
 )
 
-// discoveryBody is what a PUT may hold: the setting, the name it has in the path, and what only answers tell, so that an
-// answer may be edited and sent back.
-type discoveryBody struct {
+// DiscoveryBody is what a PUT, or a file of discoveries, may hold: the setting, the name, and what only answers tell, so that
+// an answer may be edited and sent back.
+type DiscoveryBody struct {
 	Name string `json:"name"`
 	fsm.Spec
 	LastRun  json.RawMessage `json:"last_run"`
@@ -29,7 +29,7 @@ func (s *Server) putDiscovery(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	body := discoveryBody{Name: name, Spec: fsm.DefaultSpec()}
+	body := DiscoveryBody{Name: name, Spec: fsm.DefaultSpec()}
 	if err := readBody(w, r, &body); err != nil {
 		return err
 	}

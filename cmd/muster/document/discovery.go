@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"github.com/musterhq/muster/fsm"
+	httpd "github.com/musterhq/muster/http"
 )
 
 // Discovery is a discovery as a file has it.
@@ -20,19 +21,6 @@ type Discovery struct {
 	Spec fsm.Spec        // with this release's defaults filled in
 	At   Place
 	root value
-}
-
-// written is what a discovery may hold in a file: its setting, its name, and what only answers of the API tell, so that an
-// answer may be edited and applied.
-type written struct {
-	Name string `json:"name"`
-	fsm.Spec
-	LastRun  json.RawMessage `json:"last_run"`
-	NextRun  json.RawMessage `json:"next_run"`
-	Failing  json.RawMessage `json:"failing"`
-	Deleting json.RawMessage `json:"deleting"`
-	Held     json.RawMessage `json:"held"`
-	Index    json.RawMessage `json:"index"`
 }
 
 // Discoveries reads a file: HCL with any number of discovery blocks, or JSON, an object or a list of them. The name tells
@@ -98,11 +86,11 @@ func read(root value) (Discovery, error) {
 		return d, root.at.fault("is %s; wanted is a discovery, an object with a \"name\"", &root)
 	}
 	var wrong faults
-	check("", &root, reflect.TypeFor[written](), &wrong)
+	check("", &root, reflect.TypeFor[httpd.DiscoveryBody](), &wrong)
 	if err := wrong.err(); err != nil {
 		return d, err
 	}
-	into := written{Spec: fsm.DefaultSpec()}
+	into := httpd.DiscoveryBody{Spec: fsm.DefaultSpec()}
 	d.Body = root.text()
 	if err := json.Unmarshal(d.Body, &into); err != nil {
 		return d, root.at.fault("%s", err)
