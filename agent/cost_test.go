@@ -5,13 +5,15 @@ import (
 	"testing"
 	"time"
 
+	"github.com/musterhq/muster/agent/gossip"
 	"github.com/musterhq/muster/fsm"
 )
 
 // TestQuietHour lets a group of three live for a virtual hour in which nothing changes: no event, a bounded rate of entries,
 // each cluster refreshed at its pace. The time it costs is logged.
 func TestQuietHour(t *testing.T) {
-	inBubble(t, 3, func(t *testing.T, w *world) {
+	lan := gossip.LAN()
+	inBubbleOf(t, 3, func(c *Config) { c.Seams.GossipTiming = &lan }, func(t *testing.T, w *world) {
 		w.settled(10, 3, func(s *fsm.Spec) { s.Interval, s.Refresh.Interval = fsm.Minute, 30*fsm.Second })
 		leader, nodes := w.leader(), addrsOf(10, 3)
 		seq, entries, polls := leader.seq(), leader.machine.entries.Load(), w.nodes.polls(nodes...)

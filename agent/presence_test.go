@@ -45,7 +45,7 @@ func TestFailingSourceRemovesNothing(t *testing.T) {
 		leader := w.leader()
 		before := leader.seq()
 		w.source.set(nil, errors.New("no cluster leader"))
-		w.pass(10 * time.Minute)
+		w.pass(4 * time.Minute)
 		w.source.set(recordsOf(4, 3), nil)
 		leader.await("recovered", told(before, fsm.DiscoveryRecovered, 1))
 		w.pass(time.Minute)
@@ -70,7 +70,7 @@ func TestEmptySourceIsHeld(t *testing.T) {
 				before := leader.seq()
 				w.source.set(recordsOf(c.left, 3), nil)
 				r := leader.await("held", told(before, fsm.DiscoveryHeld, 1))
-				w.pass(10 * time.Minute)
+				w.pass(4 * time.Minute)
 				leader.tells(before, "*", fsm.DiscoveryHeld)
 				held := r.Discovery("all").Held
 				if len(held.Nodes) != 3*(10-c.left) || held.Owned != 30 {

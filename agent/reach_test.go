@@ -197,7 +197,7 @@ func withRole(c, i int, role string) refresh.Document {
 func TestBlindPeerTakesOver(t *testing.T) {
 	inBubble(t, 3, func(t *testing.T, w *world) {
 		w.settled(20, 3, nil)
-		for range 3 {
+		for range 2 {
 			blind := w.follower()
 			before := blind.seq()
 			w.blind(blind, addrsOf(20, 3)...)

@@ -54,10 +54,13 @@ type peer struct {
 }
 
 // inBubble runs a test in virtual time with a world of n peers that have founded their group. At its end all must agree.
-func inBubble(t *testing.T, n int, test func(t *testing.T, w *world)) {
+func inBubble(t *testing.T, n int, test func(t *testing.T, w *world)) { inBubbleOf(t, n, nil, test) }
+
+// inBubbleOf is inBubble with another configuration of every peer.
+func inBubbleOf(t *testing.T, n int, change func(*Config), test func(t *testing.T, w *world)) {
 	inEmptyBubble(t, func(t *testing.T, w *world) {
 		for i := range n {
-			w.add(fmt.Sprintf("peer-%c", 'a'+i))
+			w.add(fmt.Sprintf("peer-%c", 'a'+i)).change = change
 		}
 		for _, p := range w.peers {
 			p.start(func(c *Config) { c.BootstrapExpect = n })
