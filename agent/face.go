@@ -240,6 +240,9 @@ func (f lifeFace) Ready() error {
 	if f.leaderID() == "" {
 		why = append(why, errors.New("no leader is known"))
 	}
+	if f.machine.Read().Peer(f.id) == nil {
+		why = append(why, errors.New("the leader has not taken this peer up yet"))
+	}
 	if !f.caughtUp.Load() {
 		why = append(why, errors.New("the replica has not caught up since this peer started"))
 	}

@@ -19,6 +19,8 @@ func (t *term) schedule(ctx context.Context) error {
 	s := refresh.NewScheduler(m.Read(), t.clock.instant())
 	tick := time.NewTicker(beat)
 	defer tick.Stop()
+	look := time.NewTimer(beat)
+	defer look.Stop()
 	for {
 		select {
 		case <-ctx.Done():
@@ -30,14 +32,24 @@ func (t *term) schedule(ctx context.Context) error {
 			if peers {
 				s.Peers(r, now)
 			}
+			if at, ok := s.Look(); ok {
+				look.Reset(max(at-now.Mono, 0))
+			}
+			continue
+		case <-look.C:
 		case <-tick.C:
-			r := m.Read()
-			now := t.clock.instant()
-			t.batch.beat(s.Beat(r, t.ready(r), now))
-			t.agent.metrics.watch(s, now)
+		}
+		r, now := m.Read(), t.clock.instant()
+		t.batch.beat(s.Beat(r, t.ready(r), now))
+		t.agent.metrics.watch(s, now)
+		if at, ok := s.Look(); ok {
+			look.Reset(max(at-now.Mono, lookAgain))
 		}
 	}
 }
+
+// lookAgain is how soon after a beat the next may come for what is to be looked at again.
+const lookAgain = 50 * time.Millisecond
 
 // ready are the peers that may get claims.
 func (t *term) ready(r *fsm.Reader) []*fsm.Peer {

@@ -12,6 +12,7 @@ const (
 	minTTL     = 15 * fsm.Second
 	runTTL     = 75 * fsm.Second
 	grantAgain = 2 * time.Second // a grant that was not applied by then is proposed anew
+	settle     = 2 * time.Second // so long into a term other peers may not have been heard: nobody is alone yet
 	noPeer     = time.Second     // a subject whose `on` allows no ready peer is looked at again
 	maxBackoff = 3 * fsm.Minute  // between tries of a discovery whose runs fail
 	batchIDs   = 2048            // subjects of one ClaimGrant
@@ -22,8 +23,9 @@ const (
 // starts nothing. It is for one goroutine.
 type Scheduler struct {
 	entries map[fsm.Subject]*entry
-	due     dueHeap // what waits for its time or for a peer
-	given   dueHeap // what a peer was given, by when that is taken back
+	due     dueHeap         // what waits for its time or for a peer
+	given   dueHeap         // what a peer was given, by when that is taken back
+	looks   map[*entry]bool // of due: what is to be looked at again, sooner than its slot
 	loads   loads
 }
 
@@ -31,7 +33,7 @@ type Scheduler struct {
 // fresh ttl, save those of peers that are gone. What is overdue by more than an interval waits for its next slot, so that
 // a group that slept does not fire everything at once.
 func NewScheduler(r *fsm.Reader, now Instant) *Scheduler {
-	s := &Scheduler{entries: map[fsm.Subject]*entry{}, loads: newLoads()}
+	s := &Scheduler{entries: map[fsm.Subject]*entry{}, looks: map[*entry]bool{}, loads: newLoads()}
 	for row := range r.Schedules() {
 		s.take(r, row, now, true)
 	}
@@ -76,6 +78,7 @@ func (s *Scheduler) take(r *fsm.Reader, row *fsm.Schedule, now Instant, over boo
 	e.schedule = row
 	enabled := settings(r, e)
 	claim := r.Claim(row.Subject)
+	delete(s.looks, e)
 	s.loads.note(e, before, claim, now)
 	if claim != nil {
 		renewed := e.claim == nil || e.claim.Token != claim.Token || e.claim.Parts != claim.Parts
@@ -94,6 +97,20 @@ func (s *Scheduler) take(r *fsm.Reader, row *fsm.Schedule, now Instant, over boo
 	}
 	e.dueAt = now.Mono + e.delay(now.Time, over).Std()
 	s.due.move(e, e.dueAt)
+	if e.why == fsm.WhyConfirm || e.why == fsm.WhyOdd {
+		s.looks[e] = true
+	}
+}
+
+// Look is when the next subject is to be looked at again because of what its last round brought. That is not left to the
+// rhythm of the beats: the promise of how soon a dead node is known has no room for it.
+func (s *Scheduler) Look() (at time.Duration, ok bool) {
+	for e := range s.looks {
+		if !ok || e.dueAt < at {
+			at, ok = e.dueAt, true
+		}
+	}
+	return at, ok
 }
 
 // settings reads how a subject is to be done; false when it is not.
@@ -134,6 +151,7 @@ func (s *Scheduler) forget(subject fsm.Subject) {
 	if e := s.entries[subject]; e != nil {
 		s.loads.charge(e, "", 0)
 		e.leave()
+		delete(s.looks, e)
 		delete(s.entries, subject)
 	}
 }
@@ -207,7 +225,7 @@ func (s *Scheduler) grant(r *fsm.Reader, e *entry, free *room, out *grants, now 
 		s.due.move(e, now.Mono+noPeer)
 		return true
 	}
-	g := grant{kind: e.subject.Kind, ttl: e.ttl, reason: e.why, alone: len(allowed) == 1}
+	g := grant{kind: e.subject.Kind, ttl: e.ttl, reason: e.why, alone: len(allowed) == 1 && settled(r, e, now)}
 	need := 1
 	switch {
 	case e.why == fsm.WhyConfirm:
@@ -215,9 +233,11 @@ func (s *Scheduler) grant(r *fsm.Reader, e *entry, free *room, out *grants, now 
 		if len(g.names) == 0 {
 			e.dueAt = now.Mono + e.delayWithout(now.Time).Std()
 			s.due.move(e, e.dueAt)
+			delete(s.looks, e)
 			return true
 		}
 		allowed, g.alone = turn(allowed, e.schedule.Notes, g.names)
+		g.alone = g.alone && settled(r, e, now)
 		need = len(g.names)
 	case e.subject.Kind == fsm.KindRefresh:
 		need = polledNodes(r, e.subject.ID)
@@ -236,10 +256,25 @@ func (s *Scheduler) grant(r *fsm.Reader, e *entry, free *room, out *grants, now 
 		free.runs[p.ID]--
 	}
 	g.peer = p.ID
+	delete(s.looks, e)
 	out.add(g, e.subject.ID)
 	s.loads.charge(e, p.ID, need)
 	s.given.move(e, now.Mono+grantAgain)
 	return true
+}
+
+// settled says whether the ready peers are all there are: later in a term, or where the rows know no other that `on` allows.
+func settled(r *fsm.Reader, e *entry, now Instant) bool {
+	if now.Mono >= settle {
+		return true
+	}
+	alive := 0
+	for p := range r.Peers() {
+		if p.Status == fsm.PeerAlive && fsm.Allows(e.on, p) {
+			alive++
+		}
+	}
+	return alive <= 1
 }
 
 // delayWithout is when a subject is due by its slot alone: its failed nodes no longer need confirming.
