@@ -47,6 +47,8 @@ func (b *bench) Read() *fsm.Reader {
 
 // WaitIndex is refresh.Replica's.
 func (b *bench) WaitIndex(_ context.Context, index uint64) error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
 	b.waited = append(b.waited, index)
 	return nil
 }
@@ -151,6 +153,8 @@ func atWork(t *testing.T, asker refresh.Asker, sizes []int, test func(t *testing
 // grant opens claims for peer a in one entry and gives them to the worker.
 func (b *bench) grant(ids ...uint64) []*fsm.Claim {
 	b.t.Helper()
+	b.mu.Lock()
+	defer b.mu.Unlock()
 	granted := b.apply(&fsm.ClaimGrant{Kind: fsm.KindRefresh, Peer: "a", TTL: 15 * fsm.Second, Reason: fsm.WhyDue, IDs: ids}).Granted
 	if len(granted) != len(ids) {
 		b.t.Fatalf("%d of %d claims are granted", len(granted), len(ids))
@@ -163,7 +167,9 @@ func (b *bench) grant(ids ...uint64) []*fsm.Claim {
 func (b *bench) settle(d time.Duration) []fsm.Command {
 	<-time.After(d)
 	synctest.Wait()
-	out := b.commands()
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	out := b.sent
 	b.sent = nil
 	return out
 }
