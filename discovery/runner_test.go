@@ -390,6 +390,9 @@ func TestRunOfAnotherSettingIsRefused(t *testing.T) {
 		if sent := d.commands(2 * time.Second); len(sent) != 1 || nodesIn(d.Read()) != 0 {
 			t.Errorf("%d commands, %d nodes by a run of an old setting", len(sent), nodesIn(d.Read()))
 		}
+		d.apply(&fsm.ClaimGrant{
+			Kind: fsm.KindRun, Peer: "b", TTL: fsm.Minute, Reason: fsm.WhyDue, IDs: []uint64{d.row().ID},
+		})
 		old := &fsm.Claim{Subject: d.subject(), Token: 12, Peer: "a", TTL: fsm.Minute}
 		reads := len(d.source.wants)
 		d.claims <- []*fsm.Claim{old}
