@@ -10,6 +10,8 @@
 //   - The claim is the dispatch. A worker learns of its claims by applying the log; nothing else is sent to it.
 //   - Clusters stick to peers by rendezvous hashing, so connections stay warm; a peer whose share is full passes work on.
 //   - Waiting is monotonic: what is due keeps its place when a wall clock jumps.
+//   - What waits for room goes in the order in which it became due. What has waited for an interval keeps its peer from
+//     other work until it fits; without that a cluster larger than the room of a busy peer would wait for ever.
 //   - Unhurried things travel together: claims and unchanged completions once a beat. A completion with facts leaves at
 //     once.
 //   - A 304 stands for the report that came with the tag and is compared like any other, since a comparison costs less
