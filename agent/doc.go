@@ -7,7 +7,8 @@
 // an entry within a few milliseconds, and what is not once a beat together with the claims the scheduler grants. Raft commits
 // the entry; machine applies it on every peer. On each peer, what an entry granted to it goes into its claim queues, from
 // which the refresh worker and the discovery runner take; on the leader, what it touched goes to the scheduler. Nobody
-// polls the state.
+// polls the state. A request to a leader is given up once raft knows another: a lost machine takes longer to dial than a new
+// leader to be found (askLeader).
 //
 // # How a read is fresh
 //
@@ -37,5 +38,5 @@
 // # What ends the process
 //
 // An entry or snapshot this release does not know (fsm.ErrNewer, exit code 78), an error of the log store, and being removed
-// from the group. Nothing is skipped and nothing is guessed.
+// from the group, which a peer without a leader asks the others about, since nobody tells it. Nothing is skipped and nothing is guessed.
 package agent
