@@ -15,22 +15,22 @@ import (
 // back, another peer asks it; then the worker can deliver, and nothing it says is taken.
 func TestLateCompletionIsRefused(t *testing.T) {
 	inBubble(t, 3, func(t *testing.T, w *world) {
-		w.settled(12, 2, nil)
+		w.settled(40, 2, nil)
 		leader := w.leader()
 		late := w.others(leader)[0]
 		before := leader.seq()
-		w.nodes.slow(700*time.Millisecond, addrsOf(12, 2)...)
-		for c := range 12 {
+		w.nodes.slow(700*time.Millisecond, addrsOf(40, 2)...)
+		for c := range 40 {
 			w.nodes.say(addrOf(c, 1), versioned(c, 1, "9.9.9"))
 		}
 		late.await("a claim of its own", claimed([]*peer{late}))
 		w.pass(100 * time.Millisecond) // so that the nodes have been asked
 		held := refreshesOf(late.machine.Read(), late)
 		w.isolate(late)
-		for c := range 12 {
+		for c := range 40 {
 			w.nodes.say(addrOf(c, 1), documentOf(c, 1))
 		}
-		w.nodes.slow(0, addrsOf(12, 2)...)
+		w.nodes.slow(0, addrsOf(40, 2)...)
 		leader.await("its claims expired", told(before, fsm.ClaimExpired, 1))
 		for _, c := range held {
 			leader.await("another claim", func(r *fsm.Reader) bool {
