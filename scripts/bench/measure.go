@@ -107,19 +107,34 @@ func (b *bench) peers(ctx context.Context) error {
 // asked counts the clusters with a view.
 func (b *bench) asked(ctx context.Context) (int, error) {
 	seen := 0
+	err := b.each(ctx, func(c httpd.ClusterRow) {
+		if c.Health == fsm.HealthHealthy {
+			seen++
+		}
+	})
+	return seen, err
+}
+
+// oldest is the age in seconds of the oldest view of all.
+func (b *bench) oldest(ctx context.Context) (float64, error) {
+	age := 0.0
+	err := b.each(ctx, func(c httpd.ClusterRow) { age = max(age, time.Since(c.RefreshedAt.Std()).Seconds()) })
+	return age, err
+}
+
+// each calls a function with every cluster as the first peer has it.
+func (b *bench) each(ctx context.Context, take func(httpd.ClusterRow)) error {
 	list := httpd.List{Read: httpd.Read{Stale: true}, Limit: 1000}
 	for {
 		page, err := b.group.Peers[0].API.Clusters(ctx, list)
 		if err != nil {
-			return 0, err
+			return err
 		}
 		for _, c := range page.Rows {
-			if c.Health == fsm.HealthHealthy {
-				seen++
-			}
+			take(c)
 		}
 		if list.After = page.Next; page.Next == "" {
-			return seen, nil
+			return nil
 		}
 	}
 }
@@ -156,7 +171,8 @@ func (b *bench) sample(ctx context.Context) (muster, error) {
 			return out, err
 		}
 		out.fill(before, after, time.Since(began))
-		return out, nil
+		out.OldestView, err = b.oldest(ctx)
+		return out, err
 	}
 }
 

@@ -33,7 +33,8 @@ type muster struct {
 	LogPerSecond     float64 `json:"log_bytes_per_second"`
 	LogPerRefresh    float64 `json:"log_bytes_per_cluster_refresh"`
 	RSS              float64 `json:"rss_mib_largest_peer"`
-	OverdueMax       float64 `json:"overdue_max_seconds"`
+	OverdueMax       float64 `json:"overdue_max_seconds"` // of what waits for a peer, looked at every second
+	OldestView       float64 `json:"oldest_view_seconds"` // of all clusters, at the end
 }
 
 // entryHead is what the log store keeps of an entry beside its bytes: term, index, type, times and checksum.
@@ -71,6 +72,7 @@ func (r *result) print(to io.Writer) {
 		m.EntriesPerSecond, m.LogPerSecond, m.LogPerRefresh)
 	fmt.Fprintf(w, "memory\t%.0f MiB\tof the largest peer\n", m.RSS)
 	fmt.Fprintf(w, "overdue\t%.2f s\tat most, of an interval of %s\n", m.OverdueMax, s.Interval)
+	fmt.Fprintf(w, "oldest view\t%.1f s\tof all clusters, at the end\n", m.OldestView)
 	_ = w.Flush()
 }
 
