@@ -13,8 +13,8 @@ import (
 const (
 	coalesce     = 2 * time.Millisecond   // hurried commands of so long share an entry
 	beat         = 250 * time.Millisecond // unhurried ones go together
-	maxEntry     = 512 << 10              // bytes of one entry
-	maxProposals = 8192                   // waiting at once; further ones are refused
+	maxEntry     = fsm.MaxEntry
+	maxProposals = 8192 // waiting at once; further ones are refused
 	enqueueWait  = 5 * time.Second
 )
 

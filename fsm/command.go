@@ -88,8 +88,8 @@ func KindName(c Command) string { return kindOf(c).name }
 // entryFormat is the first byte of every entry.
 const entryFormat = 1
 
-// MaxEntry bounds an entry: what is larger was never written by a proposer.
-const MaxEntry = 1 << 20
+// MaxEntry is how many bytes of commands a proposer puts into one entry: larger ones would hold up raft's heartbeats.
+const MaxEntry = 512 << 10
 
 // ErrNewer marks an entry, command, fact or snapshot that a newer release wrote: the process stops with exit code 78.
 var ErrNewer = errUnknownKind
