@@ -29,3 +29,15 @@ func TestSaidOfNodesThatAreGone(t *testing.T) {
 		}
 	})
 }
+
+// A tag stands for what one prober was told at one address, and for nothing elsewhere.
+func TestSaidElsewhere(t *testing.T) {
+	var c saidCache
+	c.keep(1, "n", said{from: "sidecar 127.0.0.1:1", tag: "a"})
+	if got := c.of(1, "n", "sidecar 127.0.0.1:1").tag; got != "a" {
+		t.Fatalf("its own tag is %q", got)
+	}
+	if got := c.of(1, "n", "sidecar 127.0.0.1:2").tag; got != "" {
+		t.Fatalf("the tag of another address is %q", got)
+	}
+}

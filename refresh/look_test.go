@@ -1,0 +1,30 @@
+package refresh_test
+
+import (
+	"testing"
+
+	"github.com/musterhq/muster/fsm"
+)
+
+// A node that failed is looked at again after retry_after, whatever the rhythm of the beats.
+func TestLookAgainHasItsOwnTime(t *testing.T) {
+	l := lead(t, 100, "a", "b")
+	ids := l.read(2)
+	l.begin()
+	if _, ok := l.sched.Look(); ok {
+		t.Fatal("there is something to look at before anything failed")
+	}
+	l.next(ids[0])
+	l.answer(ids[0], "n0")
+	at, ok := l.sched.Look()
+	if want := l.mono + (500 * fsm.Millisecond).Std(); !ok || at != want {
+		t.Fatalf("to be looked at at %s (%v), want %s", at, ok, want)
+	}
+	l.apply(l.beat(at - l.mono)...)
+	if open := l.state.Read().Claim(fsm.Subject{Kind: fsm.KindRefresh, ID: ids[0]}); open == nil || open.Reason != fsm.WhyConfirm {
+		t.Fatalf("the claim is %+v", open)
+	}
+	if _, ok := l.sched.Look(); ok {
+		t.Fatal("what was granted is still to be looked at")
+	}
+}
