@@ -53,6 +53,7 @@ race: ## the short tests under the race detector
 
 .PHONY: test
 test: ## all tests, against real servers, with a report of what ran and what was skipped
+	@scripts/servers.sh
 	@$(SERVERS) && $(GO) run ./scripts/tally -timeout 15m ./...
 
 .PHONY: demo

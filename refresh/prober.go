@@ -3,6 +3,7 @@ package refresh
 import (
 	"context"
 	"net"
+	"net/http"
 	"slices"
 	"strconv"
 	"strings"
@@ -86,6 +87,23 @@ type Request struct {
 	Status func(code int) bool
 
 	ConnectTimeout time.Duration // zero leaves it to the Fetcher
+}
+
+// Judge says whether a status is an answer to r: a fault of the reason redirect for those that point elsewhere, of http_status
+// for all others that are none.
+func (r *Request) Judge(status int) error {
+	switch {
+	case status == http.StatusNotModified:
+		if r.IfNoneMatch != "" {
+			return nil
+		}
+		return NewFault(fsm.ReasonProtocol, "304 in answer to a request without a condition")
+	case 300 <= status && status < 400:
+		return NewFault(fsm.ReasonRedirect, "%d; redirects are not followed", status)
+	case r.Status == nil && status == http.StatusOK, r.Status != nil && r.Status(status):
+		return nil
+	}
+	return NewFault(fsm.ReasonHTTPStatus, "%s", strings.TrimSpace(strconv.Itoa(status)+" "+http.StatusText(status)))
 }
 
 // Response is the answer to a Request. It holds nothing of the connection it came over.

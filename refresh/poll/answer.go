@@ -41,7 +41,7 @@ func readAnswer(in *bufio.Reader, r *refresh.Request) (answer, error) {
 		case a.Status < 200:
 			continue
 		}
-		if err := judge(r, a.Status); err != nil {
+		if err := r.Judge(a.Status); err != nil {
 			return answer{}, err
 		}
 		if a.Status == http.StatusNotModified || a.Status == http.StatusNoContent {
@@ -51,22 +51,6 @@ func readAnswer(in *bufio.Reader, r *refresh.Request) (answer, error) {
 		return a, err
 	}
 	return answer{}, refresh.NewFault(fsm.ReasonProtocol, "more than %d interim answers", maxInterim)
-}
-
-// judge says whether a status is an answer to r.
-func judge(r *refresh.Request, status int) error {
-	switch {
-	case status == http.StatusNotModified:
-		if r.IfNoneMatch != "" {
-			return nil
-		}
-		return refresh.NewFault(fsm.ReasonProtocol, "304 in answer to a request without a condition")
-	case 300 <= status && status < 400:
-		return refresh.NewFault(fsm.ReasonRedirect, "%d; redirects are not followed", status)
-	case r.Status == nil && status == http.StatusOK, r.Status != nil && r.Status(status):
-		return nil
-	}
-	return refresh.NewFault(fsm.ReasonHTTPStatus, "%s", strings.TrimSpace(strconv.Itoa(status)+" "+http.StatusText(status)))
 }
 
 func readHeader(in *bufio.Reader, r *refresh.Request, left *int) (answer, error) {

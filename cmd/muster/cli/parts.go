@@ -31,7 +31,7 @@ func probers() map[string]refresh.Maker {
 const (
 	secretsFolder = "secrets" // in the data directory
 	secretPrefix  = "MUSTER_SECRET_"
-	maxSecret     = 4 << 10 // bytes
+	maxSecret     = 64 << 10 // bytes
 )
 
 // vault reads the secrets that probers' configs name. Whoever may apply a discovery chooses the name and also where the

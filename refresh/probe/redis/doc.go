@@ -1,10 +1,11 @@
 // Package redis asks Redis servers, and what speaks as they do: one INFO per poll, and CLUSTER NODES where cluster mode
 // is on.
 //
-//	{"username": "muster", "password_file": "/etc/muster/redis", "password_env": ""}
+//	{"username": "muster", "password_file": "redis", "tls": true, "tls_ca_file": "redis-ca.pem"}
 //
-// The user needs no more than +info and +cluster|nodes. A password is read each time a connection is made, so that it may be
-// rotated; where it cannot be read the reason is authentication. It goes over the wire as Redis takes it, in the clear.
+// The options are those of a login and of TLS (package probe). The user needs no more than +info and +cluster|nodes. A
+// password is read each time a connection is made, so that it may be rotated; where it cannot be read the reason is
+// authentication. It goes over the wire as Redis takes it: in the clear, unless TLS is on.
 //
 // # What is reported
 //
@@ -24,10 +25,8 @@
 // # Connections
 //
 // go-redis pools, dials, retries and backs off by rules of its own. Here a poll has one connection and one try, so a client
-// of go-redis is made around one connection that was dialed under muster's rules, cannot dial another, and ends with it.
-// One such client is kept idle for each target, at most 256 in all, the one unused for longest going first, and none is
-// used after ten minutes. A server that closed a kept connection is asked once more over a new one, if nothing of an answer
-// had come.
+// of go-redis is made around one connection that was dialed under muster's rules, cannot dial another, and ends with it. It
+// is kept between polls (probe.Links).
 //
 // go-redis makes room for whatever length a reply announces. So what it reads is looked at first (guard): a reply of more
 // than 1 MiB, announced or sent, or of too many parts, ends the connection before any room is made.

@@ -39,7 +39,7 @@ func (g *guard) Write(p []byte) (int, error) {
 
 // Read hands on what keeps within the bounds.
 func (g *guard) Read(p []byte) (int, error) {
-	if _, err := g.state(); err != nil {
+	if err := g.offence(); err != nil {
 		return 0, err
 	}
 	n, err := g.Conn.Read(p)
@@ -52,11 +52,11 @@ func (g *guard) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// state is whether any of an answer was read, and the offence if there was one.
-func (g *guard) state() (heard bool, offence error) {
+// offence is what a reply did wrong, if one did.
+func (g *guard) offence() error {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	return g.heard > 0, g.fault
+	return g.fault
 }
 
 func (g *guard) follow(p []byte) error {

@@ -58,12 +58,12 @@ func TestPrimaryAndReplica(t *testing.T) {
 
 	b.do(t, "REPLICAOF", "NO", "ONE")
 	a.do(t, "REPLICAOF", b.target.Address, b.target.Port)
-	a.await(t, "MASTER <-> REPLICA sync: Master accepted a Partial Resynchronization.")
+	a.Await(t, "MASTER <-> REPLICA sync: Master accepted a Partial Resynchronization.")
 	want(t, p, b, fsm.RolePrimary)
 	want(t, p, a, fsm.RoleReplica)
 
-	b.stop()
-	a.await(t, "Connection with master lost")
+	b.Kill()
+	a.Await(t, "Connection with master lost")
 	if r := p.Probe(t.Context(), b.target); r.Reason != fsm.ReasonRefused {
 		t.Errorf("stopped: report is %+v", r)
 	}
@@ -75,8 +75,8 @@ func TestPrimaryAndReplica(t *testing.T) {
 	b.start(t)
 	want(t, p, b, fsm.RolePrimary)
 	p.Close()
-	a.stop()
-	b.stop()
+	a.Kill()
+	b.Kill()
 	_, _ = a.admin.Close(), b.admin.Close()
 	goleak.VerifyNone(t, before)
 }
@@ -85,7 +85,7 @@ func TestRestartBetweenPolls(t *testing.T) {
 	a := run(t, "a", "")
 	p := start(t, "", loopback())
 	want(t, p, a, fsm.RolePrimary)
-	a.stop()
+	a.Kill()
 	a.start(t)
 	want(t, p, a, fsm.RolePrimary)
 }

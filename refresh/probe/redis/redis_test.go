@@ -162,13 +162,13 @@ func TestHostileReplies(t *testing.T) {
 }
 
 func TestIdleLinksAreBounded(t *testing.T) {
-	closed := make(chan struct{}, 1000)
+	closed := make(chan struct{}, 2000)
 	env := piped(t, func(conn net.Conn) {
 		fake{info: primaryInfo}.serve(conn)
 		closed <- struct{}{}
 	})
 	p := start(t, "", env)
-	const targets = 256 + 3
+	const targets = 1024 + 3
 	for port := range targets {
 		if r := p.Probe(t.Context(), refresh.Target{Node: "r1", Address: "r1", Port: port + 1}); !r.Reachable {
 			t.Fatalf("report is %+v", r)

@@ -2,35 +2,46 @@ package redis
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
+	"fmt"
 	"net"
-	"time"
 
 	"github.com/redis/go-redis/v9"
 	"github.com/redis/go-redis/v9/maintnotifications"
 
 	"github.com/musterhq/muster/fsm"
 	"github.com/musterhq/muster/refresh"
+	"github.com/musterhq/muster/refresh/probe"
 )
 
-// link is a client of go-redis around one connection, used by one poll at a time.
-type link struct {
-	address string
-	guard   *guard
-	client  *redis.Client
-	since   time.Time // when it became idle
+// maxAnswers bounds all that is read in one poll: the few replies of a login, INFO and CLUSTER NODES.
+const maxAnswers = 4 << 20
+
+// client is a client of go-redis around one connection.
+type client struct {
+	redis *redis.Client
+	guard *guard
 }
 
 // errSpent stops go-redis from making a second connection.
 var errSpent = errors.New("the connection is gone")
 
-func newLink(conn net.Conn, address, username, password string) *link {
+func (p *Prober) open(ctx context.Context, line *probe.Line, t refresh.Target) (*client, error) {
+	password, err := p.login.Reveal(p.env)
+	if err != nil {
+		return nil, err
+	}
+	conn, err := p.connect(ctx, line, t)
+	if err != nil {
+		return nil, err
+	}
 	g := &guard{Conn: conn}
 	once := make(chan net.Conn, 1)
 	once <- g
-	client := redis.NewClient(&redis.Options{
-		Addr:     address,
-		Username: username,
+	return &client{guard: g, redis: redis.NewClient(&redis.Options{
+		Addr:     t.HostPort(),
+		Username: p.login.Username,
 		Password: password,
 		Dialer: func(context.Context, string, string) (net.Conn, error) {
 			select {
@@ -51,14 +62,29 @@ func newLink(conn net.Conn, address, username, password string) *link {
 		ConnMaxIdleTime:          -1,
 		ReadBufferSize:           4 << 10,
 		WriteBufferSize:          1 << 10,
-	})
-	return &link{address: address, guard: g, client: client}
+	})}, nil
 }
 
-// close closes the connection, whether or not go-redis took it over.
-func (l *link) close() {
-	_ = l.client.Close()
-	_ = l.guard.Close()
+func (p *Prober) connect(ctx context.Context, line *probe.Line, t refresh.Target) (net.Conn, error) {
+	config, err := p.tls.Config(p.env, t.Address)
+	if err != nil {
+		return nil, err
+	}
+	raw, err := line.Dial(ctx, "tcp", t.HostPort())
+	if err != nil || config == nil {
+		return raw, err
+	}
+	conn := tls.Client(raw, config)
+	if err := conn.HandshakeContext(ctx); err != nil {
+		return nil, fmt.Errorf("tls: %w", err)
+	}
+	return conn, nil
+}
+
+// Close closes the connection, whether or not go-redis took it over.
+func (c *client) Close() {
+	_ = c.redis.Close()
+	_ = c.guard.Close()
 }
 
 // facts are what a server said: the fields of INFO, and where cluster mode is on the answer to CLUSTER NODES.
@@ -67,36 +93,19 @@ type facts struct {
 	nodes string
 }
 
-// read asks over l. An error leaves l fit only to be closed; again says that the connection had been closed before any of
-// an answer came.
-func (l *link) read(ctx context.Context) (f facts, again bool, err error) {
-	stop := context.AfterFunc(ctx, func() { _ = l.guard.Close() })
-	f, err = l.ask(ctx)
-	if !stop() && err == nil {
-		err = ctx.Err()
-	}
-	if err == nil {
-		return f, false, nil
-	}
-	heard, offence := l.guard.state()
-	switch {
-	case offence != nil:
-		return facts{}, false, offence
-	case ctx.Err() != nil:
-		return facts{}, false, ctx.Err()
-	}
-	err = faultOf(err)
-	return facts{}, !heard && refresh.FaultOf(err).Reason == fsm.ReasonReset, err
-}
-
-func (l *link) ask(ctx context.Context) (facts, error) {
-	text, err := l.client.Info(ctx).Result()
+func (c *client) ask(ctx context.Context) (f facts, err error) {
+	defer func() {
+		if offence := c.guard.offence(); offence != nil {
+			err = offence
+		}
+	}()
+	text, err := c.redis.Info(ctx).Result()
 	if err != nil {
 		return facts{}, err
 	}
-	f := facts{info: parseInfo(text)}
+	f.info = parseInfo(text)
 	if f.info["cluster_enabled"] == "1" {
-		f.nodes, err = l.client.ClusterNodes(ctx).Result()
+		f.nodes, err = c.redis.ClusterNodes(ctx).Result()
 	}
 	return f, err
 }

@@ -1,0 +1,123 @@
+package probe
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"sync"
+
+	"github.com/musterhq/muster/fsm"
+	"github.com/musterhq/muster/refresh"
+)
+
+// Line is the connections of one store's client: dialed under the peer's rules, each within connect_timeout, and together
+// reading no more than a bounded number of bytes in one poll. It remembers how a connection ended, since few clients hand
+// that on. Its methods are safe for concurrent use.
+type Line struct {
+	env   refresh.Env
+	limit int
+
+	mu    sync.Mutex
+	open  map[*lineConn]struct{}
+	cut   bool
+	heard int   // bytes read in this poll
+	ended error // how the first connection ended that was lost or overdone; sticky
+}
+
+func newLine(env refresh.Env, limit int) *Line {
+	return &Line{env: env, limit: limit, open: map[*lineConn]struct{}{}}
+}
+
+// Dial connects; it fits the dialer of most clients.
+func (l *Line) Dial(ctx context.Context, network, address string) (net.Conn, error) {
+	if l.env.ConnectTimeout > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, l.env.ConnectTimeout)
+		defer cancel()
+	}
+	conn, err := l.env.Dial(ctx, network, address)
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	switch {
+	case err != nil:
+		l.end(err)
+		return nil, err
+	case l.cut:
+		_ = conn.Close()
+		return nil, fmt.Errorf("dial: %w", net.ErrClosed)
+	}
+	c := &lineConn{Conn: conn, line: l}
+	l.open[c] = struct{}{}
+	return c, nil
+}
+
+// begin starts a poll.
+func (l *Line) begin() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.heard = 0
+}
+
+// hangUp closes every connection, and those that come later.
+func (l *Line) hangUp() {
+	l.mu.Lock()
+	open := l.open
+	l.open, l.cut = map[*lineConn]struct{}{}, true
+	l.mu.Unlock()
+	for c := range open {
+		_ = c.Conn.Close()
+	}
+}
+
+// state is whether anything was heard in this poll, and how a connection ended, if one did.
+func (l *Line) state() (heard bool, ended error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.heard > 0, l.ended
+}
+
+// end notes how a connection ended; the caller holds mu. One that was closed from here, or only ran into a deadline, tells
+// nothing.
+func (l *Line) end(err error) {
+	if l.ended == nil && !l.cut && !errors.Is(err, net.ErrClosed) && !errors.Is(err, os.ErrDeadlineExceeded) {
+		l.ended = err
+	}
+}
+
+type lineConn struct {
+	net.Conn
+	line *Line
+}
+
+func (c *lineConn) Read(p []byte) (int, error) {
+	n, err := c.Conn.Read(p)
+	l := c.line
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.heard += n; l.heard > l.limit {
+		err = refresh.NewFault(fsm.ReasonTooLarge, "the answer is longer than %d bytes", l.limit)
+	}
+	if err != nil {
+		l.end(err)
+	}
+	return n, err
+}
+
+func (c *lineConn) Write(p []byte) (int, error) {
+	n, err := c.Conn.Write(p)
+	if err != nil {
+		c.line.mu.Lock()
+		defer c.line.mu.Unlock()
+		c.line.end(err)
+	}
+	return n, err
+}
+
+func (c *lineConn) Close() error {
+	c.line.mu.Lock()
+	delete(c.line.open, c)
+	c.line.mu.Unlock()
+	return c.Conn.Close()
+}

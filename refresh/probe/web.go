@@ -1,0 +1,189 @@
+package probe
+
+import (
+	"context"
+	"crypto/tls"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+
+	"github.com/musterhq/muster/fsm"
+	"github.com/musterhq/muster/refresh"
+)
+
+// Web is how kinds that speak HTTP get their pages. Without TLS and without credentials that is the peer's own client, at a
+// fraction of the cost.
+type Web struct {
+	Login Login          // sent as Basic
+	Token refresh.Secret // sent as Bearer
+	TLS   TLS
+}
+
+// Fields are the keys of a login, of TLS, and token_file and token_env.
+func (w *Web) Fields() Fields {
+	return Join(w.Login.Fields(), w.TLS.Fields(), Fields{"token_file": &w.Token.File, "token_env": &w.Token.Variable})
+}
+
+// Check refuses what contradicts itself.
+func (w *Web) Check(env refresh.Env) error {
+	if err := w.Login.Check(env); err != nil {
+		return err
+	}
+	if err := CheckSecret("token", w.Token, env); err != nil {
+		return err
+	}
+	none := refresh.Secret{}
+	switch {
+	case w.Token != none && w.Login != (Login{}):
+		return fsm.Invalid("refresh.config.username", "is set beside a token; one way to log in is enough")
+	case (w.Login.Username == "") != (w.Login.Password == none):
+		return fsm.Invalid("refresh.config.username", "and a password go together")
+	}
+	return w.TLS.Check(env)
+}
+
+// Pages is a Fetcher that holds connections.
+type Pages interface {
+	refresh.Fetcher
+	Close()
+}
+
+// Pages makes the Fetcher for a checked config.
+func (w *Web) Pages(env refresh.Env) Pages {
+	if *w == (Web{}) {
+		return plain{env.HTTP}
+	}
+	p := &pages{web: *w, env: env}
+	p.transport = &http.Transport{
+		DialContext:            p.dial,
+		DialTLSContext:         p.dialTLS,
+		MaxIdleConns:           maxIdle,
+		MaxIdleConnsPerHost:    1,
+		IdleConnTimeout:        maxRest,
+		DisableCompression:     true,
+		MaxResponseHeaderBytes: maxHeader,
+	}
+	return p
+}
+
+const maxHeader = 16 << 10 // bytes
+
+type plain struct{ refresh.Fetcher }
+
+func (plain) Close() {}
+
+type pages struct {
+	web       Web
+	env       refresh.Env
+	transport *http.Transport
+}
+
+func (p *pages) Close() { p.transport.CloseIdleConnections() }
+
+func (p *pages) dial(ctx context.Context, network, address string) (net.Conn, error) {
+	if p.env.ConnectTimeout > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, p.env.ConnectTimeout)
+		defer cancel()
+	}
+	return p.env.Dial(ctx, network, address)
+}
+
+func (p *pages) dialTLS(ctx context.Context, network, address string) (net.Conn, error) {
+	host, _, err := net.SplitHostPort(address)
+	if err != nil {
+		return nil, err
+	}
+	config, err := p.web.TLS.Config(p.env, host)
+	if err != nil {
+		return nil, err
+	}
+	raw, err := p.dial(ctx, network, address)
+	if err != nil {
+		return nil, err
+	}
+	conn := tls.Client(raw, config)
+	if err := conn.HandshakeContext(ctx); err != nil {
+		_ = raw.Close()
+		return nil, fmt.Errorf("tls: %w", err)
+	}
+	return conn, nil
+}
+
+// Fetch implements refresh.Fetcher. Over it, 401 and 403 are authentication faults.
+func (p *pages) Fetch(ctx context.Context, r refresh.Request) (refresh.Response, error) {
+	request, err := p.request(ctx, r)
+	if err != nil {
+		return refresh.Response{}, err
+	}
+	answer, err := p.transport.RoundTrip(request)
+	if err != nil {
+		if ctx.Err() != nil {
+			err = ctx.Err()
+		}
+		return refresh.Response{}, fmt.Errorf("get %s: %w", r.Path, err)
+	}
+	response, err := read(answer, r)
+	if closing := answer.Body.Close(); err == nil && closing != nil {
+		err = fmt.Errorf("read: %w", closing)
+	}
+	if err != nil && ctx.Err() != nil {
+		err = ctx.Err()
+	}
+	return response, err
+}
+
+func (p *pages) request(ctx context.Context, r refresh.Request) (*http.Request, error) {
+	scheme := "http://"
+	if p.web.TLS.On {
+		scheme = "https://"
+	}
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, scheme+r.Address+r.Path, nil)
+	if err != nil {
+		return nil, refresh.NewFault(fsm.ReasonDNS, "%q is no host name or address with a port", r.Address)
+	}
+	if r.IfNoneMatch != "" {
+		request.Header.Set("If-None-Match", r.IfNoneMatch)
+	}
+	if p.web.Token != (refresh.Secret{}) {
+		token, err := reveal("the token", p.web.Token, p.env)
+		if err != nil {
+			return nil, err
+		}
+		request.Header.Set("Authorization", "Bearer "+token)
+	}
+	if p.web.Login.Username != "" {
+		password, err := p.web.Login.Reveal(p.env)
+		if err != nil {
+			return nil, err
+		}
+		request.SetBasicAuth(p.web.Login.Username, password)
+	}
+	return request, nil
+}
+
+func read(answer *http.Response, r refresh.Request) (refresh.Response, error) {
+	if answer.StatusCode == http.StatusUnauthorized || answer.StatusCode == http.StatusForbidden {
+		return refresh.Response{}, refresh.NewFault(fsm.ReasonAuth, "%s", answer.Status)
+	}
+	if err := r.Judge(answer.StatusCode); err != nil {
+		return refresh.Response{}, err
+	}
+	limit := r.MaxBody
+	if limit == 0 {
+		limit = refresh.MaxDocument
+	}
+	body, err := io.ReadAll(io.LimitReader(answer.Body, limit+1))
+	if err != nil {
+		return refresh.Response{}, fmt.Errorf("read body: %w", err)
+	}
+	if int64(len(body)) > limit {
+		return refresh.Response{}, refresh.NewFault(fsm.ReasonTooLarge, "the body is longer than %d bytes", limit)
+	}
+	response := refresh.Response{Status: answer.StatusCode, Body: body, Kept: make([]string, len(r.Keep))}
+	for i, name := range r.Keep {
+		response.Kept[i] = answer.Header.Get(name)
+	}
+	return response, nil
+}

@@ -1,0 +1,40 @@
+#!/bin/sh
+# Installs the real servers that the probers' tests start, from this Debian release's packages, without letting any of them
+# start as a system service. What is already there is left as it is; nothing is done when all are. Needs root to install.
+set -eu
+
+packages=
+# need PACKAGE PATTERN... asks for a package unless one of the patterns names a file.
+need() {
+	package=$1
+	shift
+	for file in "$@"; do
+		if [ -e "$file" ]; then return; fi
+	done
+	packages="$packages $package"
+}
+need postgresql /usr/lib/postgresql/*/bin/postgres
+need mariadb-server /usr/sbin/mariadbd
+need zookeeper /usr/share/zookeeper/bin/zkServer.sh
+need default-jre-headless /usr/bin/java
+need etcd-server /usr/bin/etcd
+need nats-server /usr/sbin/nats-server /usr/bin/nats-server
+need rabbitmq-server /usr/sbin/rabbitmq-server
+need memcached /usr/bin/memcached
+
+[ -n "$packages" ] || exit 0
+if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then
+	echo "$0: install these packages of Debian's, or what they hold:$packages" >&2
+	exit 1
+fi
+
+# Package scripts ask policy-rc.d whether they may start what they installed.
+policy=/usr/sbin/policy-rc.d
+if [ ! -e "$policy" ]; then
+	printf '#!/bin/sh\nexit 101\n' >"$policy"
+	chmod 755 "$policy"
+	trap 'rm -f "$policy"' EXIT
+fi
+apt-get -q update
+# shellcheck disable=SC2086 # a list of package names, one word each
+DEBIAN_FRONTEND=noninteractive apt-get -q -y --no-install-recommends install $packages
