@@ -18,6 +18,10 @@ type Web struct {
 	Login Login          // sent as Basic
 	Token refresh.Secret // sent as Bearer
 	TLS   TLS
+
+	// Conns is how many connections to one address there are at most, all of them kept; a request waits for one. Zero sets no
+	// limit and keeps one.
+	Conns int
 }
 
 // Fields are the keys of a login, of TLS, and token_file and token_env.
@@ -43,7 +47,7 @@ func (w *Web) Check(env refresh.Env) error {
 	return w.TLS.Check(env)
 }
 
-// Pages is a Fetcher that holds connections.
+// Pages is a Fetcher that holds connections. 401 and 403 are authentication faults unless the request takes them for answers.
 type Pages interface {
 	refresh.Fetcher
 	Close()
@@ -58,8 +62,9 @@ func (w *Web) Pages(env refresh.Env) Pages {
 	p.transport = &http.Transport{
 		DialContext:            p.dial,
 		DialTLSContext:         p.dialTLS,
+		MaxConnsPerHost:        w.Conns,
 		MaxIdleConns:           maxIdle,
-		MaxIdleConnsPerHost:    1,
+		MaxIdleConnsPerHost:    max(1, w.Conns),
 		IdleConnTimeout:        maxRest,
 		DisableCompression:     true,
 		MaxResponseHeaderBytes: maxHeader,
@@ -73,6 +78,33 @@ type plain struct{ refresh.Fetcher }
 
 func (plain) Close() {}
 
+// Fetch implements refresh.Fetcher.
+func (p plain) Fetch(ctx context.Context, r refresh.Request) (refresh.Response, error) {
+	asked := r
+	r.Status = func(code int) bool { return unwelcome(code) || asked.Judge(code) == nil }
+	response, err := p.Fetcher.Fetch(ctx, r)
+	if err == nil {
+		err = judge(&asked, response.Status)
+	}
+	if err != nil {
+		return refresh.Response{}, err
+	}
+	return response, nil
+}
+
+// judge is r's own judgement, with a better reason for some.
+func judge(r *refresh.Request, status int) error {
+	err := r.Judge(status)
+	if err != nil && unwelcome(status) {
+		return refresh.NewFault(fsm.ReasonAuth, "%d %s", status, http.StatusText(status))
+	}
+	return err
+}
+
+func unwelcome(status int) bool {
+	return status == http.StatusUnauthorized || status == http.StatusForbidden
+}
+
 type pages struct {
 	web       Web
 	env       refresh.Env
@@ -81,12 +113,18 @@ type pages struct {
 
 func (p *pages) Close() { p.transport.CloseIdleConnections() }
 
-func (p *pages) dial(ctx context.Context, network, address string) (net.Conn, error) {
+// within bounds a connect, its handshake included. The transport lets one go on when its request has ended, so nothing else
+// would end it.
+func (p *pages) within(ctx context.Context) (context.Context, context.CancelFunc) {
 	if p.env.ConnectTimeout > 0 {
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeout(ctx, p.env.ConnectTimeout)
-		defer cancel()
+		return context.WithTimeout(ctx, p.env.ConnectTimeout)
 	}
+	return context.WithCancel(ctx)
+}
+
+func (p *pages) dial(ctx context.Context, network, address string) (net.Conn, error) {
+	ctx, cancel := p.within(ctx)
+	defer cancel()
 	return p.env.Dial(ctx, network, address)
 }
 
@@ -99,7 +137,9 @@ func (p *pages) dialTLS(ctx context.Context, network, address string) (net.Conn,
 	if err != nil {
 		return nil, err
 	}
-	raw, err := p.dial(ctx, network, address)
+	ctx, cancel := p.within(ctx)
+	defer cancel()
+	raw, err := p.env.Dial(ctx, network, address)
 	if err != nil {
 		return nil, err
 	}
@@ -111,7 +151,7 @@ func (p *pages) dialTLS(ctx context.Context, network, address string) (net.Conn,
 	return conn, nil
 }
 
-// Fetch implements refresh.Fetcher. Over it, 401 and 403 are authentication faults.
+// Fetch implements refresh.Fetcher.
 func (p *pages) Fetch(ctx context.Context, r refresh.Request) (refresh.Response, error) {
 	request, err := p.request(ctx, r)
 	if err != nil {
@@ -164,10 +204,7 @@ func (p *pages) request(ctx context.Context, r refresh.Request) (*http.Request, 
 }
 
 func read(answer *http.Response, r refresh.Request) (refresh.Response, error) {
-	if answer.StatusCode == http.StatusUnauthorized || answer.StatusCode == http.StatusForbidden {
-		return refresh.Response{}, refresh.NewFault(fsm.ReasonAuth, "%s", answer.Status)
-	}
-	if err := r.Judge(answer.StatusCode); err != nil {
+	if err := judge(&r, answer.StatusCode); err != nil {
 		return refresh.Response{}, err
 	}
 	limit := r.MaxBody
