@@ -15,7 +15,7 @@ const maxRanges = 16
 
 // Prober asks nodes for one page.
 type Prober struct {
-	http    refresh.Fetcher
+	pages   probe.Pages
 	connect time.Duration
 	path    string
 	expect  statuses
@@ -25,12 +25,16 @@ type Prober struct {
 
 // New makes a Prober.
 func New(config fsm.JSON, env refresh.Env) (refresh.Asker, error) {
-	p := &Prober{http: env.HTTP, connect: env.ConnectTimeout, path: "/"}
+	p := &Prober{connect: env.ConnectTimeout, path: "/"}
+	var web probe.Web
 	expect, version := []string{"200-299"}, ""
-	err := probe.Read(config, probe.Fields{
+	err := probe.Read(config, probe.Join(web.Fields(), probe.Fields{
 		"path": &p.path, "expect": &expect, "kind": &p.kind, "version_header": &version,
-	})
+	}))
 	if err != nil {
+		return nil, err
+	}
+	if err := web.Check(env); err != nil {
 		return nil, err
 	}
 	if err := probe.CheckPath("path", p.path); err != nil {
@@ -45,15 +49,16 @@ func New(config fsm.JSON, env refresh.Env) (refresh.Asker, error) {
 	if version != "" {
 		p.keep = []string{version}
 	}
+	p.pages = web.Pages(env)
 	return p, nil
 }
 
-// Close does nothing: the connections are the client's.
-func (p *Prober) Close() {}
+// Close closes the idle connections that are the prober's own: none without TLS and login.
+func (p *Prober) Close() { p.pages.Close() }
 
 // Probe implements refresh.Prober.
 func (p *Prober) Probe(ctx context.Context, t refresh.Target) fsm.Report {
-	answer, err := p.http.Fetch(ctx, refresh.Request{
+	answer, err := p.pages.Fetch(ctx, refresh.Request{
 		Address: t.HostPort(), Path: p.path, Keep: p.keep, Status: p.expect.hold, ConnectTimeout: p.connect,
 	})
 	if err != nil {

@@ -1,7 +1,10 @@
 package httpprobe_test
 
 import (
+	"encoding/pem"
 	"errors"
+	"io"
+	"log"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -67,6 +70,48 @@ func TestAnswers(t *testing.T) {
 		got := asker.(refresh.Prober).Probe(t.Context(), target)
 		if diff := cmp.Diff(want, got); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", config, diff)
+		}
+	}
+}
+
+func TestTLSAndLogin(t *testing.T) {
+	srv := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if user, password, _ := r.BasicAuth(); user != "muster" || password != "knock" {
+			w.WriteHeader(http.StatusUnauthorized)
+		}
+	}))
+	srv.Config.ErrorLog = log.New(io.Discard, "", 0)
+	srv.StartTLS()
+	defer srv.Close()
+	addr := srv.Listener.Addr().(*net.TCPAddr)
+	target := refresh.Target{Node: "v1", Address: addr.IP.String(), Port: addr.Port}
+	kept := map[refresh.Secret]string{
+		{File: "ca"}:        string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: srv.Certificate().Raw})),
+		{File: "right"}:     "knock",
+		{Variable: "WRONG"}: "hunter2",
+	}
+	for config, reason := range map[fsm.JSON]string{
+		`{"tls":true,"tls_ca_file":"ca","username":"muster","password_file":"right"}`: "",
+		`{"tls":true,"tls_ca_file":"ca","username":"muster","password_env":"WRONG"}`:  fsm.ReasonAuth,
+		`{"tls":true,"tls_ca_file":"ca"}`:                                             fsm.ReasonAuth,
+		`{"tls":true,"tls_ca_file":"ca","expect":["401"]}`:                            "",
+		`{"tls":true,"username":"muster","password_file":"right"}`:                    fsm.ReasonTLS,
+	} {
+		asker, err := httpprobe.New(config, refresh.Env{
+			Dial:   poll.NewDialer(poll.Rules{AllowLoopback: true}).Dial,
+			Reveal: func(s refresh.Secret) (string, error) { return kept[s], nil },
+		})
+		if err != nil {
+			t.Errorf("%s: %v", config, err)
+			continue
+		}
+		r := asker.(refresh.Prober).Probe(t.Context(), target)
+		asker.Close()
+		if r.Reachable != (reason == "") || r.Reason != reason {
+			t.Errorf("%s: report is %+v, wanted is the reason %q", config, r, reason)
+		}
+		if strings.Contains(r.Detail, "knock") || strings.Contains(r.Detail, "hunter2") {
+			t.Errorf("%s: the report holds the password: %s", config, r.Detail)
 		}
 	}
 }

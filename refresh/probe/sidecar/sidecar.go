@@ -23,20 +23,24 @@ const (
 
 // Prober asks nodes by the node protocol. It is a refresh.Conditional.
 type Prober struct {
-	http    refresh.Fetcher
+	pages   probe.Pages
 	connect time.Duration
 }
 
-// New makes a Prober. It takes no options.
+// New makes a Prober. Its options are those of probe.Web.
 func New(config fsm.JSON, env refresh.Env) (refresh.Asker, error) {
-	if err := probe.Read(config, nil); err != nil {
+	var web probe.Web
+	if err := probe.Read(config, web.Fields()); err != nil {
 		return nil, err
 	}
-	return &Prober{http: env.HTTP, connect: env.ConnectTimeout}, nil
+	if err := web.Check(env); err != nil {
+		return nil, err
+	}
+	return &Prober{pages: web.Pages(env), connect: env.ConnectTimeout}, nil
 }
 
-// Close does nothing: the connections are the client's.
-func (p *Prober) Close() {}
+// Close closes the idle connections that are the prober's own: none without TLS and login.
+func (p *Prober) Close() { p.pages.Close() }
 
 // Probe implements refresh.Prober.
 func (p *Prober) Probe(ctx context.Context, t refresh.Target) fsm.Report {
@@ -45,7 +49,7 @@ func (p *Prober) Probe(ctx context.Context, t refresh.Target) fsm.Report {
 
 // ProbeIf implements refresh.Conditional.
 func (p *Prober) ProbeIf(ctx context.Context, t refresh.Target, etag string) refresh.Answer {
-	r, err := p.http.Fetch(ctx, refresh.Request{
+	r, err := p.pages.Fetch(ctx, refresh.Request{
 		Address: t.HostPort(), Path: refresh.NodePath, IfNoneMatch: etag, Keep: keep, ConnectTimeout: p.connect,
 	})
 	if err != nil {

@@ -148,8 +148,12 @@ func TestAnswersThatAreNone(t *testing.T) {
 	}
 }
 
-func TestTakesNoOptions(t *testing.T) {
-	if _, err := sidecar.New(`{"path":"/x"}`, refresh.Env{}); !errors.Is(err, fsm.ErrInvalid) {
-		t.Errorf("error is %v", err)
+func TestConfigRefused(t *testing.T) {
+	for _, config := range []fsm.JSON{
+		`{"path":"/x"}`, `{"token":"hunter2"}`, `{"token_file":"sidecars"}`, `{"tls_ca_file":"ca.pem"}`,
+	} {
+		if _, err := sidecar.New(config, refresh.Env{}); !errors.Is(err, fsm.ErrInvalid) {
+			t.Errorf("%s: error is %v", config, err)
+		}
 	}
 }
