@@ -15,7 +15,8 @@ const maxRanges = 16
 
 // Prober asks nodes for one page.
 type Prober struct {
-	pages   probe.Pages
+	http    refresh.Fetcher
+	own     probe.Pages // nil when http is the peer's own client
 	connect time.Duration
 	path    string
 	expect  statuses
@@ -25,7 +26,7 @@ type Prober struct {
 
 // New makes a Prober.
 func New(config fsm.JSON, env refresh.Env) (refresh.Asker, error) {
-	p := &Prober{connect: env.ConnectTimeout, path: "/"}
+	p := &Prober{http: env.HTTP, connect: env.ConnectTimeout, path: "/"}
 	var web probe.Web
 	expect, version := []string{"200-299"}, ""
 	err := probe.Read(config, probe.Join(web.Fields(), probe.Fields{
@@ -49,16 +50,23 @@ func New(config fsm.JSON, env refresh.Env) (refresh.Asker, error) {
 	if version != "" {
 		p.keep = []string{version}
 	}
-	p.pages = web.Pages(env)
+	if web != (probe.Web{}) {
+		p.own = web.Pages(env)
+		p.http = p.own
+	}
 	return p, nil
 }
 
-// Close closes the idle connections that are the prober's own: none without TLS and login.
-func (p *Prober) Close() { p.pages.Close() }
+// Close closes the idle connections that are the prober's own.
+func (p *Prober) Close() {
+	if p.own != nil {
+		p.own.Close()
+	}
+}
 
 // Probe implements refresh.Prober.
 func (p *Prober) Probe(ctx context.Context, t refresh.Target) fsm.Report {
-	answer, err := p.pages.Fetch(ctx, refresh.Request{
+	answer, err := p.http.Fetch(ctx, refresh.Request{
 		Address: t.HostPort(), Path: p.path, Keep: p.keep, Status: p.expect.hold, ConnectTimeout: p.connect,
 	})
 	if err != nil {

@@ -23,7 +23,8 @@ const (
 
 // Prober asks nodes by the node protocol. It is a refresh.Conditional.
 type Prober struct {
-	pages   probe.Pages
+	http    refresh.Fetcher
+	own     probe.Pages // nil when http is the peer's own client
 	connect time.Duration
 }
 
@@ -36,11 +37,20 @@ func New(config fsm.JSON, env refresh.Env) (refresh.Asker, error) {
 	if err := web.Check(env); err != nil {
 		return nil, err
 	}
-	return &Prober{pages: web.Pages(env), connect: env.ConnectTimeout}, nil
+	p := &Prober{http: env.HTTP, connect: env.ConnectTimeout}
+	if web != (probe.Web{}) {
+		p.own = web.Pages(env)
+		p.http = p.own
+	}
+	return p, nil
 }
 
-// Close closes the idle connections that are the prober's own: none without TLS and login.
-func (p *Prober) Close() { p.pages.Close() }
+// Close closes the idle connections that are the prober's own.
+func (p *Prober) Close() {
+	if p.own != nil {
+		p.own.Close()
+	}
+}
 
 // Probe implements refresh.Prober.
 func (p *Prober) Probe(ctx context.Context, t refresh.Target) fsm.Report {
@@ -49,7 +59,7 @@ func (p *Prober) Probe(ctx context.Context, t refresh.Target) fsm.Report {
 
 // ProbeIf implements refresh.Conditional.
 func (p *Prober) ProbeIf(ctx context.Context, t refresh.Target, etag string) refresh.Answer {
-	r, err := p.pages.Fetch(ctx, refresh.Request{
+	r, err := p.http.Fetch(ctx, refresh.Request{
 		Address: t.HostPort(), Path: refresh.NodePath, IfNoneMatch: etag, Keep: keep, ConnectTimeout: p.connect,
 	})
 	if err != nil {
