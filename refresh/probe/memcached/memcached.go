@@ -1,0 +1,66 @@
+package memcached
+
+import (
+	"context"
+
+	"github.com/musterhq/muster/fsm"
+	"github.com/musterhq/muster/refresh"
+	"github.com/musterhq/muster/refresh/probe"
+)
+
+// Prober asks memcached servers.
+type Prober struct {
+	env   refresh.Env
+	login probe.Login
+	tls   probe.TLS
+	links probe.Links[*client]
+}
+
+// New makes a Prober.
+func New(config fsm.JSON, env refresh.Env) (refresh.Asker, error) {
+	p := &Prober{env: env}
+	if err := probe.Read(config, probe.Join(p.login.Fields(), p.tls.Fields())); err != nil {
+		return nil, err
+	}
+	if err := p.login.Check(env); err != nil {
+		return nil, err
+	}
+	if err := p.tls.Check(env); err != nil {
+		return nil, err
+	}
+	if (p.login.Username == "") != (p.login.Password == refresh.Secret{}) {
+		return nil, fsm.Invalid("refresh.config.username", "and a password go together")
+	}
+	p.links = probe.Links[*client]{Env: env, MaxAnswer: maxAnswer, Open: p.open}
+	return p, nil
+}
+
+// Close closes the idle connections.
+func (p *Prober) Close() { p.links.Close() }
+
+// Probe implements refresh.Prober.
+func (p *Prober) Probe(ctx context.Context, t refresh.Target) fsm.Report {
+	var stats map[string]string
+	err := p.links.Ask(ctx, t, func(_ context.Context, c *client) (err error) {
+		stats, err = p.ask(c)
+		return err
+	})
+	if err != nil {
+		return t.Failed(err)
+	}
+	return report(t.Node, stats)
+}
+
+func report(node string, stats map[string]string) fsm.Report {
+	r := fsm.Report{
+		Node: node, Reachable: true, State: fsm.StateUp,
+		Kind: "memcached", Version: stats["version"], Attributes: map[string]string{},
+	}
+	for _, name := range []string{"limit_maxbytes", "max_connections", "threads"} {
+		if value, ok := stats[name]; ok {
+			r.Attributes[name] = value
+		}
+	}
+	r.Bound()
+	return r
+}
