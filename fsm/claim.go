@@ -55,25 +55,36 @@ func (c *Claim) Full() bool { return c.Reason != WhyNudge && c.Reason != WhyConf
 // slot, how the last time went, and the notes of its claim's holder. It never moves an index that readers see. When it is
 // next due follows from it: see Due.
 type Schedule struct {
-	Subject  Subject  `cbor:"1,keyasint"`
-	AtOnce   bool     `cbor:"2,keyasint,omitempty"` // wanted as soon as no claim is open
-	Confirm  Time     `cbor:"3,keyasint,omitempty"` // when failed nodes are to be asked by another peer
-	Odd      Time     `cbor:"4,keyasint,omitempty"` // when a first odd round is to be looked at again
-	Done     Time     `cbor:"5,keyasint,omitempty"` // logical time of the last completion that used up a slot
-	Observed Time     `cbor:"6,keyasint,omitempty"` // granted time of the last full round or good full read
-	Last     LastWork `cbor:"7,keyasint,omitempty"`
-	Notes    *Notes   `cbor:"8,keyasint,omitempty"` // refresh only; nil when there is nothing to note
+	Subject  Subject `cbor:"1,keyasint"`
+	AtOnce   bool    `cbor:"2,keyasint,omitempty"` // wanted as soon as no claim is open
+	Confirm  Time    `cbor:"3,keyasint,omitempty"` // when failed nodes are to be asked by another peer
+	Odd      Time    `cbor:"4,keyasint,omitempty"` // when a first odd round is to be looked at again
+	Done     Time    `cbor:"5,keyasint,omitempty"` // logical time of the last completion that used up a slot
+	Observed Time    `cbor:"6,keyasint,omitempty"` // granted time of the last full round or good full read
+	Last     Work    `cbor:"7,keyasint,omitempty"`
+	Notes    *Notes  `cbor:"8,keyasint,omitempty"` // refresh only; nil when there is nothing to note
+	Past     Past    `cbor:"9,keyasint,omitempty"`
 }
 
-// LastWork tells how the last run or refresh went.
-type LastWork struct {
+// Work tells how a run or refresh went.
+type Work struct {
 	At      Time     `cbor:"1,keyasint,omitempty" json:"at,omitzero"`
 	Peer    string   `cbor:"2,keyasint,omitempty" json:"peer,omitempty"` // id; shown by name
 	Took    Duration `cbor:"3,keyasint,omitempty" json:"took"`
 	Outcome string   `cbor:"4,keyasint,omitempty" json:"outcome,omitempty"` // one of the Outcome constants
 	Error   string   `cbor:"5,keyasint,omitempty" json:"error,omitempty"`
 	Records int      `cbor:"6,keyasint,omitempty" json:"records,omitempty"` // runs: how many were read
-	Hash    string   `cbor:"7,keyasint,omitempty" json:"hash,omitempty"`    // runs: of what was read
+	Hash    string   `cbor:"7,keyasint,omitempty" json:"hash,omitempty"`    // runs: of what was read; the last one's only
+	Reason  string   `cbor:"8,keyasint,omitempty" json:"reason,omitempty"`  // why it was claimed
+}
+
+// ended notes how a claim's work went: as the last, and among the past.
+func (s *Schedule) ended(open *Claim, w Work) {
+	w.At, w.Peer, w.Reason = open.Granted, open.Peer, open.Reason
+	s.Past = s.Past.with(w)
+	if open.Subject.Kind == KindRefresh || open.Full() || w.Outcome == OutcomeGivenBack || w.Outcome == OutcomeExpired {
+		s.Last = w
+	}
 }
 
 // How a run or refresh went.

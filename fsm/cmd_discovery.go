@@ -20,7 +20,7 @@ func (c *DiscoveryApply) apply(tx *txn) Result {
 		}
 	case old.Deleting:
 		return refuse(Errorf(CodeConflict, "discovery %q is being deleted; apply it again once it is gone", c.Name))
-	case string(mustEncode(old.Spec)) == string(mustEncode(c.Spec)):
+	case old.Spec.Equal(c.Spec):
 		return Result{}
 	default:
 		if err := casFails(c.CAS, old.Index); err != nil {

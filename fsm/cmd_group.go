@@ -122,8 +122,7 @@ func (*SettingsSet) number() uint64 { return 5 }
 
 func (c *SettingsSet) apply(tx *txn) Result {
 	old, row := tx.Settings(), c.Settings
-	row.Index = old.Index
-	if string(mustEncode(row)) == string(mustEncode(old)) {
+	if row.Same(*old) {
 		return Result{}
 	}
 	if err := casFails(c.CAS, old.Index); err != nil {

@@ -55,13 +55,14 @@ func (c *RefreshComplete) apply(tx *txn) Result {
 
 // record writes what the round leaves beside the view.
 func (c *RefreshComplete) record(tx *txn, open *Claim, s *Schedule) {
-	s.Last = LastWork{At: open.Granted, Peer: open.Peer, Took: c.Took, Outcome: OutcomeChanged, Error: c.Error}
+	w := Work{Took: c.Took, Outcome: OutcomeChanged, Error: c.Error}
 	switch {
 	case c.Error != "":
-		s.Last.Outcome = OutcomeFailed
+		w.Outcome = OutcomeFailed
 	case len(c.Facts) == 0 && c.Part == 0:
-		s.Last.Outcome = OutcomeUnchanged
+		w.Outcome = OutcomeUnchanged
 	}
+	s.ended(open, w)
 	if c.Error == "" {
 		s.Notes = c.Notes
 		if s.Notes.IsZero() {
@@ -120,7 +121,7 @@ func (c *RefreshUnchanged) apply(tx *txn) Result {
 func (c *RefreshUnchanged) close(tx *txn, open *Claim, took Duration) {
 	moved := tx.ClusterByID(open.Subject.ID).Index > c.AsOf
 	tx.close(open, func(s *Schedule) {
-		s.Last = LastWork{At: open.Granted, Peer: open.Peer, Took: took, Outcome: OutcomeUnchanged}
+		s.ended(open, Work{Took: took, Outcome: OutcomeUnchanged})
 		if moved {
 			s.AtOnce = true
 			return

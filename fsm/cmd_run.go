@@ -129,25 +129,29 @@ func (c *RunComplete) finish(tx *txn, d *Discovery, open *Claim, cause Cause) {
 		tx.put(tableDiscoveries, &next)
 	}
 	tx.close(open, func(s *Schedule) {
+		s.ended(open, o.work())
 		if !open.Full() {
 			return
 		}
 		s.Done = tx.now()
-		s.Last = LastWork{
-			At: open.Granted, Peer: open.Peer, Took: o.Took, Outcome: OutcomeUnchanged,
-			Error: o.Error, Records: o.Records, Hash: o.Hash,
+		if o.Error == "" {
+			s.Observed = open.Granted
 		}
-		switch {
-		case o.Error != "":
-			s.Last.Outcome = OutcomeFailed
-			return
-		case o.Held != nil && !o.Held.Released:
-			s.Last.Outcome = OutcomeHeld
-		case o.Changed:
-			s.Last.Outcome = OutcomeChanged
-		}
-		s.Observed = open.Granted
 	})
+}
+
+// work is how the run went.
+func (o *RunOutcome) work() Work {
+	w := Work{Took: o.Took, Outcome: OutcomeUnchanged, Error: o.Error, Records: o.Records, Hash: o.Hash}
+	switch {
+	case o.Error != "":
+		w.Outcome = OutcomeFailed
+	case o.Held != nil && !o.Held.Released:
+		w.Outcome = OutcomeHeld
+	case o.Changed:
+		w.Outcome = OutcomeChanged
+	}
+	return w
 }
 
 // tellOutcome moves what the discovery's row says of its runs, with the events for it. A nudged run is neither a good nor a

@@ -4,19 +4,20 @@ import "slices"
 
 // Spec is the setting of a discovery as users apply it, with DefaultSpec filled in where they said nothing.
 type Spec struct {
-	Backend      string      `cbor:"1,keyasint" json:"backend"`
-	Config       JSON        `cbor:"2,keyasint,omitempty" json:"config"`
-	Interval     Duration    `cbor:"3,keyasint" json:"interval"`
-	Enabled      bool        `cbor:"4,keyasint" json:"enabled"`
-	On           string      `cbor:"5,keyasint" json:"on"` // any, a peer's name, or label=value
-	Cluster      string      `cbor:"6,keyasint,omitempty" json:"cluster"`
-	Filter       string      `cbor:"7,keyasint,omitempty" json:"filter"`
-	Admission    string      `cbor:"8,keyasint" json:"admission"` // auto | manual
-	MissingAfter Duration    `cbor:"9,keyasint" json:"missing_after"`
-	RemoveAfter  Duration    `cbor:"10,keyasint" json:"remove_after"`
-	MaxShrink    Percent     `cbor:"11,keyasint" json:"max_shrink"`
-	OnDelete     string      `cbor:"12,keyasint" json:"on_delete"` // keep | remove
-	Refresh      RefreshSpec `cbor:"13,keyasint" json:"refresh"`
+	Backend      string                         `cbor:"1,keyasint" json:"backend"`
+	Config       JSON                           `cbor:"2,keyasint,omitempty" json:"config"`
+	Interval     Duration                       `cbor:"3,keyasint" json:"interval"`
+	Enabled      bool                           `cbor:"4,keyasint" json:"enabled"`
+	On           string                         `cbor:"5,keyasint" json:"on"` // any, a peer's name, or label=value
+	Cluster      string                         `cbor:"6,keyasint,omitempty" json:"cluster"`
+	Filter       string                         `cbor:"7,keyasint,omitempty" json:"filter"`
+	Admission    string                         `cbor:"8,keyasint" json:"admission"` // auto | manual
+	MissingAfter Duration                       `cbor:"9,keyasint" json:"missing_after"`
+	RemoveAfter  Duration                       `cbor:"10,keyasint" json:"remove_after"`
+	MaxShrink    Percent                        `cbor:"11,keyasint" json:"max_shrink"`
+	OnDelete     string                         `cbor:"12,keyasint" json:"on_delete"` // keep | remove
+	Refresh      RefreshSpec                    `cbor:"13,keyasint" json:"refresh"`
+	Settable     `cbor:"14,keyasint,omitempty"` // for all its clusters and nodes
 }
 
 // The words of a Spec.
@@ -64,6 +65,9 @@ func DefaultRefresh() RefreshSpec {
 	}
 }
 
+// Equal says whether two settings say the same.
+func (s Spec) Equal(o Spec) bool { return string(mustEncode(s)) == string(mustEncode(o)) }
+
 // Validate refuses a Spec whose own words or numbers are wrong, naming the field, and sets ConnectTimeout where it was
 // left out. What a backend, filter, template or prober makes of its part is judged where that lives.
 func (s *Spec) Validate() error {
@@ -80,6 +84,7 @@ func (s *Spec) Validate() error {
 		oneOf("on_delete", s.OnDelete, OnDeleteKeep, OnDeleteRemove),
 		CheckOn("on", s.On),
 		s.Refresh.Validate(),
+		s.Settable.Validate(),
 	}
 	for _, err := range checks {
 		if err != nil {

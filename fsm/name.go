@@ -13,7 +13,7 @@ const (
 	MaxText       = 512      // bytes of a label value, attribute value, detail
 	MaxLabels     = 64       // labels of one node or cluster
 	MaxAttributes = 64       // attributes of one node
-	MaxShards     = 1024     // shards of one node
+	MaxShards     = 1024     // shards of one node; beyond them primaries are kept as they are known (AttributeCut)
 	MaxVars       = 16 << 10 // bytes of vars
 	MaxNodes      = 10_000   // nodes of one cluster
 	MaxConfig     = 16 << 10 // bytes of a backend's or prober's config

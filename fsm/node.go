@@ -61,16 +61,6 @@ type Node struct {
 	Index     uint64    `cbor:"12,keyasint,omitempty"` // raft index of the last change
 }
 
-// Settable is what an operator sets on a cluster or node.
-type Settable struct {
-	Group  string            `cbor:"1,keyasint,omitempty" json:"group,omitempty"`
-	Labels map[string]string `cbor:"2,keyasint,omitempty" json:"labels,omitempty"`
-	Vars   JSON              `cbor:"3,keyasint,omitempty" json:"vars,omitempty"`
-}
-
-// IsZero says whether nothing is set.
-func (s Settable) IsZero() bool { return s.Group == "" && len(s.Labels) == 0 && s.Vars == "" }
-
 // Said is what a node said of itself, besides its state.
 type Said struct {
 	Identity       Identity          `cbor:"1,keyasint,omitempty" json:"identity"`

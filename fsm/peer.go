@@ -23,7 +23,7 @@ const (
 
 // Settings is the one row of what holds for the whole group.
 type Settings struct {
-	Vars      JSON      `cbor:"1,keyasint,omitempty" json:"vars"`
+	Settable  `cbor:"1,keyasint,omitempty"`
 	Retention Retention `cbor:"2,keyasint" json:"retention"`
 	Limits    Limits    `cbor:"3,keyasint" json:"limits"`
 	Voters    int       `cbor:"4,keyasint" json:"voters"` // how many peers vote at most; the rest stand by
@@ -67,8 +67,11 @@ func (s *Settings) Validate() error {
 		return Invalid("limits.in_flight", "%d is not between 1 and 16384", s.Limits.InFlight)
 	case s.Voters < 1 || s.Voters > 9 || s.Voters%2 == 0:
 		return Invalid("voters", "%d is not one of 1, 3, 5, 7, 9", s.Voters)
-	case len(s.Vars) > MaxVars:
-		return Invalid("vars", "is %d bytes long; at most %d are allowed", len(s.Vars), MaxVars)
 	}
-	return nil
+	return s.Settable.Validate()
+}
+
+// Same says whether two settings are equal but for their index.
+func (s Settings) Same(o Settings) bool {
+	return s.Settable.Equal(o.Settable) && s.Retention == o.Retention && s.Limits == o.Limits && s.Voters == o.Voters
 }

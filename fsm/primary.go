@@ -12,7 +12,7 @@ import "slices"
 //
 // A silent node (one that is polled and not yet unreachable, but was not believed in this round) decides nothing: the
 // primary is not missed while the known one is silent, and of several known claimants a silent one still claims. So a
-// failed poll alone never changes who leads.
+// failed poll alone never changes who leads. So does one whose answer was cut before it came to the shard (unsaid).
 func (d *diff) primaries() {
 	slices.SortFunc(d.claims, claimant.compare)
 	claims, known, odd := d.claims, d.view.Cluster.Primaries, d.was.Odd
@@ -89,7 +89,7 @@ func (d *diff) claimants(s *seat) []string {
 	}
 	if s.duplicated() {
 		for _, node := range s.known.Nodes {
-			if d.silent(node) && d.leads(node, s.shard) {
+			if d.silent(node) && d.leads(node, s.shard) || d.unsaid(node, s.shard) {
 				nodes = append(nodes, node)
 			}
 		}
@@ -140,9 +140,9 @@ func (d *diff) vacant(s *seat) {
 		return
 	}
 	switch n := d.polled(s.known.Node); {
-	case !d.held(s.shard) && (n == nil || n.Well()):
+	case !d.held(s.shard) && (n == nil || n.Well() && !d.unsaid(n.ID, s.shard)):
 		d.tell(ShardPrimaryChanged, "", s.shard, nil)
-	case d.silent(s.known.Node):
+	case d.silent(s.known.Node), d.unsaid(s.known.Node, s.shard):
 		if s.odd != nil {
 			d.note(s.shard, s.odd.Many)
 		}
@@ -162,6 +162,15 @@ func (d *diff) note(shard string, many bool) {
 func (d *diff) silent(node string) bool {
 	n := d.polled(node)
 	return n != nil && n.Reach.Value != NotReachable && !d.believed(node)
+}
+
+// unsaid says whether the node's answer was cut before it came to the shard, so that nothing is known of its part in it.
+func (d *diff) unsaid(node, shard string) bool {
+	if !d.believed(node) {
+		return false
+	}
+	rep := d.report(node)
+	return rep.cutShards() && !slices.ContainsFunc(rep.Shards, func(s Shard) bool { return s.ID == shard })
 }
 
 // held says whether a polled node holds the shard, by its last word.

@@ -194,19 +194,27 @@ func (r *Reader) EventsSince(at Time) uint64 {
 // them last), with the cluster's own over them. A cluster that no discovery lists any more is refreshed only if its own
 // settings name a prober: guessing one would call healthy nodes dead.
 func (r *Reader) RefreshOf(c *Cluster) RefreshSpec {
-	var inForce *Listing
-	for l := range r.Listings(c.ID) {
-		if inForce == nil || better(l, inForce) {
-			inForce = l
-		}
-	}
 	spec := DefaultRefresh()
-	if inForce != nil {
-		spec = r.DiscoveryByID(inForce.Discovery).Spec.Refresh
+	if d := r.discoveryOf(r.Listings(c.ID)); d != nil {
+		spec = d.Spec.Refresh
 	} else {
 		spec.Enabled = c.Refresh.Prober != nil
 	}
 	return c.Refresh.Over(spec)
+}
+
+// discoveryOf is the discovery whose listing is in force, nil when there is none.
+func (r *Reader) discoveryOf(listings iter.Seq[*Listing]) *Discovery {
+	var inForce *Listing
+	for l := range listings {
+		if inForce == nil || better(l, inForce) {
+			inForce = l
+		}
+	}
+	if inForce == nil {
+		return nil
+	}
+	return r.DiscoveryByID(inForce.Discovery)
 }
 
 // past is the least key above all that begin with s; nil for the beginning.

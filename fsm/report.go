@@ -1,5 +1,7 @@
 package fsm
 
+import "strings"
+
 // Report is what one poll of one node brought: the answer of a prober. Nodes speak only for themselves. A report that is
 // not Reachable carries only Node, Reason and Detail.
 type Report struct {
@@ -44,46 +46,87 @@ func Unreachable(node, reason, detail string) Report {
 	return Report{Node: node, Reason: reason, Detail: cut(detail, MaxText)}
 }
 
+// AttributeCut is the attribute that says what of a node's report was left out or cut short, as a list of "attributes",
+// "shards" and "texts". Being an attribute, it is told by an event when it comes and when it goes.
+const AttributeCut = "muster.cut"
+
+// The words of AttributeCut.
+const (
+	cutAttributes = "attributes"
+	cutShards     = "shards"
+	cutTexts      = "texts"
+)
+
 // Bound cuts what a node may say to the limits of this package, so that no answer can grow the state without end. What is
-// left out is by order of id or name, and the state's detail says that something was cut.
+// left out is by order of id or name; AttributeCut says that something was.
 func (r *Report) Bound() {
+	b := bounds{}
 	r.Reason, r.Detail = cut(r.Reason, MaxWord), cut(r.Detail, MaxText)
 	r.StateReason, r.StateDetail = cut(r.StateReason, MaxWord), cut(r.StateDetail, MaxText)
-	r.NodeID, r.ClusterID = cut(r.NodeID, MaxName), cut(r.ClusterID, MaxName)
-	r.Kind, r.Version, r.SidecarVersion = cut(r.Kind, MaxWord), cut(r.Version, MaxWord), cut(r.SidecarVersion, MaxWord)
+	r.NodeID, r.ClusterID = b.text(r.NodeID, MaxName), b.text(r.ClusterID, MaxName)
+	r.Kind, r.Version, r.SidecarVersion = b.text(r.Kind, MaxWord), b.text(r.Version, MaxWord), b.text(r.SidecarVersion, MaxWord)
 	if !knownState(r.State) {
 		r.StateReason, r.State = cut(r.State, MaxWord), StateUnknown
 	}
-	r.boundShards()
-	r.boundAttributes()
+	r.boundShards(&b)
+	r.boundAttributes(&b)
 }
 
-func (r *Report) boundShards() {
+// bounds remembers what was cut.
+type bounds struct{ attributes, shards, texts bool }
+
+func (b *bounds) text(s string, most int) string {
+	short := cut(s, most)
+	b.texts = b.texts || short != s
+	return short
+}
+
+func (b *bounds) String() string {
+	var words []string
+	for _, w := range []struct {
+		was  bool
+		word string
+	}{{b.attributes, cutAttributes}, {b.shards, cutShards}, {b.texts, cutTexts}} {
+		if w.was {
+			words = append(words, w.word)
+		}
+	}
+	return strings.Join(words, " ")
+}
+
+func (r *Report) boundShards(b *bounds) {
 	r.Shards = sortShards(r.Shards)
 	if len(r.Shards) > MaxShards {
-		r.Shards = r.Shards[:MaxShards]
-		r.StateDetail = cut("more than "+itoa(MaxShards)+" shards, the rest left out; "+r.StateDetail, MaxText)
+		r.Shards, b.shards = r.Shards[:MaxShards:MaxShards], true
 	}
 	for i := range r.Shards {
 		s := &r.Shards[i]
-		s.ID, s.Role = cut(s.ID, MaxName), cut(s.Role, MaxWord)
+		s.ID, s.Role = b.text(s.ID, MaxName), b.text(s.Role, MaxWord)
 	}
 }
 
-func (r *Report) boundAttributes() {
-	if len(r.Attributes) == 0 {
-		r.Attributes = nil
-		return
-	}
+func (r *Report) boundAttributes(b *bounds) {
 	kept := make(map[string]string, min(len(r.Attributes), MaxAttributes))
 	for _, k := range sortedKeys(r.Attributes) {
-		if len(kept) == MaxAttributes {
-			r.StateDetail = cut("more than "+itoa(MaxAttributes)+" attributes, the rest left out; "+r.StateDetail, MaxText)
-			break
-		}
-		if k != "" && len(k) <= MaxName {
-			kept[cut(k, MaxName)] = cut(r.Attributes[k], MaxText)
+		switch {
+		case k == AttributeCut: // passed on by what answers for the node
+			b.attributes = b.attributes || strings.Contains(r.Attributes[k], cutAttributes)
+			b.shards = b.shards || strings.Contains(r.Attributes[k], cutShards)
+			b.texts = b.texts || strings.Contains(r.Attributes[k], cutTexts)
+		case k == "" || len(k) > MaxName || len(kept) == MaxAttributes:
+			b.attributes = true
+		default:
+			kept[b.text(k, MaxName)] = b.text(r.Attributes[k], MaxText)
 		}
 	}
+	if said := b.String(); said != "" {
+		kept[AttributeCut] = said
+	}
 	r.Attributes = kept
+	if len(kept) == 0 {
+		r.Attributes = nil
+	}
 }
+
+// cutShards says whether the node holds shards that the report does not list.
+func (r *Report) cutShards() bool { return strings.Contains(r.Attributes[AttributeCut], cutShards) }

@@ -38,9 +38,13 @@ func TestUnchanged(t *testing.T) {
 	u := &fsm.RefreshUnchanged{AsOf: l.index}
 	u.Add(subject.ID, claim.Token, 42)
 	a := l.entry(u)
-	want := fsm.Schedule{Subject: subject, Done: l.now, Observed: claim.Granted, Last: fsm.LastWork{
-		At: claim.Granted, Peer: "p", Took: 42, Outcome: fsm.OutcomeUnchanged,
+	want := fsm.Schedule{Subject: subject, Done: l.now, Observed: claim.Granted, Last: fsm.Work{
+		At: claim.Granted, Peer: "p", Took: 42, Outcome: fsm.OutcomeUnchanged, Reason: fsm.WhyDue,
 	}}
+	want.Past = l.schedule(subject).Past
+	if past := want.Past.Work(); len(past) == 0 || past[0] != want.Last {
+		t.Errorf("past is %+v", past)
+	}
 	if diff := cmp.Diff(want, l.schedule(subject)); diff != "" {
 		t.Errorf("schedule (-want +got):\n%s", diff)
 	}
@@ -178,7 +182,11 @@ func TestFailedRefresh(t *testing.T) {
 		Cluster: subject.ID, Token: claim.Token, Last: true, Base: l.state.Read().ClusterByID(subject.ID).Index, Error: "no leader",
 	})
 	want := was
-	want.Done, want.Last = l.now, fsm.LastWork{At: claim.Granted, Peer: "p", Outcome: fsm.OutcomeFailed, Error: "no leader"}
+	want.Done, want.Last = l.now, fsm.Work{At: claim.Granted, Peer: "p", Outcome: fsm.OutcomeFailed, Error: "no leader", Reason: fsm.WhyDue}
+	want.Past = l.schedule(subject).Past
+	if past := want.Past.Work(); len(past) == 0 || past[0] != want.Last {
+		t.Errorf("past is %+v", past)
+	}
 	if diff := cmp.Diff(want, l.schedule(subject)); diff != "" {
 		t.Errorf("schedule (-want +got):\n%s", diff)
 	}

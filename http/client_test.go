@@ -117,7 +117,7 @@ func TestClientReads(t *testing.T) {
 	if p := ok[httpd.Page[httpd.DiscoveryRow]](t)(c.Discoveries(ctx, httpd.List{})); len(p.Rows) != 1 {
 		t.Errorf("discoveries are %+v", p.Rows)
 	}
-	if d := read[httpd.DiscoveryRow](t)(c.Discovery(ctx, "prod", httpd.Read{})); d.Spec() != f.state.Read().Discovery("prod").Spec {
+	if d := read[httpd.DiscoveryRow](t)(c.Discovery(ctx, "prod", httpd.Read{})); !d.Spec().Equal(f.state.Read().Discovery("prod").Spec) {
 		t.Errorf("discovery is %+v", d)
 	}
 	if p := ok[httpd.Page[httpd.ClaimRow]](t)(c.Claims(ctx, httpd.List{})); len(p.Rows) != 0 {
@@ -146,7 +146,7 @@ func TestClientWrites(t *testing.T) {
 	spec := f.state.Read().Discovery("prod").Spec
 	spec.Interval = 2 * fsm.Minute
 	at := f.state.Read().Discovery("prod").Index
-	if a := ok[httpd.Ack](t)(c.PutDiscovery(ctx, "prod", spec, &at)); !a.Changed || f.state.Read().Discovery("prod").Spec != spec {
+	if a := ok[httpd.Ack](t)(c.PutDiscovery(ctx, "prod", spec, &at)); !a.Changed || !f.state.Read().Discovery("prod").Spec.Equal(spec) {
 		t.Errorf("put is %+v", a)
 	}
 	if a := ok[httpd.Ack](t)(c.PatchCluster(ctx, "orders", map[string]any{"group": "g"}, nil)); !a.Changed {

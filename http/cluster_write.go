@@ -1,7 +1,6 @@
 package httpd
 
 import (
-	"maps"
 	"net/http"
 
 	"github.com/musterhq/muster/fsm"
@@ -26,7 +25,7 @@ func (s *Server) patchCluster(w http.ResponseWriter, r *http.Request) error {
 		if err != nil {
 			return change{}, err
 		}
-		if sameSettable(after.Settable, c.Settings) && sameRefresh(after.Refresh, c.Refresh) {
+		if after.Settable.Equal(c.Settings) && sameRefresh(after.Refresh, c.Refresh) {
 			return change{at: c.Index}, nil
 		}
 		if err := casFails(cas, c.Index); err != nil {
@@ -52,8 +51,8 @@ func (s *Server) patchedCluster(g glance, c *fsm.Cluster, patch []byte) (*fsm.Se
 	if err != nil {
 		return nil, err
 	}
-	set, err := settable(next.Group, next.Labels, next.Vars)
-	if err != nil {
+	set := fsm.Settable{Group: next.Group, Labels: next.Labels, Vars: next.Vars, Guards: next.Guards}
+	if err := set.Validate(); err != nil {
 		return nil, err
 	}
 	if !sameRefresh(patchOf(next.Refresh), c.Refresh) {
@@ -65,10 +64,6 @@ func (s *Server) patchedCluster(g glance, c *fsm.Cluster, patch []byte) (*fsm.Se
 		}
 	}
 	return &fsm.SettingsPart{Settable: set, Refresh: patchOf(next.Refresh)}, nil
-}
-
-func sameSettable(a, b fsm.Settable) bool {
-	return a.Group == b.Group && a.Vars == b.Vars && maps.Equal(a.Labels, b.Labels)
 }
 
 // sameRefresh compares what patches set, not where they keep it.

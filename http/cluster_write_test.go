@@ -23,29 +23,29 @@ func TestPatchClusterMergesAndUnsets(t *testing.T) {
 	}{
 		{
 			`{"group": "core", "labels": {"a": "1", "b": "2"}, "vars": {"x": {"y": 1, "z": 2}, "w": 3}}`,
-			`{"group":"core","labels":{"a":"1","b":"2"},"vars":{"w":3,"x":{"y":1,"z":2}},"refresh":{}}`, true,
+			`{"group":"core","labels":{"a":"1","b":"2"},"vars":{"w":3,"x":{"y":1,"z":2}},"guards":[],"refresh":{}}`, true,
 		},
 		{
 			`{"labels": {"a": null, "c": "3"}, "vars": {"x": {"y": null}}}`,
-			`{"group":"core","labels":{"b":"2","c":"3"},"vars":{"w":3,"x":{"z":2}},"refresh":{}}`, true,
+			`{"group":"core","labels":{"b":"2","c":"3"},"vars":{"w":3,"x":{"z":2}},"guards":[],"refresh":{}}`, true,
 		},
 		{
 			`{"refresh": {"timeout": "1s", "enabled": false, "config": {"path": "/x"}}}`,
-			`{"group":"core","labels":{"b":"2","c":"3"},"vars":{"w":3,"x":{"z":2}},"refresh":{"config":{"path":"/x"},"timeout":"1s","enabled":false}}`, true,
+			`{"group":"core","labels":{"b":"2","c":"3"},"vars":{"w":3,"x":{"z":2}},"guards":[],"refresh":{"config":{"path":"/x"},"timeout":"1s","enabled":false}}`, true,
 		},
 		{
 			`{"refresh": {"timeout": "1s", "enabled": null}, "group": "core", "labels": {"gone": null}}`,
-			`{"group":"core","labels":{"b":"2","c":"3"},"vars":{"w":3,"x":{"z":2}},"refresh":{"config":{"path":"/x"},"timeout":"1s"}}`, true,
+			`{"group":"core","labels":{"b":"2","c":"3"},"vars":{"w":3,"x":{"z":2}},"guards":[],"refresh":{"config":{"path":"/x"},"timeout":"1s"}}`, true,
 		},
 		{
 			`{"group": "core", "vars": {"w": 3}}`,
-			`{"group":"core","labels":{"b":"2","c":"3"},"vars":{"w":3,"x":{"z":2}},"refresh":{"config":{"path":"/x"},"timeout":"1s"}}`, false,
+			`{"group":"core","labels":{"b":"2","c":"3"},"vars":{"w":3,"x":{"z":2}},"guards":[],"refresh":{"config":{"path":"/x"},"timeout":"1s"}}`, false,
 		},
 		{
 			`{"group": null, "labels": null, "vars": {"x": null, "w": null}, "refresh": null}`,
-			`{"group":"","labels":{},"vars":{},"refresh":{}}`, true,
+			`{"group":"","labels":{},"vars":{},"guards":[],"refresh":{}}`, true,
 		},
-		{`{}`, `{"group":"","labels":{},"vars":{},"refresh":{}}`, false},
+		{`{}`, `{"group":"","labels":{},"vars":{},"guards":[],"refresh":{}}`, false},
 	}
 	for _, step := range steps {
 		before := f.state.Read().Cluster("orders").Index

@@ -43,7 +43,7 @@ func (s *Server) putDiscovery(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	if d := g.Discovery(name); d != nil && !d.Deleting && d.Spec == body.Spec {
+	if d := g.Discovery(name); d != nil && !d.Deleting && d.Spec.Equal(body.Spec) {
 		return s.reply(w, r, http.StatusOK, Ack{Index: d.Index})
 	}
 	res, err := s.propose(r.Context(), &fsm.DiscoveryApply{Name: name, Spec: body.Spec, CAS: cas, Cause: causeOf(r)})

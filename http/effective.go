@@ -8,16 +8,11 @@ import (
 	"github.com/musterhq/muster/fsm"
 )
 
-// Where an effective value comes from, least first; a discovery is told with its name.
-const (
-	fromDefault = "default"
-	fromGlobals = "globals"
-	fromCluster = "cluster"
-	fromNode    = "node"
-)
+// fromDefault is where a refresh setting comes from that nobody set.
+const fromDefault = "default"
 
-// showEffective tells what holds for a cluster, or with ?node= for one of its nodes. Of a key set in several places the
-// last of globals, discovery, cluster and node wins, whole.
+// showEffective tells what holds for a cluster, or with ?node= for one of its nodes, where each key comes from, and what it
+// hides. Of a key set in several places the nearest wins, whole.
 func (s *Server) showEffective(w http.ResponseWriter, r *http.Request) error {
 	name, query := r.PathValue("name"), r.URL.Query()
 	sets := []fsm.Set{fsm.SetCluster(name), fsm.SetSettings, fsm.SetDiscoveries}
@@ -37,97 +32,97 @@ func (s *Server) showEffective(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (g glance) effective(c *fsm.Cluster, n *fsm.Node) (Effective, error) {
-	e := Effective{
-		Cluster: c.Name, Labels: map[string]EffectiveWord{}, Vars: map[string]EffectiveJSON{},
-		Refresh: map[string]EffectiveJSON{},
-	}
-	docs := []layer{{fromGlobals, g.Settings().Vars}, {fromCluster, c.Settings.Vars}}
+	e := Effective{Cluster: c.Name, Labels: map[string]*EffectiveKey{}, Vars: map[string]*EffectiveKey{}}
 	if n != nil {
 		e.Node = n.ID
-		e.label(g.inForce(slices.Collect(g.NodeListings(c.ID, n.ID))), n.Endpoint.Labels)
 	}
-	e.settle(fromCluster, c.Settings)
-	if n != nil {
-		e.settle(fromNode, n.Settings)
-		docs = append(docs, layer{fromNode, n.Settings.Vars})
+	for _, l := range g.Layers(c, n) {
+		if err := e.lay(l, n == nil); err != nil {
+			return e, err
+		}
 	}
-	if err := lay(e.Vars, docs...); err != nil {
-		return e, err
+	refresh, err := g.effectiveRefresh(c)
+	e.Refresh = refresh
+	return e, err
+}
+
+// lay lays a layer over what holds so far. Guards are a cluster's.
+func (e *Effective) lay(l fsm.Layer, guards bool) error {
+	from := layerName(l)
+	if l.Group != "" {
+		e.Group = e.Group.under(l.Group, from)
 	}
-	base, from := fsm.DefaultRefresh(), fromDefault
-	listings := slices.Collect(g.Listings(c.ID))
-	if d := oldest(g, listings); d != nil {
-		base, from = d.Spec.Refresh, "discovery "+d.Name
-	} else {
-		base.Enabled = c.Refresh.Prober != nil
+	for k, v := range l.Labels {
+		e.Labels[k] = e.Labels[k].under(v, from)
+	}
+	if guards && len(l.Guards) > 0 {
+		e.Guards = e.Guards.under(l.Guards, from)
+	}
+	return layKeys(e.Vars, l.Vars, from)
+}
+
+// layerName is a layer in words.
+func layerName(l fsm.Layer) string {
+	switch {
+	case l.From == fsm.LayerDiscovery, l.From == fsm.LayerRecord && l.Discovery == "":
+		return "discovery " + l.Discovery
+	case l.From == fsm.LayerRecord:
+		return "record of " + l.Discovery
+	}
+	return l.From
+}
+
+// under is a value laid over k, nil when there was none.
+func (k *EffectiveKey) under(value any, from string) *EffectiveKey {
+	top := &EffectiveKey{Value: value, From: from}
+	if k != nil {
+		top.Over = slices.Concat([]Hidden{{Value: k.Value, From: k.From}}, k.Over)
+	}
+	return top
+}
+
+// layKeys lays the top-level keys of a document over others.
+func layKeys(over map[string]*EffectiveKey, document fsm.JSON, from string) error {
+	keys, err := fsm.JSONKeys(document)
+	for k, v := range keys {
+		over[k] = over[k].under(v, from)
+	}
+	return err
+}
+
+// effectiveRefresh is how the cluster's nodes are asked, and who says so.
+func (g glance) effectiveRefresh(c *fsm.Cluster) (map[string]*EffectiveKey, error) {
+	out := map[string]*EffectiveKey{}
+	for _, l := range g.Layers(c, nil) {
+		if l.From != fsm.LayerDiscovery {
+			continue
+		}
+		raw, err := json.Marshal(g.Discovery(l.Discovery).Spec.Refresh)
+		if err != nil {
+			return nil, err
+		}
+		if err := layKeys(out, fsm.JSON(raw), layerName(l)); err != nil {
+			return nil, err
+		}
 	}
 	own, err := json.Marshal(c.Refresh)
 	if err != nil {
-		return e, err
+		return nil, err
 	}
-	whole, err := json.Marshal(c.Refresh.Over(base))
+	if err := layKeys(out, fsm.JSON(own), fsm.LayerCluster); err != nil {
+		return nil, err
+	}
+	// What holds may follow from several of these, or from none.
+	whole, err := json.Marshal(g.RefreshOf(c))
 	if err != nil {
-		return e, err
+		return nil, err
 	}
-	if err := lay(e.Refresh, layer{from, fsm.JSON(whole)}); err != nil {
-		return e, err
-	}
-	return e, lay(e.Refresh, layer{fromCluster, fsm.JSON(own)})
-}
-
-// settle lays what an operator set over what holds so far.
-func (e *Effective) settle(from string, s fsm.Settable) {
-	if s.Group != "" {
-		e.Group = &EffectiveWord{Value: s.Group, From: from}
-	}
-	e.label(from, s.Labels)
-}
-
-func (e *Effective) label(from string, labels map[string]string) {
-	for k, v := range labels {
-		e.Labels[k] = EffectiveWord{Value: v, From: from}
-	}
-}
-
-// layer is a document and where it comes from.
-type layer struct {
-	from     string
-	document fsm.JSON
-}
-
-// lay lays the top-level keys of documents over each other.
-func lay(over map[string]EffectiveJSON, layers ...layer) error {
-	for _, l := range layers {
-		if l.document == "" {
-			continue
+	keys, err := fsm.JSONKeys(fsm.JSON(whole))
+	for k, v := range keys {
+		if out[k] == nil {
+			out[k] = &EffectiveKey{From: fromDefault}
 		}
-		var keys map[string]json.RawMessage
-		if err := json.Unmarshal([]byte(l.document), &keys); err != nil {
-			return err
-		}
-		for k, v := range keys {
-			over[k] = EffectiveJSON{Value: v, From: l.from}
-		}
+		out[k].Value = v
 	}
-	return nil
-}
-
-// inForce names the discovery whose record of a node holds.
-func (g glance) inForce(listings []*fsm.Listing) string {
-	if d := oldest(g, listings); d != nil {
-		return "discovery " + d.Name
-	}
-	return fromDiscovery
-}
-
-// oldest is the discovery whose listing is in force, nil when there is none.
-func oldest(g glance, listings []*fsm.Listing) *fsm.Discovery {
-	rows := make([]fsm.Listing, len(listings))
-	for i, l := range listings {
-		rows[i] = *l
-	}
-	if l := fsm.InForce(rows); l != nil {
-		return g.DiscoveryByID(l.Discovery)
-	}
-	return nil
+	return out, err
 }

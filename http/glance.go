@@ -34,7 +34,7 @@ func (g glance) due(s *fsm.Schedule, interval fsm.Duration) times {
 }
 
 // work is how the last run or refresh went, with its peer by name.
-func (g glance) work(s *fsm.Schedule) fsm.LastWork {
+func (g glance) work(s *fsm.Schedule) fsm.Work {
 	last := s.Last
 	last.Peer = g.peerName(last.Peer)
 	return last
@@ -63,7 +63,7 @@ func (g glance) discoveryRow(d *fsm.Discovery, nodes bool) DiscoveryRow {
 	row := DiscoveryRow{
 		Name: d.Name, Backend: s.Backend, Config: s.Config, Interval: s.Interval, Enabled: s.Enabled, On: s.On,
 		Cluster: s.Cluster, Filter: s.Filter, Admission: s.Admission, MissingAfter: s.MissingAfter,
-		RemoveAfter: s.RemoveAfter, MaxShrink: s.MaxShrink, OnDelete: s.OnDelete, Refresh: s.Refresh,
+		RemoveAfter: s.RemoveAfter, MaxShrink: s.MaxShrink, OnDelete: s.OnDelete, Refresh: s.Refresh, Settable: s.Settable,
 		Failing: d.Failing, Deleting: d.Deleting, Index: d.Index,
 	}
 	if schedule := g.Schedule(fsm.Subject{Kind: fsm.KindRun, ID: d.ID}); schedule != nil {

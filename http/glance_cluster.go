@@ -73,7 +73,8 @@ func (g glance) clusterDetail(c *fsm.Cluster) ClusterDetail {
 
 func clusterSettings(c *fsm.Cluster) ClusterSettings {
 	return ClusterSettings{
-		Group: c.Settings.Group, Labels: toldMap(c.Settings.Labels), Vars: c.Settings.Vars, Refresh: c.Refresh,
+		Group: c.Settings.Group, Labels: toldMap(c.Settings.Labels), Vars: c.Settings.Vars,
+		Guards: told(c.Settings.Guards), Refresh: c.Refresh,
 	}
 }
 

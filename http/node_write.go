@@ -32,11 +32,11 @@ func (s *Server) patchNode(w http.ResponseWriter, r *http.Request) error {
 		if err != nil {
 			return change{}, err
 		}
-		after, err := settable(next.Group, next.Labels, next.Vars)
-		if err != nil {
+		after := fsm.Settable{Group: next.Group, Labels: next.Labels, Vars: next.Vars}
+		if err := after.Validate(); err != nil {
 			return change{}, err
 		}
-		if sameSettable(after, n.Settings) {
+		if after.Equal(n.Settings) {
 			return change{at: n.Index}, nil
 		}
 		if err := casFails(cas, n.Index); err != nil {
@@ -139,6 +139,11 @@ func (t *Transition) compute(g glance, refs map[string][]string) (change, []stri
 		if d == nil || len(d.Facts) == 0 {
 			continue
 		}
+		if !t.Force {
+			for id, why := range g.Guarded(g.View(c.ID), d.view, nodesOf(d.Facts)) {
+				refused[fsm.NodeRef{Cluster: name, Node: id}.String()] = why
+			}
+		}
 		one, err := d.finish(g.now, t.To == fsm.Forgotten)
 		if err != nil {
 			return out, nil, err
@@ -155,6 +160,14 @@ func (t *Transition) compute(g glance, refs map[string][]string) (change, []stri
 	err := fsm.Errorf(code, "no node was moved, since %d forbid it: %s %s", len(refused), first, refused[first])
 	err.Fields = refused
 	return out, nil, err
+}
+
+func nodesOf(facts []fsm.Fact) []string {
+	out := make([]string, 0, len(facts))
+	for i := range facts {
+		out = append(out, facts[i].Node)
+	}
+	return out
 }
 
 // move adds the fact that moves one node; false when it is there already.

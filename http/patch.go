@@ -63,30 +63,3 @@ func decodeTree(raw []byte) (any, error) {
 	}
 	return v, nil
 }
-
-// settable is what an operator set, checked.
-func settable(group string, labels map[string]string, vars fsm.JSON) (fsm.Settable, error) {
-	out := fsm.Settable{Group: group, Vars: vars}
-	if len(labels) > 0 {
-		out.Labels = labels
-	}
-	if group != "" {
-		if err := fsm.CheckClusterName("group", group); err != nil {
-			return out, err
-		}
-	}
-	if err := fsm.CheckLabels("labels", labels); err != nil {
-		return out, err
-	}
-	return out, checkVars(vars)
-}
-
-func checkVars(vars fsm.JSON) error {
-	switch {
-	case len(vars) > fsm.MaxVars:
-		return fsm.Invalid("vars", "is %d bytes long; at most %d are allowed", len(vars), fsm.MaxVars)
-	case vars != "" && vars[0] != '{':
-		return fsm.Invalid("vars", "is not an object")
-	}
-	return nil
-}

@@ -39,7 +39,7 @@ type ClusterDetail struct {
 	Settings    ClusterSettings `json:"settings"`
 	Nodes       []NodeRow       `json:"nodes"`
 	Shards      []ShardRow      `json:"shards"`
-	LastRefresh fsm.LastWork    `json:"last_refresh,omitzero"` // its peer by name
+	LastRefresh fsm.Work        `json:"last_refresh,omitzero"` // its peer by name
 }
 
 // ClusterSettings is what operators set on a cluster, and what a PATCH of it may hold.
@@ -47,6 +47,7 @@ type ClusterSettings struct {
 	Group   string            `json:"group"`
 	Labels  map[string]string `json:"labels"`
 	Vars    fsm.JSON          `json:"vars"`
+	Guards  []fsm.Guard       `json:"guards"`
 	Refresh fsm.RefreshPatch  `json:"refresh"`
 }
 

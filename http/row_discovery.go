@@ -19,12 +19,13 @@ type DiscoveryRow struct {
 	MaxShrink    fsm.Percent     `json:"max_shrink"`
 	OnDelete     string          `json:"on_delete"`
 	Refresh      fsm.RefreshSpec `json:"refresh"`
-	LastRun      fsm.LastWork    `json:"last_run,omitzero"` // its peer by name
-	NextRun      fsm.Time        `json:"next_run,omitzero"`
-	Failing      string          `json:"failing,omitempty"` // the error its runs began to fail with
-	Deleting     bool            `json:"deleting,omitempty"`
-	Held         Held            `json:"held,omitzero"`
-	Index        uint64          `json:"index"`
+	fsm.Settable
+	LastRun  fsm.Work `json:"last_run,omitzero"` // its peer by name
+	NextRun  fsm.Time `json:"next_run,omitzero"`
+	Failing  string   `json:"failing,omitempty"` // the error its runs began to fail with
+	Deleting bool     `json:"deleting,omitempty"`
+	Held     Held     `json:"held,omitzero"`
+	Index    uint64   `json:"index"`
 }
 
 // Spec is the setting of the row.
@@ -32,7 +33,7 @@ func (d *DiscoveryRow) Spec() fsm.Spec {
 	return fsm.Spec{
 		Backend: d.Backend, Config: d.Config, Interval: d.Interval, Enabled: d.Enabled, On: d.On, Cluster: d.Cluster,
 		Filter: d.Filter, Admission: d.Admission, MissingAfter: d.MissingAfter, RemoveAfter: d.RemoveAfter,
-		MaxShrink: d.MaxShrink, OnDelete: d.OnDelete, Refresh: d.Refresh,
+		MaxShrink: d.MaxShrink, OnDelete: d.OnDelete, Refresh: d.Refresh, Settable: d.Settable,
 	}
 }
 

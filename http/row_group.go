@@ -82,20 +82,22 @@ type RaftServer struct {
 type Effective struct {
 	Cluster string                   `json:"cluster"`
 	Node    string                   `json:"node,omitempty"`
-	Group   *EffectiveWord           `json:"group,omitempty"`
-	Labels  map[string]EffectiveWord `json:"labels"`
-	Vars    map[string]EffectiveJSON `json:"vars"`
-	Refresh map[string]EffectiveJSON `json:"refresh"`
+	Group   *EffectiveKey            `json:"group,omitempty"`
+	Labels  map[string]*EffectiveKey `json:"labels"`
+	Vars    map[string]*EffectiveKey `json:"vars"`
+	Guards  *EffectiveKey            `json:"guards,omitempty"` // of a cluster
+	Refresh map[string]*EffectiveKey `json:"refresh"`
 }
 
-// EffectiveWord is a value and where it comes from.
-type EffectiveWord struct {
-	Value string `json:"value"`
-	From  string `json:"from"`
+// EffectiveKey is a value, where it comes from, and the values set farther away that it hides, nearest first.
+type EffectiveKey struct {
+	Value any      `json:"value"`
+	From  string   `json:"from"` // globals, discovery NAME, record of NAME, cluster, node, or default
+	Over  []Hidden `json:"over,omitempty"`
 }
 
-// EffectiveJSON is a JSON value and where it comes from.
-type EffectiveJSON struct {
+// Hidden is a value that another one hides.
+type Hidden struct {
 	Value any    `json:"value"`
 	From  string `json:"from"`
 }

@@ -162,7 +162,7 @@ func TestDiscoveryRow(t *testing.T) {
 	a := f.get("/v1/discovery/prod")
 	got := into[httpd.DiscoveryRow](a, http.StatusOK)
 	d = f.state.Read().Discovery("prod")
-	if got.Spec() != d.Spec || got.Index != d.Index || got.LastRun.Outcome != fsm.OutcomeHeld || got.LastRun.Peer != "peer-a" {
+	if !got.Spec().Equal(d.Spec) || got.Index != d.Index || got.LastRun.Outcome != fsm.OutcomeHeld || got.LastRun.Peer != "peer-a" {
 		t.Errorf("discovery is %+v", got)
 	}
 	if next, _ := f.state.Read().Schedule(claim.Subject).Due(d.Spec.Interval); got.NextRun != next {
@@ -210,17 +210,19 @@ func TestEffective(t *testing.T) {
 	f.do("PATCH", "/v1/cluster/orders", `{"group": "core", "labels": {"rack": "c"}, "vars": {"b": 2, "c": 3}, "refresh": {"timeout": "1s"}}`)
 	f.do("PATCH", "/v1/cluster/orders/node/orders-1", `{"group": "special", "vars": {"c": 4}, "labels": {"own": "x"}}`)
 	got := into[httpd.Effective](f.get("/v1/cluster/orders/effective"), http.StatusOK)
-	if got.Group == nil || *got.Group != (httpd.EffectiveWord{Value: "core", From: "cluster"}) {
+	if got.Group == nil || got.Group.Value != "core" || got.Group.From != "cluster" {
 		t.Errorf("group is %+v", got.Group)
 	}
-	vars := map[string]httpd.EffectiveJSON{
-		"a": {Value: 1.0, From: "globals"}, "b": {Value: 2.0, From: "cluster"}, "c": {Value: 3.0, From: "cluster"},
+	vars := map[string]*httpd.EffectiveKey{
+		"a": {Value: 1.0, From: "globals"}, "c": {Value: 3.0, From: "cluster"},
+		"b": {Value: 2.0, From: "cluster", Over: []httpd.Hidden{{Value: map[string]any{"deep": true}, From: "globals"}}},
 	}
 	if diff := cmp.Diff(vars, got.Vars); diff != "" {
 		t.Errorf("vars (-want +got):\n%s", diff)
 	}
-	for key, want := range map[string]httpd.EffectiveJSON{
-		"timeout": {Value: "1s", From: "cluster"}, "prober": {Value: "sidecar", From: "discovery prod"},
+	for key, want := range map[string]*httpd.EffectiveKey{
+		"timeout":         {Value: "1s", From: "cluster", Over: []httpd.Hidden{{Value: "3s", From: "discovery prod"}}},
+		"prober":          {Value: "sidecar", From: "discovery prod"},
 		"connect_timeout": {Value: "1s", From: "discovery prod"},
 	} {
 		if diff := cmp.Diff(want, got.Refresh[key]); diff != "" {
@@ -228,16 +230,21 @@ func TestEffective(t *testing.T) {
 		}
 	}
 	node := into[httpd.Effective](f.get("/v1/cluster/orders/effective?node=orders-1"), http.StatusOK)
-	labels := map[string]httpd.EffectiveWord{"rack": {Value: "c", From: "cluster"}, "own": {Value: "x", From: "node"}}
+	labels := map[string]*httpd.EffectiveKey{
+		"rack": {Value: "c", From: "cluster", Over: []httpd.Hidden{{Value: "r1", From: "record of prod"}}},
+		"own":  {Value: "x", From: "node"},
+	}
 	if diff := cmp.Diff(labels, node.Labels); diff != "" {
 		t.Errorf("labels (-want +got):\n%s", diff)
 	}
-	if node.Group.From != "node" || node.Vars["c"].From != "node" || node.Node != "orders-1" {
-		t.Errorf("node is %+v", node)
+	group := &httpd.EffectiveKey{Value: "special", From: "node", Over: []httpd.Hidden{{Value: "core", From: "cluster"}}}
+	if diff := cmp.Diff(group, node.Group); diff != "" || node.Vars["c"].From != "node" || node.Node != "orders-1" {
+		t.Errorf("node is %+v (-want +got):\n%s", node, diff)
 	}
 	plain := into[httpd.Effective](f.get("/v1/cluster/carts/effective?node=carts-1"), http.StatusOK)
-	if plain.Group != nil || plain.Labels["rack"] != (httpd.EffectiveWord{Value: "r1", From: "discovery prod"}) {
-		t.Errorf("carts is %+v", plain)
+	rack := &httpd.EffectiveKey{Value: "r1", From: "record of prod"}
+	if diff := cmp.Diff(rack, plain.Labels["rack"]); plain.Group != nil || diff != "" {
+		t.Errorf("carts is %+v (-want +got):\n%s", plain, diff)
 	}
 	f.get("/v1/cluster/orders/effective?node=nobody").refuses(http.StatusNotFound, fsm.CodeNotFound)
 }

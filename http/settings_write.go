@@ -20,16 +20,12 @@ func (s *Server) putSettings(w http.ResponseWriter, r *http.Request) error {
 	if err := next.Validate(); err != nil {
 		return err
 	}
-	if err := checkVars(next.Vars); err != nil {
-		return err
-	}
 	g, err := s.look(r.Context())
 	if err != nil {
 		return err
 	}
-	next.Index = g.Settings().Index
-	if next == *g.Settings() {
-		return s.reply(w, r, http.StatusOK, Ack{Index: next.Index})
+	if next.Same(*g.Settings()) {
+		return s.reply(w, r, http.StatusOK, Ack{Index: g.Settings().Index})
 	}
 	next.Index = 0
 	res, err := s.propose(r.Context(), &fsm.SettingsSet{Settings: next, CAS: cas, Cause: causeOf(r)})

@@ -138,7 +138,7 @@ func TestSecretsAreThoseMeantForNodes(t *testing.T) {
 		t.Fatal(err)
 	}
 	write(t, filepath.Join(folder, "redis"), "hush\n")
-	write(t, filepath.Join(folder, "big"), strings.Repeat("x", 5000))
+	write(t, filepath.Join(folder, "big"), strings.Repeat("x", 64<<10+1))
 	write(t, filepath.Join(dir, "token"), "other")
 	if err := os.Symlink(filepath.Join(dir, "token"), filepath.Join(folder, "link")); err != nil {
 		t.Fatal(err)

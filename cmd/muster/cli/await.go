@@ -21,13 +21,13 @@ type errand struct {
 	doing   string // what its holder does now
 	cluster string // whose events tell what came of it; empty for those of all
 	detach  bool
-	last    func(context.Context) (fsm.LastWork, error) // how the last one of the subject went
+	last    func(context.Context) (fsm.Work, error) // how the last one of the subject went
 }
 
 // outcome is what came of an errand, as JSON.
 type outcome struct {
 	Claim  httpd.ClaimRow `json:"claim"`
-	Done   fsm.LastWork   `json:"done"`
+	Done   fsm.Work       `json:"done"`
 	Events []httpd.Event  `json:"events"`
 }
 
@@ -58,14 +58,14 @@ func (p *Program) awaitAndTell(ctx context.Context, api *httpd.Client, e errand)
 }
 
 // await waits until the claim of an errand is closed.
-func await(ctx context.Context, api *httpd.Client, e errand) (fsm.LastWork, error) {
+func await(ctx context.Context, api *httpd.Client, e errand) (fsm.Work, error) {
 	ctx, cancel := context.WithTimeoutCause(ctx, awaitLimit, errors.New("it is not done after "+awaitLimit.String()))
 	defer cancel()
 	at := httpd.List{Filter: fmt.Sprintf("token == %d", e.claim.Token), Limit: pageSize, Read: httpd.Read{Wait: awaitOnce}}
 	for {
 		page, err := api.Claims(ctx, at)
 		if err != nil {
-			return fsm.LastWork{}, err
+			return fsm.Work{}, err
 		}
 		open := false
 		for _, c := range page.Rows {

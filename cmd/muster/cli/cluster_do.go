@@ -31,7 +31,7 @@ func (p *Program) clusterRefresh() *cobra.Command {
 			}
 			return p.awaitAndTell(ctx, api, errand{
 				claim: claim, detach: detach, doing: "asks the nodes", cluster: name,
-				last: func(ctx context.Context) (fsm.LastWork, error) {
+				last: func(ctx context.Context) (fsm.Work, error) {
 					detail, _, err := api.Cluster(ctx, name, httpd.Read{})
 					return detail.LastRefresh, err
 				},

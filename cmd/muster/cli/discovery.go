@@ -179,7 +179,7 @@ func whyNotGood(d *httpd.DiscoveryRow) string {
 	return ""
 }
 
-func (p *Program) lastRun(w fsm.LastWork) string {
+func (p *Program) lastRun(w fsm.Work) string {
 	if w.At == 0 {
 		return "-"
 	}

@@ -55,7 +55,7 @@ func (p *Program) discoveryRun() *cobra.Command {
 			}
 			return p.awaitAndTell(ctx, api, errand{
 				claim: claim, detach: detach, doing: "reads the source",
-				last: func(ctx context.Context) (fsm.LastWork, error) {
+				last: func(ctx context.Context) (fsm.Work, error) {
 					row, _, err := api.Discovery(ctx, name, httpd.Read{})
 					return row.LastRun, err
 				},

@@ -81,7 +81,7 @@ func orders() httpd.ClusterDetail {
 				{Node: "orders-1", Role: fsm.RoleReplica, LagMS: new(int64(0))}, {Node: "orders-3", Role: fsm.RoleRecovering},
 			}},
 		},
-		LastRefresh: fsm.LastWork{At: ago(12 * time.Second), Peer: "peer-b", Took: 14, Outcome: fsm.OutcomeChanged},
+		LastRefresh: fsm.Work{At: ago(12 * time.Second), Peer: "peer-b", Took: 14, Outcome: fsm.OutcomeChanged},
 	}
 }
 
@@ -165,18 +165,18 @@ func discoveries() []httpd.DiscoveryRow {
 			Name: name, Backend: s.Backend, Config: s.Config, Interval: s.Interval, Enabled: true, On: s.On, Cluster: s.Cluster,
 			Admission: s.Admission, MissingAfter: s.MissingAfter, RemoveAfter: s.RemoveAfter, MaxShrink: s.MaxShrink,
 			OnDelete: s.OnDelete, Refresh: s.Refresh, NextRun: ago(-48 * time.Second), Index: 9,
-			LastRun: fsm.LastWork{At: ago(12 * time.Second), Peer: "peer-b", Took: 120, Outcome: fsm.OutcomeUnchanged, Records: 42},
+			LastRun: fsm.Work{At: ago(12 * time.Second), Peer: "peer-b", Took: 120, Outcome: fsm.OutcomeUnchanged, Records: 42},
 		}
 	}
 	good, failing, holding, off, fresh := row("prod"), row("staging"), row("edge"), row("lab"), row("new")
 	failing.Failing = "no such host"
-	failing.LastRun = fsm.LastWork{At: ago(time.Minute), Peer: "peer-a", Outcome: fsm.OutcomeFailed, Error: "dial consul.staging: no such host"}
+	failing.LastRun = fsm.Work{At: ago(time.Minute), Peer: "peer-a", Outcome: fsm.OutcomeFailed, Error: "dial consul.staging: no such host"}
 	holding.Held = httpd.Held{Hash: "5f1c9b2e", Count: 9, Owned: 12, Since: ago(2 * time.Hour)}
 	for i := range 9 {
 		holding.Held.Nodes = append(holding.Held.Nodes, fsm.NodeRef{Cluster: "edge", Node: "edge-" + string(rune('1'+i))})
 	}
 	off.Enabled, off.NextRun = false, 0
-	fresh.LastRun, fresh.NextRun = fsm.LastWork{}, ago(0)
+	fresh.LastRun, fresh.NextRun = fsm.Work{}, ago(0)
 	return []httpd.DiscoveryRow{holding, off, fresh, good, failing}
 }
 
@@ -195,7 +195,7 @@ func fleet(t *testing.T) *api {
 	a.on("GET", "/v1/clusters", clusters()).on("GET", "/v1/cluster/orders", orders()).on("GET", "/v1/cluster/orders/live", live())
 	a.on("GET", "/v1/nodes", nodes()).on("GET", "/v1/cluster/orders/nodes", nodes()).on("GET", "/v1/cluster/orders/node/orders-2", nodes()[1])
 	a.on("GET", "/v1/cluster/orders/node/orders-5", nodes()[4]).on("GET", "/v1/discoveries", discoveries())
-	a.on("GET", "/v1/cluster/orders/effective", httpd.Effective{Cluster: "orders", Refresh: map[string]httpd.EffectiveJSON{
+	a.on("GET", "/v1/cluster/orders/effective", httpd.Effective{Cluster: "orders", Refresh: map[string]*httpd.EffectiveKey{
 		"prober": {Value: "sidecar", From: "discovery prod"}, "interval": {Value: "30s", From: "cluster"},
 		"timeout": {Value: "3s", From: "cluster"}, "lag_limit": {Value: "30s", From: "default"}, "on": {Value: "zone=a", From: "discovery prod"},
 	}})

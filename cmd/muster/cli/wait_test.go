@@ -38,7 +38,7 @@ func errand(t *testing.T, path string, subject httpd.ClaimSubject) *api {
 }
 
 func TestRefreshWaitsAndTellsWhatChanged(t *testing.T) {
-	for name, last := range map[string]fsm.LastWork{
+	for name, last := range map[string]fsm.Work{
 		"changed":    {At: ago(0), Peer: "peer-b", Took: 14, Outcome: fsm.OutcomeChanged},
 		"failed":     {At: ago(0), Peer: "peer-b", Took: 14, Outcome: fsm.OutcomeFailed, Error: "consul does not answer"},
 		"given_back": {At: ago(0), Peer: "peer-b", Outcome: fsm.OutcomeGivenBack, Error: "the peer is stopping"},
@@ -58,7 +58,7 @@ func TestRefreshWaitsAndTellsWhatChanged(t *testing.T) {
 }
 
 func TestRunWaitsAndTellsItsOutcome(t *testing.T) {
-	for name, last := range map[string]fsm.LastWork{
+	for name, last := range map[string]fsm.Work{
 		"good": {At: ago(0), Peer: "peer-b", Took: 120, Outcome: fsm.OutcomeUnchanged, Records: 42},
 		"held": {At: ago(0), Peer: "peer-b", Took: 120, Outcome: fsm.OutcomeHeld, Records: 3},
 	} {

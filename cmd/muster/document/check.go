@@ -34,6 +34,14 @@ func check(path string, v *value, t reflect.Type, wrong *faults) {
 		checkText(path, v, t, wrong)
 	case t.Kind() == reflect.Struct:
 		checkObject(path, v, t, wrong)
+	case t.Kind() == reflect.Map:
+		if v.kind != object {
+			wrong.add(v.at.fault("%s is %s; wanted is an object", path, v))
+		}
+		for i := range v.members {
+			m := &v.members[i]
+			check(path+"."+m.key, &m.value, t.Elem(), wrong)
+		}
 	case t.Kind() == reflect.Slice:
 		if v.kind != list {
 			wrong.add(v.at.fault("%s is %s; wanted is a list", path, v))

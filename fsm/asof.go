@@ -1,0 +1,83 @@
+package fsm
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"math"
+)
+
+// checkEvery is after how many events a walk through them looks whether it is still wanted.
+const checkEvery = 1024
+
+// AsOf is the view of a cluster as it was after the event of that seq, by unfolding what came since, and the time of that
+// event. Its Cluster is nil when there was none of that name. The error has CodeGone where the events are no longer kept, or
+// the epoch was cut since; CodeInvalid for a seq that is still to come. It walks all events since: 64 MiB of them at the
+// default limits take tens of milliseconds.
+func (r *Reader) AsOf(ctx context.Context, name string, seq uint64) (*View, Time, error) {
+	at, err := r.timeOf(seq)
+	if err != nil {
+		return nil, 0, err
+	}
+	v := &View{Nodes: map[string]*Node{}}
+	if c := r.Cluster(name); c != nil {
+		v = r.View(c.ID)
+	}
+	it, err := r.txn.ReverseLowerBound(tableEvents, byID, num(math.MaxUint64))
+	if err != nil {
+		panic(err) // a fault of the schema
+	}
+	for n := 0; ; n++ {
+		raw := it.Next()
+		if raw == nil || raw.(*eventRow).Seq <= seq {
+			return v, at, nil
+		}
+		if n%checkEvery == 0 && ctx.Err() != nil {
+			return nil, 0, ctx.Err()
+		}
+		if err := unfoldRow(v, name, raw.(*eventRow)); err != nil {
+			return nil, 0, err
+		}
+	}
+}
+
+// unfoldRow takes an event back if it is about the cluster. Most are not, which their bytes tell before they are decoded.
+func unfoldRow(v *View, name string, row *eventRow) error {
+	if !bytes.Contains(row.Raw, []byte(name)) {
+		return nil
+	}
+	var e Event
+	if err := decode(row.Raw, &e); err != nil {
+		return fmt.Errorf("event %d: %w", row.Seq, err)
+	}
+	if e.Cluster != name {
+		return nil
+	}
+	if _, err := lensOf(e.Type); err != nil {
+		return nil //nolint:nilerr // it is no part of a view
+	}
+	if err := Unfold(v, e.Fact); err != nil {
+		return fmt.Errorf("event %d: unfold: %w", row.Seq, err)
+	}
+	return nil
+}
+
+// timeOf is the time of the event of that seq, or that of the first kept one for the seq before it.
+func (r *Reader) timeOf(seq uint64) (Time, error) {
+	m := r.Meta()
+	oldest := m.First - 1
+	if cut := m.Epochs[len(m.Epochs)-1]; len(m.Epochs) > 1 {
+		oldest = max(oldest, cut.First)
+	}
+	switch {
+	case seq < oldest:
+		return 0, Errorf(CodeGone, "what was before event %d is no longer known", oldest).
+			With("oldest", m.Cursor(oldest).String())
+	case seq > m.Seq:
+		return 0, Invalid("at", "event %d is still to come; the last one is %d", seq, m.Seq)
+	}
+	for row := range from[eventRow](r, tableEvents, byID, num(seq)) {
+		return row.Time, nil
+	}
+	return m.Time, nil
+}

@@ -1,0 +1,113 @@
+package fsm
+
+import "encoding/binary"
+
+// MaxPast is how many runs of a discovery or refreshes of a cluster are remembered.
+const MaxPast = 20
+
+const maxPastError = 200 // bytes of the error of one that is remembered
+
+// Past is how the last runs of a discovery or refreshes of a cluster went, at most MaxPast, oldest first. There is one for
+// each cluster and every completion adds to it, so it is packed: a fifth of the rows' size, and one allocation to add to it.
+// It is immutable.
+type Past []byte
+
+// The words of what is remembered, by their number in a Past: never reordered.
+var pastWords = []string{
+	"", OutcomeChanged, OutcomeUnchanged, OutcomeFailed, OutcomeHeld, OutcomeGivenBack, OutcomeExpired,
+	WhyDue, WhyAsked, WhyNudge, WhyConfirm, WhyOdd, WhyDelete,
+}
+
+func pastWord(word string) byte {
+	for i, w := range pastWords {
+		if w == word {
+			return byte(i)
+		}
+	}
+	return 0
+}
+
+// with is p with w added, and the oldest let go.
+func (p Past) with(w Work) Past {
+	kept := p
+	for n := p.len(); n >= MaxPast; n-- {
+		_, kept = kept.next()
+	}
+	failure := cut(w.Error, maxPastError)
+	out := make(Past, 0, len(kept)+len(w.Peer)+len(failure)+32)
+	out = append(out, kept...)
+	out = binary.AppendVarint(out, int64(w.At))
+	out = binary.AppendVarint(out, int64(w.Took))
+	out = binary.AppendUvarint(out, uint64(max(w.Records, 0)))
+	out = append(out, pastWord(w.Outcome), pastWord(w.Reason))
+	out = append(binary.AppendUvarint(out, uint64(len(w.Peer))), w.Peer...)
+	return append(binary.AppendUvarint(out, uint64(len(failure))), failure...)
+}
+
+func (p Past) len() (n int) {
+	for rest := p; len(rest) > 0; n++ {
+		_, rest = rest.next()
+	}
+	return n
+}
+
+// Work is what is remembered, the latest first.
+func (p Past) Work() []Work {
+	out := make([]Work, p.len())
+	for i, rest := len(out)-1, p; i >= 0; i-- {
+		out[i], rest = rest.next()
+	}
+	return out
+}
+
+// next is the oldest, and the rest. Whatever else the bytes hold reads as its end.
+func (p Past) next() (w Work, rest Past) {
+	r := pastReader{p}
+	w.At, w.Took, w.Records = Time(r.varint()), Duration(r.varint()), int(r.uvarint())
+	w.Outcome, w.Reason = r.word(), r.word()
+	w.Peer, w.Error = r.text(), r.text()
+	return w, r.left
+}
+
+type pastReader struct{ left Past }
+
+func (r *pastReader) varint() int64 {
+	v, n := binary.Varint(r.left)
+	r.skip(n)
+	return v
+}
+
+func (r *pastReader) uvarint() uint64 {
+	v, n := binary.Uvarint(r.left)
+	r.skip(n)
+	return v
+}
+
+func (r *pastReader) skip(n int) {
+	if n <= 0 {
+		r.left = nil
+		return
+	}
+	r.left = r.left[n:]
+}
+
+func (r *pastReader) word() string {
+	if len(r.left) == 0 || int(r.left[0]) >= len(pastWords) {
+		r.left = nil
+		return ""
+	}
+	word := pastWords[r.left[0]]
+	r.left = r.left[1:]
+	return word
+}
+
+func (r *pastReader) text() string {
+	n := r.uvarint()
+	if n > uint64(len(r.left)) {
+		r.left = nil
+		return ""
+	}
+	text := string(r.left[:n])
+	r.left = r.left[n:]
+	return text
+}
