@@ -22,7 +22,7 @@ func checkGuards(guards []Guard) error {
 		return Invalid("guards", "holds %d guards; at most %d are allowed", len(guards), maxGuards)
 	}
 	for i, g := range guards {
-		field := fmt.Sprintf("guards.%d", i)
+		field := fmt.Sprintf("guards[%d]", i)
 		if g.Group != "" {
 			if err := CheckClusterName(field+".group", g.Group); err != nil {
 				return err

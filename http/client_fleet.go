@@ -19,6 +19,23 @@ func (c *Client) Cluster(ctx context.Context, name string, o Read) (ClusterDetai
 	return get[ClusterDetail](ctx, c, call{path: path("cluster", name), query: o.query(), span: o.span()})
 }
 
+// ClusterAt is a cluster as it was after an event: at is its seq or cursor.
+func (c *Client) ClusterAt(ctx context.Context, name, at string, o Read) (ClusterDetail, ReadMeta, error) {
+	query := o.query()
+	query.Set("at", at)
+	return get[ClusterDetail](ctx, c, call{path: path("cluster", name), query: query, span: o.span()})
+}
+
+// ClusterHistory is how the last refreshes of a cluster went, the latest first.
+func (c *Client) ClusterHistory(ctx context.Context, name string, o Read) ([]fsm.Work, ReadMeta, error) {
+	return get[[]fsm.Work](ctx, c, call{path: path("cluster", name, "history"), query: o.query(), span: o.span()})
+}
+
+// DiscoveryHistory is how the last runs of a discovery went, the latest first.
+func (c *Client) DiscoveryHistory(ctx context.Context, name string, o Read) ([]fsm.Work, ReadMeta, error) {
+	return get[[]fsm.Work](ctx, c, call{path: path("discovery", name, "history"), query: o.query(), span: o.span()})
+}
+
 // PatchCluster lays a merge patch over a cluster's settings: any value whose JSON is one, such as a map.
 func (c *Client) PatchCluster(ctx context.Context, name string, patch any, cas *uint64) (Ack, error) {
 	return c.write(ctx, call{method: http.MethodPatch, path: path("cluster", name), query: casQuery(cas), body: patch, patch: true})

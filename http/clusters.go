@@ -17,6 +17,9 @@ func (s *Server) listClusters(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (s *Server) showCluster(w http.ResponseWriter, r *http.Request) error {
+	if r.URL.Query().Has("at") {
+		return s.showClusterThen(w, r)
+	}
 	return s.readCluster(w, r, func(g glance, c *fsm.Cluster) (any, error) { return g.clusterDetail(c), nil })
 }
 
@@ -54,7 +57,7 @@ func (s *Server) listShards(w http.ResponseWriter, r *http.Request) error {
 			return source[ShardRow, ShardRow]{}, noSuchCluster(name)
 		}
 		rows := func(yield func(ShardRow) bool) {
-			for _, row := range g.shardRows(c) {
+			for _, row := range shardsOf(c, g.Nodes(c.ID)) {
 				if !yield(row) {
 					return
 				}

@@ -1,6 +1,7 @@
 package httpd
 
 import (
+	"iter"
 	"slices"
 
 	"github.com/musterhq/muster/fsm"
@@ -8,12 +9,24 @@ import (
 
 // clusterRow makes a cluster's row.
 func (g glance) clusterRow(c *fsm.Cluster) ClusterRow {
+	row := pictureOf(c, g.Nodes(c.ID))
+	schedule := g.clusterSchedule(c)
+	row.RefreshedAt = schedule.Observed
+	if spec := g.RefreshOf(c); spec.Enabled {
+		due := g.due(schedule, spec.Interval)
+		row.NextRefresh, row.Overdue = due.next, due.overdue
+	}
+	return row
+}
+
+// pictureOf is what is agreed of a cluster, as a row: all of it but when it is refreshed.
+func pictureOf(c *fsm.Cluster, nodes iter.Seq[*fsm.Node]) ClusterRow {
 	row := ClusterRow{
 		Name: c.Name, Health: c.Health, Reasons: told(c.Reasons), Group: c.Settings.Group,
 		Labels: toldMap(c.Settings.Labels), Kinds: []string{}, Versions: told(c.Versions), Index: c.Index,
 	}
 	shards := map[string]bool{}
-	for n := range g.Nodes(c.ID) {
+	for n := range nodes {
 		row.Nodes.count(n)
 		if n.Counted() {
 			row.Kinds = sortedSet(row.Kinds, n.Said.Kind)
@@ -31,12 +44,6 @@ func (g glance) clusterRow(c *fsm.Cluster) ClusterRow {
 		}
 	}
 	row.Shards = len(shards)
-	schedule := g.clusterSchedule(c)
-	row.RefreshedAt = schedule.Observed
-	if spec := g.RefreshOf(c); spec.Enabled {
-		due := g.due(schedule, spec.Interval)
-		row.NextRefresh, row.Overdue = due.next, due.overdue
-	}
 	return row
 }
 
@@ -67,7 +74,7 @@ func (c *Counts) count(n *fsm.Node) {
 func (g glance) clusterDetail(c *fsm.Cluster) ClusterDetail {
 	return ClusterDetail{
 		ClusterRow: g.clusterRow(c), Settings: clusterSettings(c), Nodes: slices.Collect(g.nodeRows(c)),
-		Shards: g.shardRows(c), LastRefresh: g.work(g.clusterSchedule(c)),
+		Shards: shardsOf(c, g.Nodes(c.ID)), LastRefresh: g.work(g.clusterSchedule(c)),
 	}
 }
 
@@ -78,8 +85,8 @@ func clusterSettings(c *fsm.Cluster) ClusterSettings {
 	}
 }
 
-// shardRows makes a cluster's shards, by id: those that its polled nodes hold and those that ever had a primary.
-func (g glance) shardRows(c *fsm.Cluster) []ShardRow {
+// shardsOf makes a cluster's shards, by id: those that its polled nodes hold and those that ever had a primary.
+func shardsOf(c *fsm.Cluster, nodes iter.Seq[*fsm.Node]) []ShardRow {
 	rows := map[string]*ShardRow{}
 	of := func(id string) *ShardRow {
 		if rows[id] == nil {
@@ -87,7 +94,7 @@ func (g glance) shardRows(c *fsm.Cluster) []ShardRow {
 		}
 		return rows[id]
 	}
-	for n := range g.Nodes(c.ID) {
+	for n := range nodes {
 		if !n.Polled() {
 			continue
 		}

@@ -37,16 +37,22 @@ func (g glance) nodeRows(c *fsm.Cluster) iter.Seq[NodeRow] {
 	}
 }
 
-// row makes a node's row.
-func (t nodeTeller) row(n *fsm.Node) NodeRow {
-	row := NodeRow{
-		Cluster: t.cluster.Name, ID: n.ID, Address: n.Endpoint.Address, Port: n.Endpoint.Port, Probe: n.Endpoint.Probe,
-		Labels: toldMap(n.Labels()), LabelSources: labelSources(n), Sources: t.sources(n),
+// wordOf is what is agreed of a node, as a row: all of it but when it was seen and since when it is absent from its sources.
+func wordOf(cluster string, n *fsm.Node) NodeRow {
+	return NodeRow{
+		Cluster: cluster, ID: n.ID, Address: n.Endpoint.Address, Port: n.Endpoint.Port, Probe: n.Endpoint.Probe,
+		Labels: toldMap(n.Labels()), LabelSources: labelSources(n), Sources: []fsm.Source{},
 		Presence: n.Presence, Lifecycle: n.Lifecycle, Group: n.Settings.Group, Vars: n.Settings.Vars,
 		Reach: n.Reach, State: n.State, Kind: n.Said.Kind, Version: n.Said.Version, SidecarVersion: n.Said.SidecarVersion,
 		Identity: n.Said.Identity, Shards: told(n.Said.Shards), Attributes: toldMap(n.Said.Attributes), Muted: n.Muted,
 		Index: n.Index,
 	}
+}
+
+// row makes a node's row.
+func (t nodeTeller) row(n *fsm.Node) NodeRow {
+	row := wordOf(t.cluster.Name, n)
+	row.Sources = t.sources(n)
 	if !n.Polled() {
 		return row
 	}

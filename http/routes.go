@@ -53,11 +53,12 @@ func (s *Server) fleetRoutes() map[string]methods {
 	return map[string]methods{
 		"/v1/clusters": {"GET": {s.listClusters, listParams}},
 		"/v1/cluster/{name}": {
-			"GET": {s.showCluster, readParams}, "PATCH": {s.patchCluster, casParam}, "DELETE": {s.deleteCluster, casParam},
+			"GET": {s.showCluster, append([]string{"at"}, readParams...)}, "PATCH": {s.patchCluster, casParam}, "DELETE": {s.deleteCluster, casParam},
 		},
-		"/v1/cluster/{name}/nodes":  {"GET": {s.listClusterNodes, listParams}},
-		"/v1/cluster/{name}/shards": {"GET": {s.listShards, listParams}},
-		"/v1/cluster/{name}/events": {"GET": {s.listClusterEvents, slices.Concat(eventParams, readParams)}},
+		"/v1/cluster/{name}/nodes":   {"GET": {s.listClusterNodes, listParams}},
+		"/v1/cluster/{name}/shards":  {"GET": {s.listShards, listParams}},
+		"/v1/cluster/{name}/history": {"GET": {s.clusterHistory, readParams}},
+		"/v1/cluster/{name}/events":  {"GET": {s.listClusterEvents, slices.Concat(eventParams, readParams)}},
 		"/v1/cluster/{name}/effective": {
 			"GET": {s.showEffective, append([]string{"node"}, readParams...)},
 		},
@@ -80,6 +81,7 @@ func (s *Server) workRoutes() map[string]methods {
 		"/v1/discovery/{name}": {
 			"GET": {s.showDiscovery, readParams}, "PUT": {s.putDiscovery, casParam}, "DELETE": {s.deleteDiscovery, casParam},
 		},
+		"/v1/discovery/{name}/history": {"GET": {s.discoveryHistory, readParams}},
 		"/v1/discovery/{name}/run":     {"POST": {s.runDiscovery, nil}},
 		"/v1/discovery/{name}/preview": {"POST": {s.previewStored, nil}},
 		"/v1/discovery/{name}/release": {"POST": {s.releaseHeld, nil}},

@@ -39,6 +39,7 @@ type ClusterDetail struct {
 	Settings    ClusterSettings `json:"settings"`
 	Nodes       []NodeRow       `json:"nodes"`
 	Shards      []ShardRow      `json:"shards"`
+	At          Moment          `json:"at,omitzero"`           // only of answers about the past
 	LastRefresh fsm.Work        `json:"last_refresh,omitzero"` // its peer by name
 }
 
