@@ -23,7 +23,8 @@ func (p *Program) cluster() *cobra.Command {
   muster cluster show orders
   muster cluster watch -filter 'health != "healthy"'`,
 	})
-	c.AddCommand(p.clusterList(), p.clusterShow(), p.clusterRefresh(), p.clusterSet(), p.clusterWatch())
+	c.AddCommand(p.clusterList(), p.clusterShow(), p.clusterRefresh(), p.clusterSet(), p.clusterWatch(),
+		p.clusterHistory(), p.clusterEffective())
 	return c
 }
 

@@ -47,6 +47,7 @@ type word struct {
 	group        string
 	labels, vars []string
 	refresh      []string
+	guards       []string
 	cas          uint64
 }
 
@@ -88,6 +89,13 @@ func (w *word) patch(c *cobra.Command) (map[string]any, *uint64, error) {
 			out[part.key] = inner
 		}
 	}
+	if f := c.Flags().Lookup("guard"); f != nil && f.Changed {
+		guards, err := parseGuards(w.guards)
+		if err != nil {
+			return nil, nil, err
+		}
+		out["guards"] = guards
+	}
 	if len(out) == 0 {
 		return nil, nil, fmt.Errorf("say what to set; see %s -help", c.CommandPath())
 	}
@@ -109,13 +117,18 @@ func (p *Program) clusterSet() *cobra.Command {
 	var w word
 	c := &cobra.Command{
 		Use:   "set NAME",
-		Short: "Set a cluster's group, labels, vars and refresh settings",
+		Short: "Set a cluster's group, labels, vars, guards and refresh settings",
 		Long: `Sets what holds for a cluster, over what its discovery says. What is not named stays as it is, and an
-empty value unsets.`,
+empty value unsets.
+
+A guard refuses transitions of nodes that leave too little: min_commissioned, min_well, max_maintenance, of all
+nodes or of those in a group. The guards given take the place of all there were.`,
 		Example: `  muster cluster set orders -group payments -label tier=1
   muster cluster set orders -refresh interval=10s -refresh timeout=1s
   muster cluster set orders -refresh enabled=false
-  muster cluster set orders -refresh interval=`,
+  muster cluster set orders -refresh interval=
+  muster cluster set orders -guard group=voters,min_commissioned=2 -guard max_maintenance=1
+  muster cluster set orders -guard ''`,
 		Args: exactly(1),
 	}
 	c.RunE = p.verb(false, func(ctx context.Context, api *httpd.Client, args []string) error {
@@ -130,6 +143,7 @@ empty value unsets.`,
 		return p.tellSet("Cluster "+args[0], ack)
 	})
 	w.flags(c)
+	c.Flags().StringArrayVar(&w.guards, "guard", nil, guardHelp)
 	c.Flags().StringArrayVar(&w.refresh, "refresh", nil, "`KEY=VALUE` of a refresh setting; KEY= unsets it; may be repeated")
 	return c
 }

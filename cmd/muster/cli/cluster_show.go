@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -19,17 +20,23 @@ const lastEvents = 8
 
 func (p *Program) clusterShow() *cobra.Command {
 	var live bool
+	var at string
 	c := &cobra.Command{
 		Use:   "show NAME",
 		Short: "Show all about a cluster: its health and why, its nodes, shards and last events",
 		Long: `Shows one cluster on one screen: how it is, since when and why, where it comes from and how it is
 asked, its nodes and shards, and what changed last. Lag is that of the last change; -live asks the
-nodes now and puts what they say beside the view, storing nothing.`,
+nodes now and puts what they say beside the view, storing nothing. -at shows the cluster as it was after
+an event, as long as that is kept; muster event list shows their numbers.`,
 		Example: `  muster cluster show orders
   muster cluster show -live orders
+  muster cluster show -at 4711 orders
   muster cluster show -format=json orders`,
 		Args: exactly(1),
 		RunE: p.verb(true, func(ctx context.Context, api *httpd.Client, args []string) error {
+			if at != "" {
+				return p.showThen(ctx, api, args[0], at, live)
+			}
 			s, err := p.lookAt(ctx, api, args[0], live)
 			if err != nil {
 				return err
@@ -41,7 +48,27 @@ nodes now and puts what they say beside the view, storing nothing.`,
 		}),
 	}
 	c.Flags().BoolVar(&live, "live", false, "ask the nodes now, too")
+	c.Flags().StringVar(&at, "at", "", "show it as it was after the event of that `SEQ` or cursor")
 	return c
+}
+
+// showThen shows a cluster as it was; ages are those of then.
+func (p *Program) showThen(ctx context.Context, api *httpd.Client, name, at string, live bool) error {
+	if live {
+		return errors.New("-at shows what was, and -live what is now: only one can be")
+	}
+	detail, _, err := api.ClusterAt(ctx, name, at, p.read())
+	if err != nil {
+		return err
+	}
+	if p.json() {
+		return p.writeJSON(detail)
+	}
+	then := *p
+	then.Now = detail.At.Time.Std
+	return then.writeCluster(&sight{
+		ClusterDetail: detail, then: fmt.Sprintf("event %s, %s ago", detail.At.Cursor, p.ago(detail.At.Time)),
+	})
 }
 
 // sight is all that is shown of a cluster.
@@ -52,6 +79,7 @@ type sight struct {
 	last      []httpd.Event
 	turned    *httpd.Event     // when its health became what it is; nil when that is no longer kept
 	live      []httpd.LiveNode // nil when nobody was asked
+	then      string           // of which event the sight is, when it is of the past
 }
 
 // answer is the sight as JSON: the API's own answer.
@@ -164,15 +192,17 @@ func (p *Program) clusterFacts(s *sight) []fact {
 	if len(s.Reasons) > 0 {
 		state.Text += ": " + strings.Join(s.Reasons, ", ")
 	}
-	return []fact{
-		plain("Cluster", s.Name),
+	facts := []fact{
+		plain("As of", s.then), plain("Cluster", s.Name),
 		{"Health", state},
 		plain("Nodes", tally(s.Nodes)), plain("Store", store(s.Kinds, s.Versions)),
 		plain("Group", s.Group), plain("Labels", labels(s.Labels)), plain("Vars", vars(s.Settings.Vars)),
-		plain("Discovery", sources(s.Nodes)), plain("Refresh", s.howAsked()),
-		{"Refreshed", p.lastRefresh(s)},
-		{"Next", p.nextRefresh(s)},
+		plain("Guards", guards(s.Settings.Guards)), plain("Discovery", sources(s.Nodes)),
 	}
+	if s.then != "" { // no event tells how it was asked
+		return facts
+	}
+	return append(facts, plain("Refresh", s.howAsked()), fact{"Refreshed", p.lastRefresh(s)}, fact{"Next", p.nextRefresh(s)})
 }
 
 // tally counts nodes in words.

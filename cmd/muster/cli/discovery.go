@@ -21,7 +21,7 @@ func (p *Program) discovery() *cobra.Command {
   muster discovery list
   muster discovery run orders`,
 	})
-	c.AddCommand(p.discoveryApply(), p.discoveryList(), p.discoveryShow(), p.discoveryDelete(), p.discoveryRun(),
+	c.AddCommand(p.discoveryApply(), p.discoveryList(), p.discoveryShow(), p.discoveryDelete(), p.discoveryRun(), p.discoveryHistory(),
 		p.discoveryPreview(), p.discoveryRelease())
 	return c
 }

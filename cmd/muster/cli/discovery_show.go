@@ -49,6 +49,7 @@ func (p *Program) writeDiscovery(d *httpd.DiscoveryRow) error {
 		plain("Refresh", fmt.Sprintf("%s every %s, timeout %s (connect %s), down after %d, retry after %s, lag limit %s, identity %s, on %s%s",
 			r.Prober, r.Interval, r.Timeout, r.ConnectTimeout, r.DownAfter, r.RetryAfter, r.LagLimit, r.Identity, r.On, offWord(r.Enabled))),
 		plain("Asked with", vars(r.Config)),
+		plain("Group", d.Group), plain("Labels", labels(d.Labels)), plain("Vars", vars(d.Vars)), plain("Guards", guards(d.Guards)),
 	})
 	if d.Held.Count == 0 || d.Held.Released {
 		return nil

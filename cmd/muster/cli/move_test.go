@@ -44,7 +44,7 @@ func TestLifecycleVerbs(t *testing.T) {
 }
 
 func TestForceIsPassedOn(t *testing.T) {
-	for _, verb := range []string{"commission", "forget"} {
+	for _, verb := range []string{"commission", "maintenance", "decommission", "forget"} {
 		a, taken := lifecycles(t, nil)
 		run{}.do(t, a, "node", verb, "-force", "orders/a")
 		if len(*taken) != 1 || !(*taken)[0].Force {
@@ -52,8 +52,8 @@ func TestForceIsPassedOn(t *testing.T) {
 		}
 	}
 	a, taken := lifecycles(t, nil)
-	if r := (run{}).do(t, a, "node", "maintenance", "-force", "orders/a"); r.code != 1 || len(*taken) > 0 {
-		t.Errorf("maintenance takes a -force that does nothing: %+v", *taken)
+	if r := (run{}).do(t, a, "node", "resume", "-force", "orders/a"); r.code != 1 || len(*taken) > 0 {
+		t.Errorf("resume takes a -force that does nothing: %+v", *taken)
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -23,7 +24,7 @@ func (p *Program) node() *cobra.Command {
   muster node maintenance orders/orders-1 orders/orders-2
   muster node decommission -filter 'labels.rack == "r7"'`,
 	})
-	c.AddCommand(p.nodeList(), p.nodeShow(), p.nodeSet())
+	c.AddCommand(p.nodeList(), p.nodeShow(), p.nodeSet(), p.nodeEffective())
 	for i := range moves {
 		c.AddCommand(p.nodeMove(&moves[i]))
 	}
@@ -160,7 +161,7 @@ func (p *Program) writeNode(n *httpd.NodeRow) error {
 		plain("Address", hostPort(n.Address, n.Port)), plain("Prober", n.Probe),
 		plain("Listed by", strings.Join(listed, ", ")), plain("Store", strings.TrimSpace(n.Kind+" "+n.Version)),
 		plain("Sidecar", n.SidecarVersion), plain("Says it is", identity(n.Identity)), plain("Seen", p.seen(n)),
-		plain("Group", n.Group), plain("Labels", labels(n.Labels)), plain("Vars", vars(n.Vars)),
+		plain("Group", n.Group), plain("Labels", labelsOf(n)), plain("Vars", vars(n.Vars)),
 		plain("Attributes", labels(n.Attributes)), plain("Muted", strings.Join(n.Muted, ", ")),
 	})
 	if len(n.Shards) == 0 {
@@ -193,6 +194,21 @@ func (p *Program) axisAtLength(a fsm.Axis, good string) table.Cell {
 	}
 	c.Text = because(c.Text, a.Reason, a.Detail)
 	return c
+}
+
+// labelsOf is a node's labels, with which of them an operator set.
+func labelsOf(n *httpd.NodeRow) string {
+	var own []string
+	for _, k := range slices.Sorted(maps.Keys(n.LabelSources)) {
+		if n.LabelSources[k] == "operator" {
+			own = append(own, k)
+		}
+	}
+	text := labels(n.Labels)
+	if len(own) > 0 {
+		text += " (set by an operator: " + strings.Join(own, ", ") + ")"
+	}
+	return text
 }
 
 func identity(i fsm.Identity) string {

@@ -35,7 +35,8 @@ var moves = []move{
 	},
 	{
 		verb: "maintenance", to: fsm.Maintenance, short: "Leave nodes out of health while they are worked on",
-		long: "Leaves nodes out of their cluster's health while they are worked on. They are still asked, and their events say so.",
+		force: "also against a guard",
+		long:  "Leaves nodes out of their cluster's health while they are worked on. They are still asked, and their events say so.",
 	},
 	{
 		verb: "resume", to: fsm.Commissioned, only: fsm.Maintenance, short: "End maintenance",
@@ -43,7 +44,8 @@ var moves = []move{
 	},
 	{
 		verb: "decommission", to: fsm.Decommissioned, short: "Let nodes out for good, though they are still listed",
-		long: "Lets nodes out: they are not asked any more, and do not come back by themselves while they are listed.",
+		force: "also against a guard",
+		long:  "Lets nodes out: they are not asked any more, and do not come back by themselves while they are listed.",
 	},
 	{
 		verb: "forget", to: fsm.Forgotten, short: "Remove nodes that no source lists any more",

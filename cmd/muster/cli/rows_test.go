@@ -70,7 +70,9 @@ func nodes() []httpd.NodeRow {
 
 func orders() httpd.ClusterDetail {
 	return httpd.ClusterDetail{
-		ClusterRow: clusters()[2], Nodes: nodes(), Settings: httpd.ClusterSettings{Group: "payments", Vars: `{"owner":"ann"}`},
+		ClusterRow: clusters()[2], Nodes: nodes(), Settings: httpd.ClusterSettings{Group: "payments", Vars: `{"owner":"ann"}`, Guards: []fsm.Guard{
+			{Group: "voters", MinCommissioned: 2}, {MaxMaintenance: 1},
+		}},
 		Shards: []httpd.ShardRow{
 			{ID: "0", Primary: "orders-1", Nodes: []httpd.ShardNode{
 				{Node: "orders-1", Role: fsm.RolePrimary},
@@ -82,6 +84,16 @@ func orders() httpd.ClusterDetail {
 			}},
 		},
 		LastRefresh: fsm.Work{At: ago(12 * time.Second), Peer: "peer-b", Took: 14, Outcome: fsm.OutcomeChanged},
+	}
+}
+
+// past is how work went, in all its ways.
+func past() []fsm.Work {
+	return []fsm.Work{
+		{At: ago(12 * time.Second), Peer: "peer-b", Took: 14, Outcome: fsm.OutcomeChanged, Reason: fsm.WhyConfirm},
+		{At: ago(42 * time.Second), Peer: "peer-a", Took: 120, Outcome: fsm.OutcomeUnchanged, Reason: fsm.WhyDue, Records: 42},
+		{At: ago(72 * time.Second), Peer: "peer-a", Outcome: fsm.OutcomeFailed, Reason: fsm.WhyAsked, Error: "dial consul.staging: no such host"},
+		{At: ago(102 * time.Second), Peer: "peer-c", Outcome: fsm.OutcomeExpired, Reason: fsm.WhyNudge, Error: "ttl"},
 	}
 }
 
@@ -195,10 +207,26 @@ func fleet(t *testing.T) *api {
 	a.on("GET", "/v1/clusters", clusters()).on("GET", "/v1/cluster/orders", orders()).on("GET", "/v1/cluster/orders/live", live())
 	a.on("GET", "/v1/nodes", nodes()).on("GET", "/v1/cluster/orders/nodes", nodes()).on("GET", "/v1/cluster/orders/node/orders-2", nodes()[1])
 	a.on("GET", "/v1/cluster/orders/node/orders-5", nodes()[4]).on("GET", "/v1/discoveries", discoveries())
-	a.on("GET", "/v1/cluster/orders/effective", httpd.Effective{Cluster: "orders", Refresh: map[string]*httpd.EffectiveKey{
-		"prober": {Value: "sidecar", From: "discovery prod"}, "interval": {Value: "30s", From: "cluster"},
-		"timeout": {Value: "3s", From: "cluster"}, "lag_limit": {Value: "30s", From: "default"}, "on": {Value: "zone=a", From: "discovery prod"},
-	}})
+	a.do("GET", "/v1/cluster/orders", func(w http.ResponseWriter, r *http.Request) {
+		d := orders()
+		if r.URL.Query().Has("at") {
+			d.LastRefresh, d.NextRefresh, d.At = fsm.Work{}, 0, httpd.Moment{Cursor: "01JD:4711", Time: ago(20 * time.Second)}
+		}
+		reply(w, http.StatusOK, d)
+	})
+	a.on("GET", "/v1/cluster/orders/history", past()).on("GET", "/v1/discovery/prod/history", past()[1:])
+	a.on("GET", "/v1/cluster/orders/effective", httpd.Effective{
+		Cluster: "orders", Node: "orders-2", Group: &httpd.EffectiveKey{Value: "payments", From: "cluster"},
+		Labels: map[string]*httpd.EffectiveKey{"rack": {Value: "r7", From: "node", Over: []httpd.Hidden{
+			{Value: "r6", From: "record of prod"}, {Value: "none", From: "globals"},
+		}}},
+		Vars:   map[string]*httpd.EffectiveKey{"owner": {Value: map[string]any{"name": "ann"}, From: "discovery prod"}},
+		Guards: &httpd.EffectiveKey{Value: []fsm.Guard{{MaxMaintenance: 1}}, From: "globals"},
+		Refresh: map[string]*httpd.EffectiveKey{
+			"prober": {Value: "sidecar", From: "discovery prod"}, "interval": {Value: "30s", From: "cluster"},
+			"timeout": {Value: "3s", From: "cluster"}, "lag_limit": {Value: "30s", From: "default"}, "on": {Value: "zone=a", From: "discovery prod"},
+		},
+	})
 	for _, d := range discoveries() {
 		a.on("GET", "/v1/discovery/"+d.Name, d)
 	}

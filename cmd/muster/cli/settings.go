@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 
 	"github.com/spf13/cobra"
 
@@ -49,6 +50,7 @@ func (p *Program) writeSettings(s *fsm.Settings) {
 		plain("Events", fmt.Sprintf("kept until there are %d, they are %s old or take %d MiB", r.Events, r.Age, r.Bytes>>20)),
 		plain("Operators", fmt.Sprintf("what they did is kept for the last %d times", r.Audit)),
 		plain("In flight", fmt.Sprintf("%d polls at once per peer", s.Limits.InFlight)),
+		plain("Group", s.Group), plain("Labels", labels(s.Labels)), plain("Guards", guards(s.Guards)),
 		plain("Vars", dash(vars(s.Vars))),
 	})
 }
@@ -56,7 +58,7 @@ func (p *Program) writeSettings(s *fsm.Settings) {
 func (p *Program) settingsSet() *cobra.Command {
 	var next fsm.Settings
 	var age string
-	var given []string
+	var given, labels, guards []string
 	var cas uint64
 	c := &cobra.Command{
 		Use:   "set",
@@ -75,6 +77,9 @@ func (p *Program) settingsSet() *cobra.Command {
 	f.IntVar(&next.Retention.Audit, "retention-operators", 0, "keep the last `N` events that operators caused")
 	f.IntVar(&next.Limits.InFlight, "in-flight", 0, "`N` polls at once per peer")
 	f.StringArrayVar(&given, "var", nil, "`KEY=JSON` of a variable; KEY= unsets it; what is no JSON is text; may be repeated")
+	f.StringVar(&next.Group, "group", "", "`NAME` of the group of every node that is set into no other; empty for none")
+	f.StringArrayVar(&labels, "label", nil, "`KEY=VALUE` of a label of all; KEY= unsets it; may be repeated")
+	f.StringArrayVar(&guards, "guard", nil, guardHelp)
 	f.Uint64Var(&cas, "cas", 0, "only if the settings are still at this `INDEX`")
 	c.RunE = p.verb(false, func(ctx context.Context, api *httpd.Client, _ []string) error {
 		now, _, err := api.Settings(ctx, httpd.Read{})
@@ -98,6 +103,12 @@ func (p *Program) settingsSet() *cobra.Command {
 		over("retention-operators", func() { now.Retention.Audit = next.Retention.Audit })
 		over("in-flight", func() { now.Limits.InFlight = next.Limits.InFlight })
 		over("var", func() { err = errors.Join(err, layVars(&now.Vars, given)) })
+		over("group", func() { now.Group = next.Group })
+		over("label", func() { err = errors.Join(err, layLabels(&now.Labels, labels)) })
+		over("guard", func() {
+			set, wrong := parseGuards(guards)
+			now.Guards, err = set, errors.Join(err, wrong)
+		})
 		switch {
 		case err != nil:
 			return err
@@ -111,6 +122,27 @@ func (p *Program) settingsSet() *cobra.Command {
 		return p.tellSet("The group", ack)
 	})
 	return c
+}
+
+// layLabels sets labels over those there are.
+func layLabels(over *map[string]string, given []string) error {
+	set, err := pairs("label", given)
+	if err != nil {
+		return err
+	}
+	all := maps.Clone(*over)
+	for key, value := range set {
+		if value == "" {
+			delete(all, key)
+			continue
+		}
+		if all == nil {
+			all = map[string]string{}
+		}
+		all[key] = value
+	}
+	*over = all
+	return nil
 }
 
 // layVars sets variables over those there are.
