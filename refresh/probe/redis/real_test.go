@@ -13,6 +13,7 @@ import (
 	"github.com/musterhq/muster/fsm"
 	"github.com/musterhq/muster/refresh"
 	"github.com/musterhq/muster/refresh/poll"
+	"github.com/musterhq/muster/refresh/probe/probetest"
 )
 
 func loopback() refresh.Env {
@@ -79,6 +80,30 @@ func TestPrimaryAndReplica(t *testing.T) {
 	b.Kill()
 	_, _ = a.admin.Close(), b.admin.Close()
 	goleak.VerifyNone(t, before)
+}
+
+// TestFailover checks that a failover is told once, whatever is between.
+func TestFailover(t *testing.T) {
+	a, b := run(t, "a", ""), run(t, "b", "")
+	b.follows(t, a)
+	roll := probetest.NewRoll(start(t, "", loopback()), a.target, b.target)
+	roll.Round(t)
+	if roll.Leader("0") != "a" {
+		t.Fatalf("the leader is %q", roll.Leader("0"))
+	}
+	a.Kill()
+	roll.Round(t)
+	b.do(t, "REPLICAOF", "NO", "ONE")
+	told := roll.Until(t, "b leads", func(*fsm.View) bool { return roll.Leader("0") == "b" })
+	a.start(t)
+	a.follows(t, b)
+	told = append(told, roll.Until(t, "a follows", func(v *fsm.View) bool {
+		s := v.Nodes["a"].Shard("0")
+		return v.Nodes["a"].Well() && s != nil && s.Role == fsm.RoleReplica
+	})...)
+	if diff := cmp.Diff([]fsm.EventType{fsm.ShardPrimaryChanged}, told); diff != "" {
+		t.Errorf("told (-want +got):\n%s", diff)
+	}
 }
 
 func TestRestartBetweenPolls(t *testing.T) {
