@@ -19,6 +19,7 @@ import (
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
 
+	"github.com/musterhq/muster/fsm"
 	"github.com/musterhq/muster/refresh"
 	"github.com/musterhq/muster/refresh/probe"
 )
@@ -30,10 +31,11 @@ const (
 	buffer     = 4 << 10
 )
 
-// silence takes gRPC's own log, which goes to stderr and says nothing that a report does not.
-var silence = sync.OnceFunc(func() {
+// gRPC's own log goes to stderr and says nothing that a report does not, and a server can make it say as much as it likes.
+// It may only be replaced before gRPC is first used.
+func init() {
 	grpclog.SetLoggerV2(grpclog.NewLoggerV2(io.Discard, io.Discard, io.Discard))
-})
+}
 
 // client is etcd's client of one member, over a connection that is dialed when it is first asked.
 type client struct {
@@ -81,7 +83,7 @@ func (c *client) dial(ctx context.Context, _ string) (net.Conn, error) {
 		c.note(err)
 		return nil, err
 	}
-	return &guard{Conn: conn, note: c.note}, nil
+	return &guard{Conn: conn, note: c.note, ended: make(chan struct{})}, nil
 }
 
 func (c *client) connect(ctx context.Context) (net.Conn, error) {
@@ -97,12 +99,18 @@ func (c *client) connect(ctx context.Context) (net.Conn, error) {
 	conn := tls.Client(raw, config)
 	if err := conn.HandshakeContext(ctx); err != nil {
 		_ = raw.Close()
+		if refresh.FaultOf(err).Reason == fsm.ReasonReset {
+			return nil, refresh.NewFault(fsm.ReasonTLS, "the connection was closed during the handshake, as by a server without TLS")
+		}
 		return nil, fmt.Errorf("tls: %w", err)
 	}
 	return conn, nil
 }
 
 func (c *client) note(err error) {
+	if op, ok := errors.AsType[*net.OpError](err); ok && op.Op == "remote error" {
+		err = refresh.NewFault(fsm.ReasonTLS, "the server refused: %w", op.Err) // crypto/tls has no other mark for its alerts
+	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.fault == nil && !errors.Is(err, net.ErrClosed) {
@@ -153,7 +161,7 @@ func (c *client) cause(err error) error {
 	defer c.mu.Unlock()
 	_, classified := errors.AsType[*refresh.FaultError](c.fault)
 	if c.fault != nil && (classified || status.Code(err) == codes.Unavailable) {
-		return c.fault
+		return refresh.FaultOf(c.fault)
 	}
 	return err
 }

@@ -20,7 +20,6 @@ type Prober struct {
 
 // New makes a Prober.
 func New(config fsm.JSON, env refresh.Env) (refresh.Asker, error) {
-	silence()
 	p := &Prober{env: env}
 	if err := probe.Read(config, probe.Join(p.login.Fields(), p.tls.Fields())); err != nil {
 		return nil, err

@@ -2,6 +2,8 @@ package etcd
 
 import (
 	"net"
+	"sync"
+	"time"
 
 	"github.com/musterhq/muster/fsm"
 	"github.com/musterhq/muster/refresh"
@@ -11,13 +13,16 @@ const (
 	frameHead = 9        // bytes before each frame's payload: its length in three, type, flags, and the stream in four
 	maxFrame  = 16 << 10 // bytes of payload; what HTTP/2 allows unless the reader asks for more, and gRPC does not
 	settings  = 4        // the type of the frame that begins what an HTTP/2 server says
+	linger    = 100 * time.Millisecond
 )
 
 // guard is a connection that reads HTTP/2 only, in frames of lawful length. gRPC would find the same, and call all of it
 // unavailable. Reads come from one goroutine.
 type guard struct {
 	net.Conn
-	note func(error)
+	note  func(error)
+	ended chan struct{} // closed when reading has ended
+	once  sync.Once
 
 	head    []byte // of the frame that is being read
 	payload int    // bytes of it still to come
@@ -32,6 +37,22 @@ func (g *guard) Read(p []byte) (int, error) {
 	}
 	if err != nil {
 		g.note(err)
+		g.once.Do(func() { close(g.ended) })
+	}
+	return n, err
+}
+
+// Write fails a moment late when it does: a server that refuses, as for want of a certificate, says why before it closes,
+// and gRPC stops reading once it cannot write.
+func (g *guard) Write(p []byte) (int, error) {
+	n, err := g.Conn.Write(p)
+	if err != nil {
+		late := time.NewTimer(linger)
+		defer late.Stop()
+		select {
+		case <-g.ended:
+		case <-late.C:
+		}
 	}
 	return n, err
 }
