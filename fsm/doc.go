@@ -31,6 +31,18 @@
 //
 // # Outside the fold
 //
-// Schedules, claims and notes are rows of their own: due times, counters of failed polls, first odd rounds. They never
-// move an index that readers watch, and only a claim's holder or Apply writes them.
+// Schedules, claims and notes are rows of their own: due times, counters of failed polls, first odd rounds, how the last
+// twenty rounds went. They never move an index that readers watch, and only a claim's holder or Apply writes them.
+//
+// # The operator's word
+//
+// What operators set on the group, a discovery, a cluster or a node is kept where it was set, and what holds is laid from it
+// whenever it is asked for (Layers): nothing is copied down, so nothing can be out of step. Guards are judged by the proposer
+// of a transition, on the version of the cluster that its command names; what failures and sources do to a cluster passes
+// them, since refusing to see a fact would not undo it.
+//
+// # What is cut
+//
+// A node may say more than is kept. What is left out is by order of id, so that all peers leave out the same, and an
+// attribute says so. A shard that was cut away is not given up: its known primary stays known until another node claims it.
 package fsm
