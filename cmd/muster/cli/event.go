@@ -142,7 +142,7 @@ const (
 // writeEvent writes one line.
 func (p *Program) writeEvent(e *httpd.Event) {
 	about := table.Clean(subject(e))
-	line := fmt.Sprintf("%s  %s%s  %s%s  %s", p.ink.Paint(table.Dim, e.Time.String()),
+	line := fmt.Sprintf("%s  %s%s  %s%s  %s", p.ink.Paint(table.Dim, fmt.Sprintf("%6d  %s", e.Seq, e.Time)),
 		p.ink.Paint(moodOf(e.Type), table.Clean(string(e.Type))), pad(string(e.Type), typeWidth),
 		about, pad(about, aboutWidth), table.Clean(story(e)))
 	fmt.Fprintln(p.Out, strings.TrimRight(line, " "))
