@@ -90,7 +90,7 @@ func (r *Reader) Guarded(before, after *View, moved []string) map[string]string 
 				is.count(n)
 			}
 		}
-		why := g.against(before.Cluster.Name, was, is)
+		why := g.against(was, is)
 		for _, id := range moved {
 			if why != "" && in(id) {
 				refused[id] = why
@@ -104,24 +104,24 @@ func (r *Reader) Guarded(before, after *View, moved []string) map[string]string 
 }
 
 // against says what of the guard would not hold any more; empty when all does, or was no better before.
-func (g Guard) against(cluster string, was, is guarded) string {
+func (g Guard) against(was, is guarded) string {
 	var why []string
 	least := func(want, was, is int, what string) {
 		if is < want && is < was {
-			why = append(why, fmt.Sprintf("at least %d %s, and %d would be left", want, what, is))
+			why = append(why, fmt.Sprintf("at least %d %s (%d would be left)", want, what, is))
 		}
 	}
 	least(g.MinCommissioned, was.commissioned, is.commissioned, "commissioned")
 	least(g.MinWell, was.well, is.well, "well")
 	if g.MaxMaintenance > 0 && is.maintenance > g.MaxMaintenance && is.maintenance > was.maintenance {
-		why = append(why, fmt.Sprintf("at most %d in maintenance, and %d would be", g.MaxMaintenance, is.maintenance))
+		why = append(why, fmt.Sprintf("at most %d in maintenance (%d would be)", g.MaxMaintenance, is.maintenance))
 	}
 	if len(why) == 0 {
 		return ""
 	}
-	of := fmt.Sprintf("in cluster %q", cluster)
+	of := ""
 	if g.Group != "" {
-		of = fmt.Sprintf("in group %q of cluster %q", g.Group, cluster)
+		of = fmt.Sprintf(" in group %q", g.Group)
 	}
-	return "is held by a guard: " + of + " there must be " + strings.Join(why, "; ") + ". Use force to do it all the same"
+	return "a guard wants " + strings.Join(why, "; ") + of + "; force passes it"
 }
