@@ -34,7 +34,7 @@ func Program(t testing.TB, variable string, names ...string) string {
 			return path
 		}
 	}
-	t.Fatalf("no %s here: run scripts/servers.sh, which installs it, or set %s", names[0], variable)
+	t.Fatalf("no %s here: make test brings it; or install it, or set %s to its path", names[0], variable)
 	return ""
 }
 
