@@ -13,6 +13,7 @@ type workerMetrics struct {
 	unchanged prometheus.Counter
 	abandoned prometheus.Counter
 	events    prometheus.Counter
+	conns     *prometheus.GaugeVec
 }
 
 func newWorkerMetrics(reg prometheus.Registerer, open func() float64) (workerMetrics, error) {
@@ -33,16 +34,26 @@ func newWorkerMetrics(reg prometheus.Registerer, open func() float64) (workerMet
 		events: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "muster_refresh_events_total", Help: "Events of accepted completions.",
 		}),
+		conns: prometheus.NewGaugeVec(prometheus.GaugeOpts{
+			Name: "muster_refresh_connections", Help: "Open connections of probers with a protocol of their own, kept ones included.",
+		}, []string{"prober"}),
 	}
 	under := prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 		Name: "muster_refresh_polls_in_flight", Help: "Polls under way.",
 	}, open)
-	for _, c := range []prometheus.Collector{m.polls, m.rounds, m.unchanged, m.abandoned, m.events, under} {
+	for _, c := range []prometheus.Collector{m.polls, m.rounds, m.unchanged, m.abandoned, m.events, m.conns, under} {
 		if err := reg.Register(c); err != nil {
 			return m, err
 		}
 	}
 	return m, nil
+}
+
+// opened counts a connection of a kind of prober.
+func (m *workerMetrics) opened(prober string) (closed func()) {
+	g := m.conns.WithLabelValues(prober)
+	g.Inc()
+	return g.Dec
 }
 
 // count counts one poll. Reasons are codes of a short list, so the labels are bounded.

@@ -144,6 +144,10 @@ type Maker func(config fsm.JSON, env Env) (Asker, error)
 type Probers struct {
 	Kinds map[string]Maker // by the word in refresh.prober
 	Env   Env
+
+	// Opened, when not nil, is told of each connection that a prober of a kind dials itself; what it returns is called once
+	// when the connection is closed.
+	Opened func(kind string) (closed func())
 }
 
 // Make makes a prober of a kind. Callers keep it per (kind, config, connect), since it may hold connections, and close it.
@@ -154,6 +158,9 @@ func (p Probers) Make(kind string, config fsm.JSON, connect time.Duration) (Aske
 	}
 	env := p.Env
 	env.ConnectTimeout = connect
+	if p.Opened != nil && env.Dial != nil {
+		env.Dial = countedDial(env.Dial, func() func() { return p.Opened(kind) })
+	}
 	asker, err := maker(config, env)
 	if err != nil {
 		return nil, err

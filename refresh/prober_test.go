@@ -3,6 +3,7 @@ package refresh_test
 import (
 	"context"
 	"errors"
+	"net"
 	"testing"
 	"time"
 
@@ -55,5 +56,45 @@ func TestMake(t *testing.T) {
 	}
 	if !lazy.closed {
 		t.Error("what was refused was not closed")
+	}
+}
+
+// TestOpenConnectionsAreCounted checks that each connection is told once when it opens and once when it closes.
+func TestOpenConnectionsAreCounted(t *testing.T) {
+	open := 0
+	probers := refresh.Probers{
+		Kinds: map[string]refresh.Maker{
+			"steady": func(config fsm.JSON, env refresh.Env) (refresh.Asker, error) { return steady{config, env}, nil },
+		},
+		Env: refresh.Env{Dial: func(_ context.Context, network, _ string) (net.Conn, error) {
+			if network != "tcp" {
+				return nil, net.ErrClosed
+			}
+			conn, _ := net.Pipe()
+			return conn, nil
+		}},
+		Opened: func(kind string) func() {
+			if kind != "steady" {
+				t.Errorf("a connection of %q was counted", kind)
+			}
+			open++
+			return func() { open-- }
+		},
+	}
+	asker, err := probers.Make("steady", "", time.Second)
+	if err != nil {
+		t.Fatal(err)
+	}
+	dial := asker.(steady).env.Dial
+	conn, err := dial(t.Context(), "tcp", "x:1")
+	if err != nil || open != 1 {
+		t.Fatalf("%d are open, error is %v", open, err)
+	}
+	if _, err := dial(t.Context(), "udp", "x:1"); err == nil || open != 1 {
+		t.Errorf("%d are open after one that failed", open)
+	}
+	_, _ = conn.Close(), conn.Close()
+	if open != 0 {
+		t.Errorf("%d are open after the last was closed", open)
 	}
 }

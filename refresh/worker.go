@@ -63,10 +63,11 @@ func NewWorker(cfg WorkerConfig) (*Worker, error) {
 		cfg.MaxPolls = 16_384
 	}
 	w := &Worker{cfg: cfg, polls: make(chan struct{}, cfg.MaxPolls)}
-	w.askers.probers = cfg.Probers
 	w.unchanged = newCollector(cfg.Log, cfg.Logger)
 	var err error
 	w.metrics, err = newWorkerMetrics(cfg.Registerer, func() float64 { return float64(len(w.polls)) })
+	w.askers.probers = cfg.Probers
+	w.askers.probers.Opened = w.metrics.opened
 	return w, err
 }
 
