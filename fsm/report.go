@@ -76,9 +76,8 @@ func (r *Report) Bound() {
 type bounds struct{ attributes, shards, texts bool }
 
 func (b *bounds) text(s string, most int) string {
-	short := cut(s, most)
-	b.texts = b.texts || short != s
-	return short
+	b.texts = b.texts || len(s) > most
+	return cut(s, most)
 }
 
 func (b *bounds) String() string {
@@ -107,6 +106,7 @@ func (r *Report) boundShards(b *bounds) {
 
 func (r *Report) boundAttributes(b *bounds) {
 	kept := make(map[string]string, min(len(r.Attributes), MaxAttributes))
+	last := "" // of those kept, by order
 	for _, k := range sortedKeys(r.Attributes) {
 		switch {
 		case k == AttributeCut: // passed on by what answers for the node
@@ -116,11 +116,16 @@ func (r *Report) boundAttributes(b *bounds) {
 		case k == "" || len(k) > MaxName || len(kept) == MaxAttributes:
 			b.attributes = true
 		default:
-			kept[b.text(k, MaxName)] = b.text(r.Attributes[k], MaxText)
+			last = b.text(k, MaxName)
+			kept[last] = b.text(r.Attributes[k], MaxText)
 		}
 	}
-	if said := b.String(); said != "" {
-		kept[AttributeCut] = said
+	if b.String() != "" {
+		if len(kept) == MaxAttributes { // what says so takes the place of one
+			delete(kept, last)
+			b.attributes = true
+		}
+		kept[AttributeCut] = b.String()
 	}
 	r.Attributes = kept
 	if len(kept) == 0 {
