@@ -29,13 +29,13 @@ func pastWord(word string) byte {
 
 // with is p with w added, and the oldest let go.
 func (p Past) with(w Work) Past {
-	kept := p
+	kept := pastReader{p}
 	for n := p.len(); n >= MaxPast; n-- {
-		_, kept = kept.next()
+		kept.entry()
 	}
 	failure := cut(w.Error, maxPastError)
-	out := make(Past, 0, len(kept)+len(w.Peer)+len(failure)+32)
-	out = append(out, kept...)
+	out := make(Past, 0, len(kept.left)+len(w.Peer)+len(failure)+32)
+	out = append(out, kept.left...)
 	out = binary.AppendVarint(out, int64(w.At))
 	out = binary.AppendVarint(out, int64(w.Took))
 	out = binary.AppendUvarint(out, uint64(max(w.Records, 0)))
@@ -45,8 +45,8 @@ func (p Past) with(w Work) Past {
 }
 
 func (p Past) len() (n int) {
-	for rest := p; len(rest) > 0; n++ {
-		_, rest = rest.next()
+	for r := (pastReader{p}); len(r.left) > 0; n++ {
+		r.entry()
 	}
 	return n
 }
@@ -54,22 +54,35 @@ func (p Past) len() (n int) {
 // Work is what is remembered, the latest first.
 func (p Past) Work() []Work {
 	out := make([]Work, p.len())
-	for i, rest := len(out)-1, p; i >= 0; i-- {
-		out[i], rest = rest.next()
+	r := pastReader{p}
+	for i := len(out) - 1; i >= 0; i-- {
+		e := r.entry()
+		out[i] = Work{
+			At: e.at, Took: e.took, Records: e.records, Outcome: pastWords[e.outcome], Reason: pastWords[e.reason],
+			Peer: string(e.peer), Error: string(e.failure),
+		}
 	}
 	return out
 }
 
-// next is the oldest, and the rest. Whatever else the bytes hold reads as its end.
-func (p Past) next() (w Work, rest Past) {
-	r := pastReader{p}
-	w.At, w.Took, w.Records = Time(r.varint()), Duration(r.varint()), int(r.uvarint())
-	w.Outcome, w.Reason = r.word(), r.word()
-	w.Peer, w.Error = r.text(), r.text()
-	return w, r.left
+// pastEntry is one that is remembered, its texts still where they are packed.
+type pastEntry struct {
+	at              Time
+	took            Duration
+	records         int
+	outcome, reason byte
+	peer, failure   Past
 }
 
+// pastReader reads from the oldest on. Whatever else its bytes hold reads as their end.
 type pastReader struct{ left Past }
+
+func (r *pastReader) entry() pastEntry {
+	return pastEntry{
+		at: Time(r.varint()), took: Duration(r.varint()), records: int(r.uvarint()),
+		outcome: r.word(), reason: r.word(), peer: r.text(), failure: r.text(),
+	}
+}
 
 func (r *pastReader) varint() int64 {
 	v, n := binary.Varint(r.left)
@@ -91,23 +104,23 @@ func (r *pastReader) skip(n int) {
 	r.left = r.left[n:]
 }
 
-func (r *pastReader) word() string {
+func (r *pastReader) word() byte {
 	if len(r.left) == 0 || int(r.left[0]) >= len(pastWords) {
 		r.left = nil
-		return ""
+		return 0
 	}
-	word := pastWords[r.left[0]]
+	word := r.left[0]
 	r.left = r.left[1:]
 	return word
 }
 
-func (r *pastReader) text() string {
+func (r *pastReader) text() Past {
 	n := r.uvarint()
 	if n > uint64(len(r.left)) {
 		r.left = nil
-		return ""
+		return nil
 	}
-	text := string(r.left[:n])
+	text := r.left[:n]
 	r.left = r.left[n:]
 	return text
 }
