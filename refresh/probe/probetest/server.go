@@ -109,7 +109,8 @@ func says(text string) func(*server, net.Conn) {
 	}
 }
 
-// huge answers with a beginning, and then 10 MiB.
+// huge answers with a beginning, and then 10 MiB. It leaves hanging up to the other side: a close over requests that were
+// not heard is a reset, which takes with it what the other side has not read yet.
 func huge(head string) func(*server, net.Conn) {
 	return func(s *server, conn net.Conn) {
 		if !s.hear(conn) {
@@ -123,6 +124,7 @@ func huge(head string) func(*server, net.Conn) {
 		for sent := 0; sent < 10<<20 && err == nil; sent += len(block) {
 			_, err = conn.Write(block)
 		}
+		_, _ = io.Copy(io.Discard, conn)
 	}
 }
 
