@@ -102,7 +102,7 @@ func (c *client) connect(ctx context.Context) (net.Conn, error) {
 		if refresh.FaultOf(err).Reason == fsm.ReasonReset {
 			return nil, refresh.NewFault(fsm.ReasonTLS, "the connection was closed during the handshake, as by a server without TLS")
 		}
-		return nil, fmt.Errorf("tls: %w", err)
+		return nil, fmt.Errorf("handshake: %w", err)
 	}
 	return conn, nil
 }

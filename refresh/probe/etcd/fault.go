@@ -22,7 +22,7 @@ func faultOf(err error) error {
 	var said rpctypes.EtcdError
 	switch {
 	case errors.Is(err, rpctypes.ErrUserEmpty):
-		return refresh.NewFault(fsm.ReasonAuth, "the status is told to users with the role root only, and no user is named: %w", err)
+		return refresh.NewFault(fsm.ReasonAuth, "no user is named, and the status is for the role root: %w", err)
 	case errors.Is(err, rpctypes.ErrPermissionDenied):
 		return refresh.NewFault(fsm.ReasonAuth, "the user lacks the role root: %w", err)
 	case wantsLogin(err), errors.Is(err, rpctypes.ErrAuthFailed), errors.Is(err, rpctypes.ErrAuthNotEnabled):

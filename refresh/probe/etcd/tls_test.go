@@ -10,6 +10,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -92,20 +93,22 @@ func TestTLS(t *testing.T) {
 		config string
 		member *member
 		reason string
+		detail string
 	}{
-		"right":           {trusting("ca.pem") + mine, secure, ""},
-		"wrong authority": {trusting("other.pem") + mine, secure, fsm.ReasonTLS},
-		"no authority":    {`{"tls":true` + mine, secure, fsm.ReasonTLS},
-		"another's name":  {trusting("ca.pem") + `,"tls_server_name":"etcd.example"` + mine, secure, fsm.ReasonTLS},
-		"no certificate":  {trusting("ca.pem") + "}", secure, fsm.ReasonTLS},
-		"missing file":    {trusting("nowhere.pem") + "}", secure, fsm.ReasonTLS},
-		"plain server":    {trusting("ca.pem") + mine, plain, fsm.ReasonTLS},
+		"right":           {trusting("ca.pem") + mine, secure, "", ""},
+		"wrong authority": {trusting("other.pem") + mine, secure, fsm.ReasonTLS, "unknown authority"},
+		"no authority":    {`{"tls":true` + mine, secure, fsm.ReasonTLS, "unknown authority"},
+		"another's name":  {trusting("ca.pem") + `,"tls_server_name":"etcd.example"` + mine, secure, fsm.ReasonTLS, "match etcd.example"},
+		"no certificate":  {trusting("ca.pem") + "}", secure, fsm.ReasonTLS, "the server refused"},
+		"missing file":    {trusting("nowhere.pem") + "}", secure, fsm.ReasonTLS, "tls_ca_file"},
+		"plain server":    {trusting("ca.pem") + mine, plain, fsm.ReasonTLS, "closed during the handshake"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			p := start(t, fsm.JSON(c.config), loopback())
 			for range 2 {
-				if r := p.Probe(t.Context(), c.member.target); r.Reason != c.reason || r.Reachable != (c.reason == "") {
-					t.Errorf("report is %+v, wanted is the reason %q", r, c.reason)
+				if r := p.Probe(t.Context(), c.member.target); r.Reason != c.reason || r.Reachable != (c.reason == "") ||
+					!strings.Contains(r.Detail, c.detail) {
+					t.Errorf("report is %+v, wanted is the reason %q with %q", r, c.reason, c.detail)
 				}
 			}
 		})
