@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -118,14 +119,11 @@ func (p *Program) writeEffective(e *httpd.Effective) error {
 	t := table.Columns(table.Column{Head: "Key"}, table.Column{Head: "Value", Max: 60}, table.Column{Head: "From"},
 		table.Column{Head: "Hides", Max: 60})
 	row := func(key string, k *httpd.EffectiveKey) {
-		hides := ""
-		for i, h := range k.Over {
-			if i > 0 {
-				hides += ", "
-			}
-			hides += fmt.Sprintf("%s of %s", shownJSON(h.Value), h.From)
+		hides := make([]string, 0, len(k.Over))
+		for _, h := range k.Over {
+			hides = append(hides, fmt.Sprintf("%s of %s", shownJSON(h.Value), h.From))
 		}
-		t.Row(key, shownJSON(k.Value), k.From, hides)
+		t.Row(key, shownJSON(k.Value), k.From, strings.Join(hides, ", "))
 	}
 	if e.Group != nil {
 		row("group", e.Group)
