@@ -30,7 +30,7 @@ func (r *Reader) AsOf(ctx context.Context, name string, seq uint64) (*View, Time
 	for n := 0; ; n++ {
 		raw := it.Next()
 		if raw == nil || raw.(*eventRow).Seq <= seq {
-			return v, at, nil
+			return named(v, name), at, nil
 		}
 		if n%checkEvery == 0 && ctx.Err() != nil {
 			return nil, 0, ctx.Err()
@@ -39,6 +39,16 @@ func (r *Reader) AsOf(ctx context.Context, name string, seq uint64) (*View, Time
 			return nil, 0, err
 		}
 	}
+}
+
+// named is a view whose cluster has its name, which no event tells: one that was removed since has none yet.
+func named(v *View, name string) *View {
+	if c := v.Cluster; c != nil && c.Name == "" {
+		row := *c
+		row.Name = name
+		v.Cluster = &row
+	}
+	return v
 }
 
 // unfoldRow takes an event back if it is about the cluster. Most are not, which their bytes tell before they are decoded.
@@ -66,8 +76,8 @@ func unfoldRow(v *View, name string, row *eventRow) error {
 func (r *Reader) timeOf(seq uint64) (Time, error) {
 	m := r.Meta()
 	oldest := m.First - 1
-	if cut := m.Epochs[len(m.Epochs)-1]; len(m.Epochs) > 1 {
-		oldest = max(oldest, cut.First)
+	if n := len(m.Epochs); n > 1 {
+		oldest = max(oldest, m.Epochs[n-1].First)
 	}
 	switch {
 	case seq < oldest:
