@@ -1,7 +1,6 @@
 package sidecar_test
 
 import (
-	"net/netip"
 	"os"
 	"path/filepath"
 	"strings"
@@ -23,16 +22,16 @@ func TestConfigRefused(t *testing.T) {
 		wanted string // in the error; empty for none
 	}{
 		"nothing said":  {func(*sidecar.Config) {}, ""},
-		"off loopback":  {func(c *sidecar.Config) { c.Listener = nobody("10.1.0.7:8655") }, "-listen 10.1.0.7:8655"},
-		"everywhere":    {func(c *sidecar.Config) { c.Listener = nobody("[::]:8655") }, "-insecure"},
-		"TLS alone":     {func(c *sidecar.Config) { c.Listener, c.Certificate, c.Key = nobody("10.1.0.7:1"), crt, key }, "-token-file"},
-		"token alone":   {func(c *sidecar.Config) { c.Listener, c.TokenFile = nobody("10.1.0.7:1"), crt }, "-tls-cert-file"},
-		"said insecure": {func(c *sidecar.Config) { c.Listener, c.Insecure = nobody("10.1.0.7:1"), true }, ""},
+		"off loopback":  {func(c *sidecar.Config) { c.Listener = listenTo("10.1.0.7:8655") }, "-listen 10.1.0.7:8655"},
+		"everywhere":    {func(c *sidecar.Config) { c.Listener = listenTo("[::]:8655") }, "-insecure"},
+		"TLS alone":     {func(c *sidecar.Config) { c.Listener, c.Certificate, c.Key = listenTo("10.1.0.7:1"), crt, key }, "-token-file"},
+		"token alone":   {func(c *sidecar.Config) { c.Listener, c.TokenFile = listenTo("10.1.0.7:1"), crt }, "-tls-cert-file"},
+		"said insecure": {func(c *sidecar.Config) { c.Listener, c.Insecure = listenTo("10.1.0.7:1"), true }, ""},
 		"TLS and token": {func(c *sidecar.Config) {
-			c.Listener, c.Certificate, c.Key, c.TokenFile = nobody("10.1.0.7:1"), crt, key, crt
+			c.Listener, c.Certificate, c.Key, c.TokenFile = listenTo("10.1.0.7:1"), crt, key, crt
 		}, ""},
 		"TLS of both": {func(c *sidecar.Config) {
-			c.Listener, c.Certificate, c.Key, c.ClientCA = nobody("10.1.0.7:1"), crt, key, crt
+			c.Listener, c.Certificate, c.Key, c.ClientCA = listenTo("10.1.0.7:1"), crt, key, crt
 		}, ""},
 		"no key":          {func(c *sidecar.Config) { c.Certificate = crt }, "-tls-cert-file"},
 		"no certificate":  {func(c *sidecar.Config) { c.Key = key }, "-tls-key-file"},
@@ -57,5 +56,3 @@ func TestConfigRefused(t *testing.T) {
 		}
 	}
 }
-
-func mustAddrPort(s string) netip.AddrPort { return netip.MustParseAddrPort(s) }

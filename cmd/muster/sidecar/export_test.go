@@ -1,4 +1,7 @@
 package sidecar
 
-// MaxConnsOf is how many connections one address may have.
-const MaxConnsOf = maxConnsOf
+// How many connections there may be, and from one address.
+const (
+	MaxConns   = maxConns
+	MaxConnsOf = maxConnsOf
+)

@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"net/netip"
 	"strings"
 	"sync"
 	"testing"
@@ -61,34 +62,47 @@ func (s *store) Probe(ctx context.Context, t refresh.Target) fsm.Report {
 
 func (*store) Close() {}
 
-// still is a listener on which nobody calls.
-type still struct {
+// pipes is a listener on which only the test calls.
+type pipes struct {
 	addr   net.Addr
+	calls  chan net.Conn
 	closed chan struct{}
 	once   sync.Once
 }
 
-func nobody(address string) *still {
-	return &still{addr: net.TCPAddrFromAddrPort(mustAddrPort(address)), closed: make(chan struct{})}
+func listenTo(address string) *pipes {
+	addr := net.TCPAddrFromAddrPort(netip.MustParseAddrPort(address))
+	return &pipes{addr: addr, calls: make(chan net.Conn), closed: make(chan struct{})}
 }
 
-func (l *still) Accept() (net.Conn, error) {
-	<-l.closed
-	return nil, net.ErrClosed
+// call connects.
+func (l *pipes) call() net.Conn {
+	near, far := net.Pipe()
+	l.calls <- far
+	return near
 }
 
-func (l *still) Close() error {
+func (l *pipes) Accept() (net.Conn, error) {
+	select {
+	case conn := <-l.calls:
+		return conn, nil
+	case <-l.closed:
+		return nil, net.ErrClosed
+	}
+}
+
+func (l *pipes) Close() error {
 	l.once.Do(func() { close(l.closed) })
 	return nil
 }
 
-func (l *still) Addr() net.Addr { return l.addr }
+func (l *pipes) Addr() net.Addr { return l.addr }
 
 // config is one that is good, for a store.
 func config(s *store) sidecar.Config {
 	reg := prometheus.NewRegistry()
 	return sidecar.Config{
-		Listener: nobody("127.0.0.1:8655"), Prober: s, Target: refresh.Target{Node: "store", Address: "127.0.0.1", Port: 6379},
+		Listener: listenTo("127.0.0.1:8655"), Prober: s, Target: refresh.Target{Node: "store", Address: "127.0.0.1", Port: 6379},
 		Version: "0.1.0", Log: slog.New(slog.NewTextHandler(io.Discard, nil)), Registerer: reg, Gatherer: reg,
 	}
 }

@@ -40,6 +40,9 @@ func TestRequestsThatAreRefused(t *testing.T) {
 				t.Errorf("%s: the answer repeats the token: %s", name, w.Body)
 			}
 		}
+		if w := do(t, s, httptest.NewRequest(http.MethodHead, "/v1/node", nil)); w.Code != http.StatusOK || w.Header().Get("ETag") == "" {
+			t.Errorf("HEAD: status %d, header %v", w.Code, w.Header())
+		}
 		for _, host := range []string{"localhost:8655", "[::1]:8655", "127.0.0.9", ""} {
 			if w := get(t, s, "/v1/node", "Host: "+host); w.Code != http.StatusOK {
 				t.Errorf("host %q: status %d", host, w.Code)

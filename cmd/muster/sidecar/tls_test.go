@@ -17,8 +17,6 @@ import (
 	"path/filepath"
 	"testing"
 	"time"
-
-	"github.com/musterhq/muster/cmd/muster/sidecar"
 )
 
 // pair writes a certificate for 127.0.0.1 that is its own authority, and its key, to name.crt and name.key.
@@ -158,55 +156,6 @@ func TestClientCertificates(t *testing.T) {
 		}
 		if status, err := shake(t, c.Listener, config); good != (status == http.StatusOK && err == nil) {
 			t.Errorf("%q: status %d, error %v", name, status, err)
-		}
-	}
-}
-
-// TestConnectionsAreBounded opens more than one address may have.
-func TestConnectionsAreBounded(t *testing.T) {
-	c := config(&store{says: leader()})
-	c.Listener = listen(t)
-	run(t, c)
-	var open []net.Conn
-	defer func() {
-		for _, conn := range open {
-			conn.Close()
-		}
-	}()
-	call := func() (answered bool) {
-		conn, err := new(net.Dialer).DialContext(t.Context(), "tcp", c.Listener.Addr().String())
-		if err != nil {
-			t.Fatal(err)
-		}
-		open = append(open, conn)
-		_ = conn.SetDeadline(time.Now().Add(time.Minute))
-		_, _ = io.WriteString(conn, "GET /livez HTTP/1.1\r\nHost: localhost\r\n\r\n")
-		n, _ := conn.Read(make([]byte, 1))
-		return n == 1
-	}
-	for i := range sidecar.MaxConnsOf {
-		if !call() {
-			t.Fatalf("connection %d is refused", i+1)
-		}
-	}
-	if call() {
-		t.Error("one more is answered")
-	}
-	open[0].Close()
-	until(t, call)
-}
-
-// until tries until it is so. A connection that one side closed is counted by the other when it has heard of it.
-func until(t *testing.T, so func() bool) {
-	t.Helper()
-	limit, again := time.NewTimer(time.Minute), time.NewTicker(5*time.Millisecond)
-	defer limit.Stop()
-	defer again.Stop()
-	for !so() {
-		select {
-		case <-again.C:
-		case <-limit.C:
-			t.Fatal("it never is")
 		}
 	}
 }
