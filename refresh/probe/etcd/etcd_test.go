@@ -23,7 +23,10 @@ import (
 	"github.com/musterhq/muster/refresh/probe/probetest"
 )
 
-const leading = 0xcafe
+const (
+	leading  = 0xcafe
+	settings = "\x00\x00\x00\x04\x00\x00\x00\x00\x00" // the frame that begins what an HTTP/2 server says
+)
 
 // leader is the status of a leader.
 func leader() *pb.StatusResponse {
@@ -45,7 +48,7 @@ func TestSuite(t *testing.T) {
 		Make:  func(env refresh.Env) (refresh.Asker, error) { return etcd.New("", env) },
 		Serve: (&fake{status: leader()}).serve,
 		Want:  leaderReport(),
-		Head:  "\x00\x00\x00\x04\x00\x00\x00\x00\x00", // SETTINGS
+		Head:  settings,
 	})
 }
 
@@ -150,7 +153,7 @@ func TestWhatErrorsMean(t *testing.T) {
 		"no etcd":         {func(conn net.Conn) { serveOn(grpc.NewServer(), conn) }, fsm.ReasonProtocol, "is no etcd server"},
 		"no version":      {(&fake{status: &pb.StatusResponse{}}).serve, fsm.ReasonProtocol, "is no etcd server"},
 		"a web server":    {says("HTTP/1.1 400 Bad Request\r\n\r\n"), fsm.ReasonProtocol, "is no etcd server"},
-		"a large frame":   {says("\x00\x00\x00\x04\x00\x00\x00\x00\x00" + "\xff\xff\xff\x00\x00\x00\x00\x00\x00"), fsm.ReasonTooLarge, ""},
+		"a large frame":   {says(settings + "\xff\xff\xff\x00\x00\x00\x00\x00\x00"), fsm.ReasonTooLarge, ""},
 		"a large status":  {(&fake{status: large}).serve, fsm.ReasonTooLarge, ""},
 		"stopping":        {(&fake{err: rpctypes.ErrGRPCStopped}).serve, fsm.ReasonStore, "server stopped"},
 		"too busy":        {(&fake{err: rpctypes.ErrGRPCRequestTooManyRequests}).serve, fsm.ReasonStore, "too many requests"},
@@ -183,6 +186,23 @@ func says(text string) func(net.Conn) {
 		}()
 		_, _ = conn.Write([]byte(text))
 		<-heard
+	}
+}
+
+// A server that leaves in good order says so between polls, and gRPC closes the connection by itself.
+func TestServerLeavesBetweenPolls(t *testing.T) {
+	f := &fake{status: leader()}
+	servers := make(chan *grpc.Server, 8)
+	p := start(t, "", piped(t, func(conn net.Conn) {
+		s := f.server()
+		servers <- s
+		serveOn(s, conn)
+	}))
+	for range 5 {
+		if r := p.Probe(t.Context(), target); !r.Reachable {
+			t.Fatalf("report is %+v", r)
+		}
+		(<-servers).GracefulStop()
 	}
 }
 

@@ -56,17 +56,20 @@ func (f *fake) expire(token string) {
 	f.token = token
 }
 
-func (f *fake) serve(conn net.Conn) {
+func (f *fake) serve(conn net.Conn) { serveOn(f.server(), conn) }
+
+func (f *fake) server() *grpc.Server {
 	s := grpc.NewServer()
 	pb.RegisterMaintenanceServer(s, f)
 	pb.RegisterAuthServer(s, f)
-	serveOn(s, conn)
+	return s
 }
 
 // serveOn lets a gRPC server serve one connection until it is closed from either side.
 func serveOn(s *grpc.Server, conn net.Conn) {
 	only := &single{addr: conn.LocalAddr(), conns: make(chan net.Conn, 1), gone: make(chan struct{})}
-	only.conns <- &watched{Conn: conn, closed: sync.OnceFunc(func() { close(only.gone) })}
+	only.end = sync.OnceFunc(func() { close(only.gone) })
+	only.conns <- &watched{conn, only.end}
 	_ = s.Serve(only)
 	s.Stop()
 }
@@ -76,6 +79,7 @@ type single struct {
 	addr  net.Addr
 	conns chan net.Conn
 	gone  chan struct{}
+	end   func()
 }
 
 func (l *single) Accept() (net.Conn, error) {
@@ -87,7 +91,11 @@ func (l *single) Accept() (net.Conn, error) {
 	}
 }
 
-func (l *single) Close() error   { return nil }
+func (l *single) Close() error {
+	l.end()
+	return nil
+}
+
 func (l *single) Addr() net.Addr { return l.addr }
 
 type watched struct {

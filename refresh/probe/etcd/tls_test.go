@@ -98,7 +98,7 @@ func TestTLS(t *testing.T) {
 		"right":           {trusting("ca.pem") + mine, secure, "", ""},
 		"wrong authority": {trusting("other.pem") + mine, secure, fsm.ReasonTLS, "unknown authority"},
 		"no authority":    {`{"tls":true` + mine, secure, fsm.ReasonTLS, "unknown authority"},
-		"another's name":  {trusting("ca.pem") + `,"tls_server_name":"etcd.example"` + mine, secure, fsm.ReasonTLS, "match etcd.example"},
+		"another's name":  {trusting("ca.pem") + `,"tls_server_name":"e.test"` + mine, secure, fsm.ReasonTLS, "match e.test"},
 		"no certificate":  {trusting("ca.pem") + "}", secure, fsm.ReasonTLS, "the server refused"},
 		"missing file":    {trusting("nowhere.pem") + "}", secure, fsm.ReasonTLS, "tls_ca_file"},
 		"plain server":    {trusting("ca.pem") + mine, plain, fsm.ReasonTLS, "closed during the handshake"},
