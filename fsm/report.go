@@ -93,14 +93,22 @@ func (b *bounds) String() string {
 	return strings.Join(words, " ")
 }
 
+// boundShards leaves the shards by id. Of those whose ids are cut to one the first by its whole id stays.
 func (r *Report) boundShards(b *bounds) {
 	r.Shards = sortShards(r.Shards)
-	if len(r.Shards) > MaxShards {
-		r.Shards, b.shards = r.Shards[:MaxShards:MaxShards], true
-	}
 	for i := range r.Shards {
 		s := &r.Shards[i]
 		s.ID, s.Role = b.text(s.ID, MaxName), b.text(s.Role, MaxWord)
+		if s.Offset == nil {
+			continue
+		}
+		if unit := b.text(s.Offset.Unit, MaxWord); unit != s.Offset.Unit {
+			s.Offset = &Offset{Value: s.Offset.Value, Unit: unit}
+		}
+	}
+	r.Shards = sortShards(r.Shards)
+	if len(r.Shards) > MaxShards {
+		r.Shards, b.shards = r.Shards[:MaxShards:MaxShards], true
 	}
 }
 
