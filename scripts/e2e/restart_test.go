@@ -159,10 +159,22 @@ func (w *world) follows(before, after roll) {
 // learn everything from the others.
 func (w *world) replaceWiped(g *rig.Group, p *rig.Peer) {
 	w.Helper()
+	w.replaces(g, p, w.lose(p))
+}
+
+// lose kills a peer, takes its disk away and returns who it was.
+func (w *world) lose(p *rig.Peer) httpd.Self {
+	w.Helper()
 	lost, err := p.API.Self(w.soon())
 	w.must(err)
 	p.Kill()
 	w.must(p.Wipe())
+	return lost
+}
+
+// replaces starts a lost peer anew under its name.
+func (w *world) replaces(g *rig.Group, p *rig.Peer, lost httpd.Self) {
+	w.Helper()
 	w.must(g.Enter(p))
 	other := g.Peers[0]
 	if other == p {
