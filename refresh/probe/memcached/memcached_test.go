@@ -119,12 +119,19 @@ func TestOtherAnswers(t *testing.T) {
 // A server without -Y would store the password.
 func TestNoCredentialsUnasked(t *testing.T) {
 	heard := make(chan string, 8)
+	t.Cleanup(func() { // when the server has ended
+		close(heard)
+		for line := range heard {
+			if line != "stats" {
+				t.Errorf("the server was sent %q", line)
+			}
+		}
+	})
 	target := listen(t, func(conn net.Conn) {
 		for lines := bufio.NewScanner(conn); lines.Scan(); {
 			heard <- lines.Text()
 			_, _ = io.WriteString(conn, stats)
 		}
-		close(heard)
 	})
 	p := start(t, `{"username":"muster","password_file":"right"}`)
 	want := report
@@ -135,11 +142,6 @@ func TestNoCredentialsUnasked(t *testing.T) {
 		}
 	}
 	p.Close()
-	for line := range heard {
-		if line != "stats" {
-			t.Errorf("the server was sent %q", line)
-		}
-	}
 }
 
 func TestConfigRefused(t *testing.T) {

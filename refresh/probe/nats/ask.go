@@ -90,7 +90,8 @@ func (p *Prober) list(ctx context.Context, t refresh.Target) (all jsz, err error
 	if count.Streams == 0 || count.Streams > maxStreams {
 		return all, nil
 	}
-	return all, p.read(ctx, t, "/jsz?accounts=true&streams=true&limit=4096", &all) // accounts, most without streams
+	err = p.read(ctx, t, "/jsz?accounts=true&streams=true&limit=4096", &all) // accounts, most without streams
+	return all, err
 }
 
 func (p *Prober) read(ctx context.Context, t refresh.Target, path string, page any) error {
@@ -116,7 +117,8 @@ func (p *Prober) check(ctx context.Context, t refresh.Target, version string) (h
 	if err != nil || answer.Status == http.StatusNotFound {
 		return healthz{Status: healthy}, err
 	}
-	return h, decode(path, answer.Body, &h)
+	err = decode(path, answer.Body, &h)
+	return h, err
 }
 
 func (p *Prober) request(t refresh.Target, path string) refresh.Request {

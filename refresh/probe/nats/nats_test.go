@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"errors"
 	"fmt"
+	"maps"
 	"net"
 	"net/http"
 	"strings"
@@ -42,12 +43,8 @@ func (p pages) serve(conn net.Conn) {
 
 // with is p with other pages in it.
 func (p pages) with(other pages) pages {
-	all := pages{}
-	for _, some := range []pages{p, other} {
-		for path, body := range some {
-			all[path] = body
-		}
-	}
+	all := maps.Clone(p)
+	maps.Copy(all, other)
 	return all
 }
 
@@ -143,7 +140,7 @@ func ask(t *testing.T, config fsm.JSON, serve func(net.Conn)) fsm.Report {
 }
 
 func TestWhatPagesMean(t *testing.T) {
-	varz := func(old, new string) pages { return pages{"/varz": strings.Replace(leader["/varz"], old, new, 1)} }
+	varz := func(was, is string) pages { return pages{"/varz": strings.Replace(leader["/varz"], was, is, 1)} }
 	change := func(f func(*fsm.Report)) fsm.Report {
 		r := leaderReport
 		f(&r)

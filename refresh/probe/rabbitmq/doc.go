@@ -16,8 +16,8 @@
 //
 // # What is reported
 //
-// kind is rabbitmq. node_id is the node's name, such as rabbit@host, and cluster_id the cluster's, so that renaming a cluster
-// is a change of identity. There are no attributes. state is up, or leaving, "maintenance", for a node that is being
+// kind is rabbitmq. node_id is the node's name, such as rabbit@host, and cluster_id the cluster's, so that to rename a
+// cluster is a change of identity. There are no attributes. state is up, or leaving, "maintenance", for a node that is being
 // drained, where the server says so (3.10 does not: it refuses new connections, and says up over one that was kept). What
 // troubles a node that is up is its reason, joined by commas: network_partition, memory_alarm, disk_alarm; the detail says
 // from whom it is parted. The node's own figures are up to 5 s old, and for the first seconds there are none. A node that

@@ -63,7 +63,7 @@ var healthy = pages{
 		`{"leader":"a@host","members":["a@host","c@host","b@host"],"name":"q1","type":"quorum","vhost":"/"},` +
 		`{"leader":"b@host","members":["b@host","a@host"],"name":"q/2","type":"quorum","vhost":"eu/west"},` +
 		`{"leader":"b@host","members":["c@host","b@host"],"name":"q3","type":"quorum","vhost":"/"},` +
-		`{"name":"s1","type":"stream","vhost":"/"}],"page":1,"total_count":5}`,
+		`{"leader":"a@host","members":["a@host"],"name":"s1","type":"stream","vhost":"/"}],"page":1,"total_count":5}`,
 }
 
 var healthyReport = fsm.Report{
@@ -189,6 +189,7 @@ func TestNoLeader(t *testing.T) {
 
 func TestOtherAnswers(t *testing.T) {
 	const other = "is no management port of a RabbitMQ node"
+	const version = `{"rabbitmq_version":"3.10.8"}`
 	clientPort := func(conn net.Conn) { fmt.Fprint(conn, "AMQP\x00\x00\x09\x01") }
 	for name, c := range map[string]struct {
 		config         fsm.JSON
@@ -198,6 +199,7 @@ func TestOtherAnswers(t *testing.T) {
 		"the client port": {"{" + login + "}", clientPort, fsm.ReasonProtocol, other},
 		"another's page":  {"{" + login + "}", pages{"/api/overview": "<html>"}.serve, fsm.ReasonDecode, other},
 		"no node":         {"{" + login + "}", pages{"/api/overview": "{}"}.serve, fsm.ReasonProtocol, other},
+		"some version":    {"{" + login + "}", healthy.with(pages{"/api/overview": version}).serve, fsm.ReasonProtocol, other},
 		"no such page":    {"{" + login + "}", pages{}.serve, fsm.ReasonHTTPStatus, other},
 		"no queues page":  {"{" + login + "}", healthy.with(pages{"/api/queues": ""}).serve, fsm.ReasonHTTPStatus, other},
 		"wrong password":  {`{"username":"muster","password_file":"wrong"}`, healthy.serve, fsm.ReasonAuth, "set_user_tags"},
