@@ -55,7 +55,7 @@ func raw(length, answers, operation, flags uint32, rest string) string {
 
 // Each of these would make a client that believes it run out of memory or of bounds, or take one answer for another.
 func TestHostileMessages(t *testing.T) {
-	fine := "\x00\x11\x00\x00\x00\x10ok\x00\x01\x00\x00\x00\x00"
+	fine := "\x00\x0d\x00\x00\x00\x10ok\x00\x01\x00\x00\x00\x00"
 	long := uint32(20 + len(fine))
 	beyond := "\x00\x0f\x00\x00\x00\x02ok\x00\xff\xff\xff\x7f\x00\x00\x00"
 	for name, c := range map[string]struct{ said, reason string }{
