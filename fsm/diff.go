@@ -16,6 +16,7 @@ import (
 //   - down_after failed polls in a row make a node unreachable; its last state, info and shards stay. One peer's failures
 //     count once until another peer's poll has failed too, unless no other peer could ask. From then on the fault is not
 //     one peer's, and every failure counts, or a down_after above the number of peers could never be reached.
+//   - What answers for a store that it cannot ask itself (storeless) tells the state alone: the rest stays the last word.
 //   - What a node says while its identity mismatches (identify) is not taken, except that it could be reached.
 //   - A primary must be missing or double in two full rounds in a row (primaries).
 //   - An attribute that changes in five rounds running is muted (churn).
@@ -54,6 +55,7 @@ type diff struct {
 	was    Notes      // before the round
 	now    Notes      // after it; not yet sorted
 	claims []claimant // who said in this round that it is primary of what
+	unheld int        // shards without a claim that no polled node holds
 }
 
 // tell makes a fact and folds it: its before is what the view holds.
@@ -80,11 +82,14 @@ func (d *diff) hear(n *Node, rep *Report) {
 		return
 	}
 	shards := orderedShards(rep.Shards)
-	if n.Answered() {
+	switch {
+	case n.Answered() && rep.storeless():
+		d.state(n, rep, nil)
+	case n.Answered():
 		d.state(n, rep, nil)
 		d.software(n, rep)
 		d.shards(n, shards)
-	} else {
+	default:
 		d.firstAnswer(n, rep, shards)
 	}
 	d.claim(n.ID, shards)

@@ -68,6 +68,21 @@ func TestStateByCode(t *testing.T) {
 	}
 }
 
+// TestStoreless checks that an agent whose store is gone takes nothing back of what the store said, but the lead.
+func TestStoreless(t *testing.T) {
+	gone := fsm.Report{Node: "a", Reachable: true, State: fsm.StateDown, StateReason: fsm.ReasonStore, SidecarVersion: "9"}
+	s := begin(t, "a", "b")
+	s.full(up("a", "0:primary"), up("b", "0:replica"))
+	said := s.view.Nodes["a"].Said
+	s.full(gone, up("b", "0:replica")).tells("node.down a", "cluster.health_changed")
+	if diff := cmp.Diff(said, s.view.Nodes["a"].Said); diff != "" {
+		t.Errorf("what it said (-before +after):\n%s", diff)
+	}
+	s.full(gone, up("b", "0:replica")).tells("shard.primary_lost /0", "cluster.health_changed")
+	s.full(gone, up("b", "0:primary")).tells("shard.changed b/0", "shard.primary_changed /0", "cluster.health_changed")
+	s.full(up("a", "0:replica"), up("b", "0:primary")).tells("node.up a", "shard.changed a/0", "cluster.health_changed")
+}
+
 // TestFailuresAreCounted checks the counter, who may raise it, and that a standing dead node changes nothing.
 func TestFailuresAreCounted(t *testing.T) {
 	s := begin(t, "a", "b")

@@ -141,5 +141,8 @@ func (r *Report) boundAttributes(b *bounds) {
 	}
 }
 
-// cutShards says whether the node holds shards that the report does not list.
-func (r *Report) cutShards() bool { return strings.Contains(r.Attributes[AttributeCut], cutShards) }
+// storeless says whether the report is that of an agent whose store is gone, and says nothing of what the store holds: the
+// store's last word stands. It leads nothing meanwhile.
+func (r *Report) storeless() bool {
+	return r.State != StateUp && r.StateReason == ReasonStore && r.Version == "" && len(r.Shards) == 0
+}
