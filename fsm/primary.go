@@ -1,6 +1,9 @@
 package fsm
 
-import "slices"
+import (
+	"slices"
+	"strings"
+)
 
 // primaries judges, in a full round, who leads each shard that someone claims, that has a known primary, or of which a
 // first odd round is noted.
@@ -13,6 +16,9 @@ import "slices"
 // A silent node (one that is polled and not yet unreachable, but was not believed in this round) decides nothing: the
 // primary is not missed while the known one is silent, and of several known claimants a silent one still claims. So a
 // failed poll alone never changes who leads. So does one whose answer was cut before it came to the shard (unsaid).
+//
+// What is known of shards that no polled node holds lasts as long as that, but of no more of them than the nodes could hold,
+// or a node that names other shards in every answer would make the list grow without end.
 func (d *diff) primaries() {
 	slices.SortFunc(d.claims, claimant.compare)
 	claims, known, odd := d.claims, d.view.Cluster.Primaries, d.was.Odd
@@ -98,10 +104,13 @@ func (d *diff) claimants(s *seat) []string {
 	return nodes
 }
 
-// leads says whether a node's last word is that it is the primary of a shard.
+// leads says whether a node's last word is that it is the primary of a shard, or was cut before it came to it.
 func (d *diff) leads(node, shard string) bool {
-	s := d.view.Nodes[node].Shard(shard)
-	return s != nil && s.Role == RolePrimary
+	n := d.view.Nodes[node]
+	if s := n.Shard(shard); s != nil {
+		return s.Role == RolePrimary
+	}
+	return cutBefore(n.Said.Attributes, n.Said.Shards, shard)
 }
 
 func (d *diff) taken(s *seat, node string) {
@@ -139,13 +148,19 @@ func (d *diff) vacant(s *seat) {
 		}
 		return
 	}
-	switch n := d.polled(s.known.Node); {
-	case !d.held(s.shard) && (n == nil || n.Well() && !d.unsaid(n.ID, s.shard)):
+	n, held := d.polled(s.known.Node), d.held(s.shard)
+	if !held {
+		d.unheld++
+	}
+	switch {
+	case !held && (n == nil || d.unheld > MaxShards*len(d.view.Nodes)):
 		d.tell(ShardPrimaryChanged, "", s.shard, nil)
 	case d.silent(s.known.Node), d.unsaid(s.known.Node, s.shard):
 		if s.odd != nil {
 			d.note(s.shard, s.odd.Many)
 		}
+	case !held && n.Well():
+		d.tell(ShardPrimaryChanged, "", s.shard, nil)
 	case s.known.State == PrimaryLost:
 	case s.odd != nil && !s.odd.Many:
 		d.tell(ShardPrimaryLost, "", s.shard, &PrimaryPart{Primary: s.known.Node, State: PrimaryLost, Since: d.Now})
@@ -170,7 +185,13 @@ func (d *diff) unsaid(node, shard string) bool {
 		return false
 	}
 	rep := d.report(node)
-	return rep.cutShards() && !slices.ContainsFunc(rep.Shards, func(s Shard) bool { return s.ID == shard })
+	return cutBefore(rep.Attributes, rep.Shards, shard)
+}
+
+// cutBefore says whether an answer was cut before it came to a shard: what is left out comes after all that is listed.
+func cutBefore(attributes map[string]string, shards []Shard, shard string) bool {
+	return strings.Contains(attributes[AttributeCut], cutShards) &&
+		!slices.ContainsFunc(shards, func(s Shard) bool { return s.ID >= shard })
 }
 
 // held says whether a polled node holds the shard, by its last word.
