@@ -7,6 +7,7 @@ import (
 	"encoding/pem"
 	"io"
 	"net"
+	"net/http"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
@@ -70,13 +71,13 @@ func target(t *testing.T, address string) refresh.Target {
 }
 
 // prober makes one as a peer would that may ask loopback and reveals files.
-func prober(t *testing.T, make refresh.Maker, config fsm.JSON) refresh.Prober {
+func prober(t *testing.T, maker refresh.Maker, config fsm.JSON) refresh.Prober {
 	t.Helper()
 	client, err := poll.New(poll.Config{Rules: poll.Rules{AllowLoopback: true}})
 	if err != nil {
 		t.Fatal(err)
 	}
-	asker, err := make(config, refresh.Env{HTTP: client, Dial: client.Dial, Reveal: func(s refresh.Secret) (string, error) {
+	asker, err := maker(config, refresh.Env{HTTP: client, Dial: client.Dial, Reveal: func(s refresh.Secret) (string, error) {
 		text, err := os.ReadFile(s.File)
 		return strings.TrimSpace(string(text)), err
 	}})
@@ -204,7 +205,7 @@ func TestSidecarWithAWrongPassword(t *testing.T) {
 	await(t, through, at, isState(fsm.StateUp))
 }
 
-// TestSidecarBehindTLSAndToken stands beside a store of which only the port matters.
+// TestSidecarBehindTLSAndToken stands beside a store of which only one status matters.
 func TestSidecarBehindTLSAndToken(t *testing.T) {
 	store := httptest.NewServer(nil)
 	defer store.Close()
@@ -219,8 +220,10 @@ func TestSidecarBehindTLSAndToken(t *testing.T) {
 	certificate, key := certificate(t)
 	crt := kept("tls.crt", certificate)
 	token, other := kept("token", []byte("knock\n")), kept("other", []byte("hunter2"))
-	at := startSidecar(t, nil, "-probe", "tcp://"+store.Listener.Addr().String(), "-node-id", "orders-1",
-		"-tls-cert-file", crt, "-tls-key-file", kept("tls.key", key), "-token-file", token)
+	kept("tls.key", key)
+	at := startSidecar(t, map[string]string{"CREDENTIALS_DIRECTORY": folder}, "-node-id", "orders-1",
+		"-probe", "http://"+store.Listener.Addr().String()+`/health?expect=["404"]&tls=false&kind=vault`,
+		"-tls-cert-file", "tls.crt", "-tls-key-file", "tls.key", "-token-file", "token")
 
 	for config, reason := range map[fsm.JSON]string{
 		fsm.JSON(`{"tls":true,"tls_ca_file":"` + crt + `","token_file":"` + token + `"}`): "",
@@ -230,7 +233,7 @@ func TestSidecarBehindTLSAndToken(t *testing.T) {
 		fsm.JSON(`{"token_file":"` + token + `"}`):                                        fsm.ReasonHTTPStatus,
 	} {
 		r := prober(t, sidecar.New, config).Probe(t.Context(), at)
-		if r.Reason != reason || r.Reachable != (reason == "") || reason == "" && r.NodeID != "orders-1" {
+		if r.Reason != reason || r.Reachable != (reason == "") || reason == "" && r.NodeID+r.Kind != "orders-1vault" {
 			t.Errorf("%s: report is %+v, wanted is the reason %q", config, r, reason)
 		}
 	}
@@ -254,7 +257,18 @@ func certificate(t *testing.T) (crt, key []byte) {
 func TestSidecarDoesNotAskItself(t *testing.T) {
 	address := "127.0.0.1:" + strconv.Itoa(probetest.FreePort(t))
 	startSidecar(t, nil, "-probe", "sidecar://"+address, "-listen", address)
-	if r := prober(t, sidecar.New, "").Probe(t.Context(), target(t, address)); r.Reason != fsm.ReasonHTTPStatus {
-		t.Errorf("report is %+v", r)
+	transport := &http.Transport{DisableKeepAlives: true}
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://"+address+refresh.NodePath, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	answer, err := transport.RoundTrip(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer answer.Body.Close()
+	said, err := io.ReadAll(answer.Body)
+	if err != nil || !strings.Contains(string(said), `"reason":"`+fsm.ReasonForbidden+`"`) {
+		t.Errorf("%s: %s (%v)", answer.Status, said, err)
 	}
 }

@@ -2,7 +2,6 @@ package sidecar_test
 
 import (
 	"context"
-	"io"
 	"log/slog"
 	"net"
 	"net/http"
@@ -103,7 +102,7 @@ func config(s *store) sidecar.Config {
 	reg := prometheus.NewRegistry()
 	return sidecar.Config{
 		Listener: listenTo("127.0.0.1:8655"), Prober: s, Target: refresh.Target{Node: "store", Address: "127.0.0.1", Port: 6379},
-		Version: "0.1.0", Log: slog.New(slog.NewTextHandler(io.Discard, nil)), Registerer: reg, Gatherer: reg,
+		Version: "0.1.0", Log: slog.New(slog.DiscardHandler), Registerer: reg, Gatherer: reg,
 	}
 }
 
