@@ -12,10 +12,19 @@ import (
 	"github.com/musterhq/muster/discovery/file"
 	"github.com/musterhq/muster/fsm"
 	"github.com/musterhq/muster/refresh"
+	consulprobe "github.com/musterhq/muster/refresh/probe/consul"
+	"github.com/musterhq/muster/refresh/probe/etcd"
 	httpprobe "github.com/musterhq/muster/refresh/probe/http"
+	"github.com/musterhq/muster/refresh/probe/kafka"
+	"github.com/musterhq/muster/refresh/probe/memcached"
+	"github.com/musterhq/muster/refresh/probe/nats"
+	"github.com/musterhq/muster/refresh/probe/postgres"
+	"github.com/musterhq/muster/refresh/probe/rabbitmq"
 	"github.com/musterhq/muster/refresh/probe/redis"
+	"github.com/musterhq/muster/refresh/probe/replicante"
 	"github.com/musterhq/muster/refresh/probe/sidecar"
 	"github.com/musterhq/muster/refresh/probe/tcp"
+	"github.com/musterhq/muster/refresh/probe/zookeeper"
 )
 
 // backends are the sources this program can read.
@@ -25,7 +34,11 @@ func backends() discovery.Backends {
 
 // probers are the ways this program can ask nodes.
 func probers() map[string]refresh.Maker {
-	return map[string]refresh.Maker{"sidecar": sidecar.New, "http": httpprobe.New, "tcp": tcp.New, "redis": redis.New}
+	return map[string]refresh.Maker{
+		"consul": consulprobe.New, "etcd": etcd.New, "http": httpprobe.New, "kafka": kafka.New, "memcached": memcached.New,
+		"nats": nats.New, "postgres": postgres.New, "rabbitmq": rabbitmq.New, "redis": redis.New,
+		"replicante": replicante.New, "sidecar": sidecar.New, "tcp": tcp.New, "zookeeper": zookeeper.New,
+	}
 }
 
 const (
