@@ -189,20 +189,27 @@ func says(text string) func(net.Conn) {
 	}
 }
 
-// A server that leaves in good order says so between polls, and gRPC closes the connection by itself.
+// A server that leaves in good order says so between polls, and gRPC closes the connection by itself. It does so once it
+// has read that, which GracefulStop waits for.
 func TestServerLeavesBetweenPolls(t *testing.T) {
 	f := &fake{status: leader()}
-	servers := make(chan *grpc.Server, 8)
-	p := start(t, "", piped(t, func(conn net.Conn) {
-		s := f.server()
-		servers <- s
-		serveOn(s, conn)
-	}))
+	var place net.Addr
+	p := start(t, "", refresh.Env{Dial: func(ctx context.Context, _, _ string) (net.Conn, error) {
+		return new(net.Dialer).DialContext(ctx, "tcp", place.String())
+	}})
 	for range 5 {
-		if r := p.Probe(t.Context(), target); !r.Reachable {
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		place = l.Addr()
+		s := f.server()
+		go func() { _ = s.Serve(l) }()
+		r := p.Probe(t.Context(), target)
+		s.GracefulStop()
+		if !r.Reachable {
 			t.Fatalf("report is %+v", r)
 		}
-		(<-servers).GracefulStop()
 	}
 }
 
