@@ -111,14 +111,14 @@ type picture struct {
 
 func (p *picture) answer(r kmsg.Request) kmsg.Response {
 	answer := r.ResponseKind().(*kmsg.MetadataResponse)
-	answer.ClusterID, answer.ControllerID = kmsg.StringPtr(clusterID), p.controller
+	answer.ClusterID, answer.ControllerID = new(clusterID), p.controller
 	for _, id := range p.brokers {
 		b := kmsg.NewMetadataResponseBroker()
 		b.NodeID, b.Host, b.Port = id, "10.0.0.1", 9092 // behind one address translation
 		answer.Brokers = append(answer.Brokers, b)
 	}
 	topic := kmsg.NewMetadataResponseTopic()
-	topic.Topic = kmsg.StringPtr("orders")
+	topic.Topic = new("orders")
 	for i, from := range p.partitions {
 		to := kmsg.NewMetadataResponseTopicPartition()
 		to.Partition, to.Leader, to.Replicas, to.ISR = int32(i), from.leader, from.replicas, from.isr

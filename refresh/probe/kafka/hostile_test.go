@@ -71,7 +71,7 @@ func says(t *testing.T, text string) refresh.Env {
 func TestHostile(t *testing.T) {
 	none := []byte{0, 0, 0, 0}
 	manyTags := append([]byte{0xff, 0xff, 0xff, 0xff, 0x0f}, none...)
-	manyBrokers := append(none, 0x7f, 0xff, 0xff, 0xff)
+	manyBrokers := append([]byte{}, 0, 0, 0, 0, 0x7f, 0xff, 0xff, 0xff)
 	ids := kbin.AppendInt32(append([]byte{}, none...), 5000)
 	for id := range int32(5000) {
 		ids = kbin.AppendInt32(ids, id)

@@ -61,7 +61,7 @@ func TestWhatARefusalSaysIsLeftOut(t *testing.T) {
 	always(c, int16(kmsg.SASLAuthenticate), func(r kmsg.Request) kmsg.Response {
 		answer := r.ResponseKind().(*kmsg.SASLAuthenticateResponse)
 		answer.ErrorCode = kerr.SaslAuthenticationFailed.Code
-		answer.ErrorMessage = kmsg.StringPtr("hunter2 is wrong")
+		answer.ErrorMessage = new("hunter2 is wrong")
 		return answer
 	})
 	r := ask(t, start(t, fsm.JSON(fmt.Sprintf(login, "plain-unencrypted")), env("hunter2")), target(t, c, 0))

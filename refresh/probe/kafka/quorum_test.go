@@ -3,6 +3,7 @@ package kafka_test
 import (
 	"context"
 	"net"
+	"strconv"
 	"testing"
 	"time"
 
@@ -57,7 +58,7 @@ func describeConfigs(c *kfake.Cluster, roles ...string) func(kmsg.Request) kmsg.
 		for _, resource := range r.(*kmsg.DescribeConfigsRequest).Resources {
 			to := kmsg.NewDescribeConfigsResponseResource()
 			to.ResourceName, to.ErrorCode = resource.ResourceName, kerr.InvalidRequest.Code
-			if id := c.CurrentNode(); resource.ResourceName == string('0'+rune(id)) {
+			if id := c.CurrentNode(); resource.ResourceName == strconv.Itoa(int(id)) {
 				to.ErrorCode = 0
 				config := kmsg.NewDescribeConfigsResponseResourceConfig()
 				config.Name, config.Value = "process.roles", &roles[id]

@@ -7,6 +7,7 @@ import (
 	"encoding/hex"
 	"io"
 	"net"
+	"slices"
 	"testing"
 
 	"github.com/xdg-go/scram"
@@ -22,7 +23,7 @@ import (
 // describes, in the wire protocol (OP_MSG) as the driver's own code writes and reads it; TestFakeServesTheDriver holds it to
 // that.
 type fake struct {
-	answers map[string]any // by command: a bson.D, a refusal, or a func() bson.D
+	answers map[string]any // by command: a bson.D, a bson.Raw as it is, a refusal, or a func() bson.D
 	user    *user          // nil lets everybody in
 }
 
@@ -76,10 +77,10 @@ func receive(conn net.Conn) (id int32, command bson.Raw, err error) {
 	return id, bson.Raw(document), nil
 }
 
-func message(answers int32, document bson.D) []byte {
-	raw, err := bson.Marshal(document)
-	if err != nil {
-		return nil
+func message(answers int32, document any) []byte {
+	raw, given := document.(bson.Raw)
+	if !given {
+		raw, _ = bson.Marshal(document)
 	}
 	at, m := wiremessage.AppendHeaderStart(nil, 7, answers, wiremessage.OpMsg)
 	m = wiremessage.AppendMsgFlags(m, 0)
@@ -95,7 +96,7 @@ type session struct {
 	loggedIn bool
 }
 
-func (s *session) answer(command bson.Raw) bson.D {
+func (s *session) answer(command bson.Raw) any {
 	elements, err := command.Elements()
 	if err != nil || len(elements) == 0 {
 		return refused(refusal{2, "BadValue"})
@@ -115,9 +116,11 @@ func (s *session) answer(command bson.Raw) bson.D {
 	case bson.D:
 		if who, asked := command.Lookup("saslSupportedMechs").StringValueOK(); asked && s.user != nil &&
 			who == "admin."+s.user.name {
-			answer = append(answer[:len(answer):len(answer)], bson.E{Key: "saslSupportedMechs", Value: s.user.mechanisms})
+			answer = append(slices.Clip(answer), bson.E{Key: "saslSupportedMechs", Value: s.user.mechanisms})
 		}
-		return append(answer[:len(answer):len(answer)], bson.E{Key: "ok", Value: 1.0})
+		return append(slices.Clip(answer), bson.E{Key: "ok", Value: 1.0})
+	case bson.Raw:
+		return answer
 	case refusal:
 		return refused(answer)
 	}

@@ -59,8 +59,6 @@ func replica(state int, primaryAt int64, more ...bson.E) map[string]any {
 
 func offset() *fsm.Offset { return &fsm.Offset{Value: now, Unit: "seconds"} }
 
-func lag(ms int64) *int64 { return &ms }
-
 func TestSuite(t *testing.T) {
 	long := binary.LittleEndian.AppendUint32(nil, 2<<20)
 	for _, n := range []uint32{7, 1, 2013} {
@@ -71,7 +69,7 @@ func TestSuite(t *testing.T) {
 		Serve: fake{answers: replica(2, now*1000+2500, e("isWritablePrimary", false), e("secondary", true))}.serve,
 		Want: fsm.Report{
 			Reachable: true, State: fsm.StateUp, NodeID: "mongo-1:27017", Kind: "mongodb", Version: "7.0.15",
-			Shards:     []fsm.Shard{{ID: "orders-rs", Role: fsm.RoleReplica, Offset: offset(), LagMS: lag(2500)}},
+			Shards:     []fsm.Shard{{ID: "orders-rs", Role: fsm.RoleReplica, Offset: offset(), LagMS: new(int64(2500))}},
 			Attributes: map[string]string{"process": "mongod"},
 		},
 		Head: string(long),
@@ -147,14 +145,14 @@ func TestWhatAnswersMean(t *testing.T) {
 	}{
 		"primary": {replica(1, now*1000, e("isWritablePrimary", true)), primary, fsm.StateUp, "", "7.0.15", "process=mongod"},
 		"ahead of what it knows of the primary": {
-			replica(2, now*1000-1), second(lag(0)), fsm.StateUp, "", "7.0.15", "process=mongod",
+			replica(2, now*1000-1), second(new(int64)), fsm.StateUp, "", "7.0.15", "process=mongod",
 		},
 		"delayed": {
-			replica(2, now*1000+3_600_700, e("hidden", true), e("secondaryDelaySecs", int64(3600))), second(lag(700)),
+			replica(2, now*1000+3_600_700, e("hidden", true), e("secondaryDelaySecs", int64(3600))), second(new(int64(700))),
 			fsm.StateUp, "", "7.0.15", "delay_seconds=3600 hidden=true process=mongod",
 		},
 		"no primary known": {alone, second(nil), fsm.StateUp, "", "7.0.15", "process=mongod"},
-		"before hello":     {oldHello, second(lag(0)), fsm.StateUp, "", "7.0.15", "process=mongod"},
+		"before hello":     {oldHello, second(new(int64)), fsm.StateUp, "", "7.0.15", "process=mongod"},
 		"nothing copied yet": {
 			noOptime, fsm.Shard{ID: "orders-rs", Role: fsm.RoleRecovering}, fsm.StateJoining, "startup2", "7.0.15", "process=mongod",
 		},

@@ -128,7 +128,7 @@ func (f facts) delay() int64 {
 }
 
 func (f facts) offset() *fsm.Offset {
-	seconds, _, ok := f.hello.Lookup("lastWrite", "opTime", "ts").TimestampOK()
+	seconds, _, ok := part(part(f.hello, "lastWrite"), "opTime").Lookup("ts").TimestampOK()
 	if !ok || seconds == 0 {
 		return nil
 	}

@@ -92,6 +92,9 @@ func answer(body []byte) (bson.Raw, error) {
 		return nil, notMongoDB()
 	}
 	d := bson.Raw(document[:length])
+	if d.Validate() != nil {
+		return nil, notMongoDB()
+	}
 	ok, is := d.Lookup("ok").AsInt64OK()
 	switch {
 	case !is:
@@ -111,6 +114,12 @@ func notMongoDB() error {
 func text(d bson.Raw, name string) string {
 	s, _ := d.Lookup(name).StringValueOK()
 	return s
+}
+
+// part is a document within one. A path of several names is never looked up at once: on some that are broken bson panics.
+func part(d bson.Raw, name string) bson.Raw {
+	inner, _ := d.Lookup(name).DocumentOK()
+	return inner
 }
 
 // is says whether a field is true.

@@ -3,7 +3,9 @@ package mongodb_test
 import (
 	"context"
 	"encoding/binary"
+	"io"
 	"net"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -82,8 +84,16 @@ func TestHostileMessages(t *testing.T) {
 				if _, err := conn.Read(buf); err != nil {
 					return
 				}
+				heard := make(chan struct{})
+				go func() {
+					defer close(heard)
+					_, _ = io.Copy(io.Discard, conn)
+				}()
 				_, _ = conn.Write([]byte(c.said))
-				_, _ = conn.Read(buf)
+				if c.reason == fsm.ReasonReset {
+					_ = conn.Close()
+				}
+				<-heard
 			}))
 			if r := p.Probe(t.Context(), target); r.Reason != c.reason {
 				t.Errorf("report is %+v, wanted is the reason %q", r, c.reason)
@@ -102,4 +112,29 @@ func nested() string {
 	d = append(d, 5, 0, 0, 0, 0)
 	d = append(d, make([]byte, depth)...)
 	return raw(uint32(21+len(d)), 1, 2013, 0, "\x00"+string(d))
+}
+
+// Documents whose parts are broken, in every byte and at every length, are no more than answers that say less.
+func TestBrokenDocuments(t *testing.T) {
+	for name, answer := range map[string]bson.D{"hello": hello(), "replSetGetStatus": status(2, now*1000)} {
+		whole, err := bson.Marshal(append(slices.Clip(answer), e("ok", 1.0)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i := range whole {
+			for _, b := range []byte{0x00, 0x01, 0x04, 0x7f, 0xff} {
+				broken := slices.Clone(whole)
+				broken[i] = b
+				answers := replica(2, now*1000)
+				answers[name] = bson.Raw(broken)
+				p := start(t, "", piped(t, "", fake{answers: answers}.serve))
+				ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+				if r := p.Probe(ctx, target); !r.Reachable && r.Reason != fsm.ReasonProtocol {
+					t.Errorf("%s with %#x at %d: report is %+v", name, b, i, r)
+				}
+				cancel()
+				p.Close()
+			}
+		}
+	}
 }
