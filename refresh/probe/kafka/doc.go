@@ -52,7 +52,7 @@
 //
 // A poll is two requests over one kept connection; a new connection adds ApiVersions, DescribeConfigs and the login. Of
 // franz-go its messages (kmsg), logins (sasl) and table of releases (kversion) are used, not its client (kgo): that keeps
-// goroutines and several connections for each broker, and follows advertised addresses.
+// goroutines and 40 KiB more for each broker, a connection for each kind of request, and retries by rules of its own.
 //
 // Whatever a broker announces, no room is made before it comes. At most 8 MiB are read in a poll, some 150,000 partitions
 // of three replicas; with more the reason is too_large, and topics can name those that matter. Long answers are read
