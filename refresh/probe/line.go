@@ -97,7 +97,7 @@ func (c *lineConn) Read(p []byte) (int, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.heard += n; l.heard > l.limit {
-		err = refresh.NewFault(fsm.ReasonTooLarge, "the answer is longer than %d bytes", l.limit)
+		n, err = 0, refresh.NewFault(fsm.ReasonTooLarge, "the answer is longer than %d bytes", l.limit)
 	}
 	if err != nil {
 		l.end(err)
