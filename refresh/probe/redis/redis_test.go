@@ -161,31 +161,6 @@ func TestHostileReplies(t *testing.T) {
 	}
 }
 
-func TestIdleLinksAreBounded(t *testing.T) {
-	closed := make(chan struct{}, 2000)
-	env := piped(t, func(conn net.Conn) {
-		fake{info: primaryInfo}.serve(conn)
-		closed <- struct{}{}
-	})
-	p := start(t, "", env)
-	const targets = 1024 + 3
-	for port := range targets {
-		if r := p.Probe(t.Context(), refresh.Target{Node: "r1", Address: "r1", Port: port + 1}); !r.Reachable {
-			t.Fatalf("report is %+v", r)
-		}
-	}
-	for range 3 {
-		<-closed
-	}
-	if n := len(closed); n != 0 {
-		t.Errorf("%d more than 3 links were closed", n)
-	}
-	p.Close()
-	for range targets - 3 {
-		<-closed
-	}
-}
-
 func TestConfigRefused(t *testing.T) {
 	reveal := func(refresh.Secret) (string, error) { return "", nil }
 	for config, field := range map[fsm.JSON]string{
