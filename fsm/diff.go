@@ -92,7 +92,9 @@ func (d *diff) hear(n *Node, rep *Report) {
 	default:
 		d.firstAnswer(n, rep, shards)
 	}
-	d.claim(n.ID, shards)
+	if rep.State != StateDown { // what is down leads nothing, whatever it was
+		d.claim(n.ID, shards)
+	}
 }
 
 // missed counts a failed poll. The counter stops at down_after, so that a node that stays dead changes nothing more;

@@ -68,6 +68,17 @@ func TestStateByCode(t *testing.T) {
 	}
 }
 
+// TestDownLeadsNothing checks that a node that says it is down and repeats that it was the primary stands in nobody's way.
+func TestDownLeadsNothing(t *testing.T) {
+	down := with(up("a", "0:primary"), func(r *fsm.Report) { r.State = fsm.StateDown })
+	s := begin(t, "a", "b")
+	s.full(up("a", "0:primary"), up("b", "0:replica"))
+	s.full(down, up("b", "0:replica")).tells("node.down a", "cluster.health_changed")
+	s.full(down, up("b", "0:replica")).tells("shard.primary_lost /0", "cluster.health_changed")
+	s.full(down, up("b", "0:primary")).tells("shard.changed b/0", "shard.primary_changed /0", "cluster.health_changed")
+	s.full(down, up("b", "0:primary")).tells()
+}
+
 // TestStoreless checks that an agent whose store is gone takes nothing back of what the store said, but the lead.
 func TestStoreless(t *testing.T) {
 	gone := fsm.Report{Node: "a", Reachable: true, State: fsm.StateDown, StateReason: fsm.ReasonStore, SidecarVersion: "9"}

@@ -150,7 +150,9 @@ func TestDroppedBeforeTheCut(t *testing.T) {
 // TestAnswersGrowNoState checks that of a node which names other shards in every answer, cut or not, up or not, no more are
 // remembered than nodes may hold twice.
 func TestAnswersGrowNoState(t *testing.T) {
-	for state, n := range map[string]int{fsm.StateUp: fsm.MaxShards + 1, fsm.StateDown: fsm.MaxShards} {
+	for state, c := range map[string]struct{ shards, known int }{
+		fsm.StateUp: {fsm.MaxShards + 1, 2 * fsm.MaxShards}, fsm.StateDown: {fsm.MaxShards, fsm.MaxShards},
+	} {
 		s := begin(t, "a").full(with(bare("a"), func(r *fsm.Report) { r.State = state }))
 		grown := *s.view.Cluster
 		for _, shard := range slices.Concat(shards("y", 0, fsm.MaxShards, ""), shards("z", 0, fsm.MaxShards, "")) {
@@ -159,11 +161,11 @@ func TestAnswersGrowNoState(t *testing.T) {
 		s.view.Cluster = &grown
 		facts, _ := fsm.Diff(s.view, nil, fsm.Round{
 			Now: s.now + 1000, Peer: "p", Full: true, Spec: s.spec, Reports: []fsm.Report{
-				with(holding("a", shards("x", 0, n, "primary")), func(r *fsm.Report) { r.State = state }),
+				with(holding("a", shards("x", 0, c.shards, "primary")), func(r *fsm.Report) { r.State = state }),
 			},
 		})
 		s.fold(facts...)
-		if n := len(s.view.Cluster.Primaries); n != 2*fsm.MaxShards {
+		if n := len(s.view.Cluster.Primaries); n != c.known {
 			t.Errorf("while it is %s, %d primaries are known", state, n)
 		}
 	}
