@@ -103,7 +103,8 @@ func enter(ctx context.Context, p *packets, l login) (*packets, error) {
 	if err := p.write(body); err != nil {
 		return nil, err
 	}
-	return p, p.converse(l, g)
+	err = p.converse(l, g)
+	return p, err
 }
 
 func (l login) can(g greeting) uint32 {

@@ -107,6 +107,27 @@ func piped(t *testing.T, handle func(net.Conn)) refresh.Env {
 
 var target = refresh.Target{Cluster: "orders", Node: "m1", Address: "m1", Port: 3306}
 
+// A server says why it ends an idle session, and nobody reads that until the next poll.
+func TestFarewellInAKeptConnection(t *testing.T) {
+	dialed := 0
+	p := start(t, "", piped(t, func(conn net.Conn) {
+		if dialed++; dialed > 1 {
+			primary.serve(conn)
+			return
+		}
+		script(conn, hello, packet(2, welcome), primary.answer(variables), primary.answer(executed), primary.answer(sources),
+			packet(0, "\xff\xbf\x0f#HY000The client was disconnected by the server because of inactivity."))
+	}))
+	for range 2 {
+		if r := p.Probe(t.Context(), target); !r.Reachable {
+			t.Errorf("report is %+v", r)
+		}
+	}
+	if dialed != 2 {
+		t.Errorf("two polls and one farewell took %d connections", dialed)
+	}
+}
+
 func TestConfigRefused(t *testing.T) {
 	reveal := func(refresh.Secret) (string, error) { return "", nil }
 	for config, field := range map[fsm.JSON]string{

@@ -17,7 +17,7 @@ const (
 	native  = "mysql_native_password"
 	caching = "caching_sha2_password"
 	sha     = "sha256_password"
-	clear   = "mysql_clear_password"
+	bare    = "mysql_clear_password"
 	ed25519 = "client_ed25519"
 )
 
@@ -37,9 +37,9 @@ func (l login) prove(plugin string, scramble []byte) ([]byte, error) {
 		return proveCaching(l.password, short), nil
 	case plugin == ed25519 && isLong:
 		return proveEd25519(l.password, long)
-	case plugin == clear && l.tls != nil, plugin == sha && l.tls != nil:
+	case plugin == bare && l.tls != nil, plugin == sha && l.tls != nil:
 		return append([]byte(l.password), 0), nil
-	case plugin == clear, plugin == sha:
+	case plugin == bare, plugin == sha:
 		return nil, shown(plugin)
 	case proves[plugin]:
 		return nil, malformed("login")
