@@ -54,5 +54,5 @@
 // pgconn takes defaults from libpq's variables and files; all are set over. pgconn would cancel a question by a second
 // connection, which it is not given. What it reads is bounded: 256 KiB in a poll, 64 KiB in a message. It keeps every setting
 // that a server announces, so after 1 MiB a connection is not used again. And it would do up to ten million rounds of
-// SCRAM for any server that asks, seconds that no context ends, so more than a million are refused (guard).
+// SCRAM for any server that asks, seconds that no context ends, so its first word is looked at before (guard).
 package postgres

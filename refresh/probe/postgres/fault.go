@@ -52,28 +52,32 @@ func answered(said *pgconn.PgError) error {
 }
 
 // refused tells pgconn's refusals, which have no types, by their words; the worst that a change of them does is another
-// reason. What else went wrong is left to refresh.FaultOf, without the steps that led to it.
+// reason. What pgconn could not read is a fault of its own, since pgconn then closes the connection, and how that ends tells
+// less. How a connection ended is left to refresh.FaultOf.
 func refused(err error) error {
-	text := err.Error()
-	switch {
+	inner := cause(err)
+	fault := refresh.FaultOf(inner)
+	if fault.Reason != fsm.ReasonProtocol {
+		return inner
+	}
+	switch text := err.Error(); {
 	case strings.Contains(text, "authentication method requirement"):
 		return refresh.NewFault(fsm.ReasonAuth, "the server wants the password in the clear, or a way to log in that is not "+
 			"known here: use scram-sha-256 in its pg_hba.conf, or \"tls\": true")
 	case strings.Contains(text, "SASL"), strings.Contains(text, "SCRAM"):
-		return refresh.NewFault(fsm.ReasonAuth, "%w", cause(err))
+		return refresh.NewFault(fsm.ReasonAuth, "%w", inner)
 	}
-	return cause(err)
+	return fault
 }
 
 // cause is what ended a connect, without the steps that led there and the user's name; other errors stay as they are.
 func cause(err error) error {
-	var connect *pgconn.ConnectError
-	if !errors.As(err, &connect) {
+	if _, ok := errors.AsType[*pgconn.ConnectError](err); !ok {
 		return err
 	}
 	for {
 		inner := errors.Unwrap(err)
-		if many, ok := err.(interface{ Unwrap() []error }); ok { //nolint:errorlint // one level at a time
+		if many, ok := err.(interface{ Unwrap() []error }); ok {
 			inner = many.Unwrap()[len(many.Unwrap())-1]
 		}
 		if inner == nil {

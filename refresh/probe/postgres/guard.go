@@ -4,16 +4,15 @@ import (
 	"bytes"
 	"encoding/binary"
 	"io"
-	"strconv"
 
 	"github.com/musterhq/muster/fsm"
 	"github.com/musterhq/muster/refresh"
+	"github.com/musterhq/muster/refresh/probe"
 )
 
 const (
-	maxIterations = 1_000_000 // of SCRAM; 4,096 is usual
-	headLength    = 5         // bytes: a message's type and length
-	saslContinue  = 11        // the code of the message in which a server says how often
+	headLength   = 5  // bytes: a message's type and length
+	saslContinue = 11 // the code of the message in which a server says how often
 )
 
 // guard reads what a server sends before pgconn does. pgconn bounds a message's length; what it does not is checked here:
@@ -79,11 +78,7 @@ func (g *guard) judge(kind byte, body []byte) error {
 	case 0:
 		g.logged, g.head = true, nil
 	case saslContinue:
-		_, count, _ := bytes.Cut(body, []byte(",i="))
-		count, _, _ = bytes.Cut(count, []byte(","))
-		if n, err := strconv.Atoi(string(count)); err != nil || n > maxIterations {
-			return refresh.NewFault(fsm.ReasonProtocol, "the server asks for more than %d iterations of SCRAM", maxIterations)
-		}
+		return probe.CheckScram(string(body[4:]))
 	}
 	return nil
 }

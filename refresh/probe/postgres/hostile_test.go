@@ -37,12 +37,15 @@ func TestHostileServers(t *testing.T) {
 		"no length":          {"R\x00\x00\x00\x00", fsm.ReasonProtocol, ""},
 		"much work": {
 			encoded(&pgproto3.AuthenticationSASL{AuthMechanisms: []string{"SCRAM-SHA-256"}}) +
-				encoded(&pgproto3.AuthenticationSASLContinue{Data: []byte("r=x,s=QUJD,i=9000000")}), fsm.ReasonProtocol, "iterations",
+				encoded(&pgproto3.AuthenticationSASLContinue{Data: []byte("r=x,s=QUJD,i=9000000")}), fsm.ReasonAuth, "iterations",
 		},
 		"password in the clear": {encoded(&pgproto3.AuthenticationCleartextPassword{}), fsm.ReasonAuth, "scram-sha-256"},
 		"kerberos":              {encoded(&pgproto3.AuthenticationGSS{}), fsm.ReasonAuth, "scram-sha-256"},
 		"another login": {
 			encoded(&pgproto3.AuthenticationSASL{AuthMechanisms: []string{"SCRAM-SHA-1"}}), fsm.ReasonAuth, "SCRAM-SHA-256",
+		},
+		"an end within the login": {
+			encoded(&pgproto3.AuthenticationSASL{AuthMechanisms: []string{"SCRAM-SHA-256"}}) + hangUp, fsm.ReasonReset, "",
 		},
 		"nothing asked":  {hello + encoded(idle), fsm.ReasonProtocol, "answered nothing"},
 		"no row":         {hello + encoded(&pgproto3.CommandComplete{}, idle), fsm.ReasonProtocol, "0 rows"},
@@ -87,9 +90,16 @@ func says(conn net.Conn, text []byte, size int) {
 			}
 		}
 	}()
+	if strings.HasSuffix(string(text), hangUp) {
+		<-written
+		return
+	}
 	_, _ = io.Copy(io.Discard, conn)
 	<-written
 }
+
+// hangUp ends what a server says before it goes; it begins a message.
+const hangUp = "R"
 
 // What a server says of its settings is kept as long as the connection is, so a connection is not kept for ever.
 func TestChattyServer(t *testing.T) {
