@@ -83,6 +83,10 @@ func overTLS(err error) bool {
 	var host x509.HostnameError
 	var authority x509.UnknownAuthorityError
 	var certificate x509.CertificateInvalidError
+	var op *net.OpError
+	if errors.As(err, &op) && op.Op == "remote error" { // an alert of the other side; crypto/tls has no other mark for one
+		return true
+	}
 	return errors.As(err, &record) || errors.As(err, &alert) || errors.As(err, &verify) ||
 		errors.As(err, &host) || errors.As(err, &authority) || errors.As(err, &certificate)
 }
@@ -107,7 +111,9 @@ func detailOf(err error) string {
 		return "no answer in time"
 	case errors.As(err, &name):
 		return name.Error()
-	case errors.As(err, &op) && op.Err != nil:
+	case errors.As(err, &op) && op.Op == "remote error":
+		return "the server refused: " + op.Err.Error()
+	case op != nil && op.Err != nil:
 		return op.Op + ": " + op.Err.Error()
 	case errors.Is(err, io.EOF):
 		return "closed by the other side: " + err.Error()

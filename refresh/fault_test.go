@@ -48,6 +48,10 @@ func TestFaultOf(t *testing.T) {
 		{io.ErrUnexpectedEOF, fsm.ReasonReset, "unexpected EOF"},
 		{io.ErrClosedPipe, fsm.ReasonReset, "io: read/write on closed pipe"},
 		{x509.UnknownAuthorityError{}, fsm.ReasonTLS, "x509: certificate signed by unknown authority"},
+		{
+			&net.OpError{Op: "remote error", Err: errors.New("tls: bad certificate")}, fsm.ReasonTLS,
+			"the server refused: tls: bad certificate",
+		},
 		{tls.RecordHeaderError{Msg: "not TLS"}, fsm.ReasonTLS, "tls: not TLS"},
 		{errors.New("what"), fsm.ReasonProtocol, "what"},
 	} {

@@ -2,6 +2,7 @@ package probe
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"net"
@@ -51,6 +52,28 @@ func (l *Line) Dial(ctx context.Context, network, address string) (net.Conn, err
 	c := &lineConn{Conn: conn, line: l}
 	l.open[c] = struct{}{}
 	return c, nil
+}
+
+// Connect connects to a target, and where TLS is on secures the connection: for stores that speak it from the first byte.
+func (l *Line) Connect(ctx context.Context, t refresh.Target, secured *TLS, protocols ...string) (net.Conn, error) {
+	config, err := secured.Config(l.env, t.Address)
+	if err != nil {
+		return nil, err
+	}
+	raw, err := l.Dial(ctx, "tcp", t.HostPort())
+	if err != nil || config == nil {
+		return raw, err
+	}
+	config.NextProtos = protocols
+	conn := tls.Client(raw, config)
+	if err := conn.HandshakeContext(ctx); err != nil {
+		_ = raw.Close()
+		if refresh.FaultOf(err).Reason == fsm.ReasonReset {
+			return nil, refresh.NewFault(fsm.ReasonTLS, "the connection was closed during the handshake, as by a server without TLS")
+		}
+		return nil, fmt.Errorf("tls: %w", err)
+	}
+	return conn, nil
 }
 
 // begin starts a poll.

@@ -3,9 +3,7 @@ package kafka
 import (
 	"bytes"
 	"context"
-	"crypto/tls"
 	"encoding/binary"
-	"fmt"
 	"io"
 	"net"
 	"strings"
@@ -37,7 +35,7 @@ type client struct {
 }
 
 func (p *Prober) open(ctx context.Context, line *probe.Line, t refresh.Target) (*client, error) {
-	conn, err := p.connect(ctx, line, t)
+	conn, err := line.Connect(ctx, t, &p.tls)
 	if err != nil {
 		return nil, err
 	}
@@ -49,22 +47,6 @@ func (p *Prober) open(ctx context.Context, line *probe.Line, t refresh.Target) (
 		return c, nil
 	}
 	return c, p.logIn(ctx, c)
-}
-
-func (p *Prober) connect(ctx context.Context, line *probe.Line, t refresh.Target) (net.Conn, error) {
-	config, err := p.tls.Config(p.env, t.Address)
-	if err != nil {
-		return nil, err
-	}
-	raw, err := line.Dial(ctx, "tcp", t.HostPort())
-	if err != nil || config == nil {
-		return raw, err
-	}
-	conn := tls.Client(raw, config)
-	if err := conn.HandshakeContext(ctx); err != nil {
-		return nil, fmt.Errorf("tls: %w", err)
-	}
-	return conn, nil
 }
 
 // Close closes the connection.

@@ -3,7 +3,6 @@ package memcached
 import (
 	"bufio"
 	"context"
-	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -31,20 +30,9 @@ var errLocked = refresh.NewFault(fsm.ReasonAuth,
 	"the server wants a login: set username and password_file to a line of the file it was started with (-Y)")
 
 func (p *Prober) open(ctx context.Context, line *probe.Line, t refresh.Target) (*client, error) {
-	config, err := p.tls.Config(p.env, t.Address)
+	conn, err := line.Connect(ctx, t, &p.tls)
 	if err != nil {
 		return nil, err
-	}
-	conn, err := line.Dial(ctx, "tcp", t.HostPort())
-	if err != nil {
-		return nil, err
-	}
-	if config != nil {
-		secured := tls.Client(conn, config)
-		if err := secured.HandshakeContext(ctx); err != nil {
-			return nil, fmt.Errorf("tls: %w", err)
-		}
-		conn = secured
 	}
 	return &client{conn: conn, in: bufio.NewReaderSize(conn, maxLine)}, nil
 }

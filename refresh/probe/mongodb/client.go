@@ -2,10 +2,7 @@ package mongodb
 
 import (
 	"context"
-	"crypto/tls"
 	"errors"
-	"fmt"
-	"net"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
 
@@ -35,7 +32,7 @@ type client struct {
 }
 
 func (p *Prober) open(ctx context.Context, line *probe.Line, t refresh.Target) (*client, error) {
-	conn, err := p.connect(ctx, line, t)
+	conn, err := line.Connect(ctx, t, &p.tls)
 	if err != nil {
 		return nil, err
 	}
@@ -51,22 +48,6 @@ func (p *Prober) open(ctx context.Context, line *probe.Line, t refresh.Target) (
 	}
 	c.version = text(build, "version")
 	return c, nil
-}
-
-func (p *Prober) connect(ctx context.Context, line *probe.Line, t refresh.Target) (net.Conn, error) {
-	config, err := p.tls.Config(p.env, t.Address)
-	if err != nil {
-		return nil, err
-	}
-	raw, err := line.Dial(ctx, "tcp", t.HostPort())
-	if err != nil || config == nil {
-		return raw, err
-	}
-	conn := tls.Client(raw, config)
-	if err := conn.HandshakeContext(ctx); err != nil {
-		return nil, fmt.Errorf("tls: %w", err)
-	}
-	return conn, nil
 }
 
 // Close closes the connection.

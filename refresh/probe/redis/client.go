@@ -2,9 +2,7 @@ package redis
 
 import (
 	"context"
-	"crypto/tls"
 	"errors"
-	"fmt"
 	"net"
 
 	"github.com/redis/go-redis/v9"
@@ -32,7 +30,7 @@ func (p *Prober) open(ctx context.Context, line *probe.Line, t refresh.Target) (
 	if err != nil {
 		return nil, err
 	}
-	conn, err := p.connect(ctx, line, t)
+	conn, err := line.Connect(ctx, t, &p.tls)
 	if err != nil {
 		return nil, err
 	}
@@ -63,22 +61,6 @@ func (p *Prober) open(ctx context.Context, line *probe.Line, t refresh.Target) (
 		ReadBufferSize:           4 << 10,
 		WriteBufferSize:          1 << 10,
 	})}, nil
-}
-
-func (p *Prober) connect(ctx context.Context, line *probe.Line, t refresh.Target) (net.Conn, error) {
-	config, err := p.tls.Config(p.env, t.Address)
-	if err != nil {
-		return nil, err
-	}
-	raw, err := line.Dial(ctx, "tcp", t.HostPort())
-	if err != nil || config == nil {
-		return raw, err
-	}
-	conn := tls.Client(raw, config)
-	if err := conn.HandshakeContext(ctx); err != nil {
-		return nil, fmt.Errorf("tls: %w", err)
-	}
-	return conn, nil
 }
 
 // Close closes the connection, whether or not go-redis took it over.

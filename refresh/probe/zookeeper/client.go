@@ -2,13 +2,9 @@ package zookeeper
 
 import (
 	"context"
-	"crypto/tls"
-	"errors"
 	"fmt"
 	"io"
-	"net"
 
-	"github.com/musterhq/muster/fsm"
 	"github.com/musterhq/muster/refresh"
 	"github.com/musterhq/muster/refresh/probe"
 )
@@ -34,7 +30,7 @@ func (c *client) Close() {}
 
 // ask sends the word and reads until the server closes. When it could not be sent, what the server said before tells why.
 func (c *client) ask(ctx context.Context) (string, error) {
-	conn, err := c.connect(ctx)
+	conn, err := c.line.Connect(ctx, c.target, &c.prober.tls)
 	if err != nil {
 		return "", err
 	}
@@ -43,39 +39,11 @@ func (c *client) ask(ctx context.Context) (string, error) {
 	text, err := io.ReadAll(conn)
 	switch {
 	case err != nil:
-		return "", fmt.Errorf("read: %w", refused(err))
+		return "", fmt.Errorf("read: %w", err)
 	case len(text) == 0 && unsent != nil:
 		return "", fmt.Errorf("send: %w", unsent)
 	case len(text) == 0:
 		return "", io.EOF
 	}
 	return string(text), nil
-}
-
-func (c *client) connect(ctx context.Context) (net.Conn, error) {
-	config, err := c.prober.tls.Config(c.prober.env, c.target.Address)
-	if err != nil {
-		return nil, err
-	}
-	raw, err := c.line.Dial(ctx, "tcp", c.target.HostPort())
-	if err != nil || config == nil {
-		return raw, err
-	}
-	conn := tls.Client(raw, config)
-	if err := conn.HandshakeContext(ctx); err != nil {
-		_ = raw.Close()
-		if refresh.FaultOf(err).Reason == fsm.ReasonReset {
-			return nil, refresh.NewFault(fsm.ReasonTLS, "the connection was closed during the handshake, as by a server without TLS")
-		}
-		return nil, fmt.Errorf("handshake: %w", refused(err))
-	}
-	return conn, nil
-}
-
-// refused gives an alert of the server's its reason; crypto/tls has no other mark for one.
-func refused(err error) error {
-	if op, ok := errors.AsType[*net.OpError](err); ok && op.Op == "remote error" {
-		return refresh.NewFault(fsm.ReasonTLS, "the server refused: %w", op.Err)
-	}
-	return err
 }
