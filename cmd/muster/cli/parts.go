@@ -17,6 +17,8 @@ import (
 	httpprobe "github.com/musterhq/muster/refresh/probe/http"
 	"github.com/musterhq/muster/refresh/probe/kafka"
 	"github.com/musterhq/muster/refresh/probe/memcached"
+	"github.com/musterhq/muster/refresh/probe/mongodb"
+	"github.com/musterhq/muster/refresh/probe/mysql"
 	"github.com/musterhq/muster/refresh/probe/nats"
 	"github.com/musterhq/muster/refresh/probe/postgres"
 	"github.com/musterhq/muster/refresh/probe/rabbitmq"
@@ -36,8 +38,8 @@ func backends() discovery.Backends {
 func probers() map[string]refresh.Maker {
 	return map[string]refresh.Maker{
 		"consul": consulprobe.New, "etcd": etcd.New, "http": httpprobe.New, "kafka": kafka.New, "memcached": memcached.New,
-		"nats": nats.New, "postgres": postgres.New, "rabbitmq": rabbitmq.New, "redis": redis.New,
-		"replicante": replicante.New, "sidecar": sidecar.New, "tcp": tcp.New, "zookeeper": zookeeper.New,
+		"mongodb": mongodb.New, "mysql": mysql.New, "nats": nats.New, "postgres": postgres.New, "rabbitmq": rabbitmq.New,
+		"redis": redis.New, "replicante": replicante.New, "sidecar": sidecar.New, "tcp": tcp.New, "zookeeper": zookeeper.New,
 	}
 }
 
