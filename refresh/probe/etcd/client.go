@@ -2,7 +2,6 @@ package etcd
 
 import (
 	"context"
-	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -19,7 +18,6 @@ import (
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
 
-	"github.com/musterhq/muster/fsm"
 	"github.com/musterhq/muster/refresh"
 	"github.com/musterhq/muster/refresh/probe"
 )
@@ -78,7 +76,7 @@ func (c *client) Close() { _ = c.conn.Close() }
 
 // dial makes the connection gRPC asks for. It remembers what goes wrong, since gRPC hands on only a text.
 func (c *client) dial(ctx context.Context, _ string) (net.Conn, error) {
-	conn, err := c.connect(ctx)
+	conn, err := c.line.Connect(ctx, c.target, &c.prober.tls, "h2")
 	if err != nil {
 		c.note(err)
 		return nil, err
@@ -86,31 +84,7 @@ func (c *client) dial(ctx context.Context, _ string) (net.Conn, error) {
 	return &guard{Conn: conn, note: c.note, ended: make(chan struct{})}, nil
 }
 
-func (c *client) connect(ctx context.Context) (net.Conn, error) {
-	config, err := c.prober.tls.Config(c.prober.env, c.target.Address)
-	if err != nil {
-		return nil, err
-	}
-	raw, err := c.line.Dial(ctx, "tcp", c.target.HostPort())
-	if err != nil || config == nil {
-		return raw, err
-	}
-	config.NextProtos = []string{"h2"}
-	conn := tls.Client(raw, config)
-	if err := conn.HandshakeContext(ctx); err != nil {
-		_ = raw.Close()
-		if refresh.FaultOf(err).Reason == fsm.ReasonReset {
-			return nil, refresh.NewFault(fsm.ReasonTLS, "the connection was closed during the handshake, as by a server without TLS")
-		}
-		return nil, fmt.Errorf("handshake: %w", err)
-	}
-	return conn, nil
-}
-
 func (c *client) note(err error) {
-	if op, ok := errors.AsType[*net.OpError](err); ok && op.Op == "remote error" {
-		err = refresh.NewFault(fsm.ReasonTLS, "the server refused: %w", op.Err) // crypto/tls has no other mark for its alerts
-	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.fault == nil && !errors.Is(err, net.ErrClosed) {

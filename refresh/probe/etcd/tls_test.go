@@ -4,8 +4,10 @@ import (
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
+	"crypto/tls"
 	"crypto/x509"
 	"encoding/pem"
+	"io"
 	"math/big"
 	"net"
 	"os"
@@ -15,6 +17,7 @@ import (
 	"time"
 
 	"github.com/musterhq/muster/fsm"
+	"github.com/musterhq/muster/refresh"
 )
 
 // authority writes certificates into a folder.
@@ -99,7 +102,6 @@ func TestTLS(t *testing.T) {
 		"wrong authority": {trusting("other.pem") + mine, secure, fsm.ReasonTLS, "unknown authority"},
 		"no authority":    {`{"tls":true` + mine, secure, fsm.ReasonTLS, "unknown authority"},
 		"another's name":  {trusting("ca.pem") + `,"tls_server_name":"e.test"` + mine, secure, fsm.ReasonTLS, "match e.test"},
-		"no certificate":  {trusting("ca.pem") + "}", secure, fsm.ReasonTLS, "the server refused"},
 		"missing file":    {trusting("nowhere.pem") + "}", secure, fsm.ReasonTLS, "tls_ca_file"},
 		"plain server":    {trusting("ca.pem") + mine, plain, fsm.ReasonTLS, "closed during the handshake"},
 	} {
@@ -113,7 +115,46 @@ func TestTLS(t *testing.T) {
 			}
 		})
 	}
+	// What it answers may be lost when it closes before all was sent; TestRefusedCertificate has the rest.
+	r := start(t, fsm.JSON(trusting("ca.pem")+"}"), loopback()).Probe(t.Context(), secure.target)
+	if r.Reachable || r.Reason != fsm.ReasonTLS && r.Reason != fsm.ReasonReset {
+		t.Errorf("without a certificate: report is %+v", r)
+	}
 	if r := start(t, "", loopback()).Probe(t.Context(), secure.target); r.Reachable {
 		t.Errorf("without TLS: report is %+v", r)
+	}
+}
+
+func TestRefusedCertificate(t *testing.T) {
+	dir := t.TempDir()
+	ca := newAuthority(t, dir, "ca")
+	ca.issue(t, "server", &x509.Certificate{IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}})
+	pair, err := tls.LoadX509KeyPair(filepath.Join(dir, "server.pem"), filepath.Join(dir, "server-key.pem"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		conn, err := l.Accept()
+		if err != nil {
+			return
+		}
+		defer conn.Close()
+		_ = tls.Server(conn, &tls.Config{
+			Certificates: []tls.Certificate{pair}, ClientAuth: tls.RequireAnyClientCert, NextProtos: []string{"h2"},
+		}).HandshakeContext(t.Context())
+		_, _ = io.Copy(io.Discard, conn) // closing first could take the refusal back
+	}()
+	t.Cleanup(func() { _ = l.Close(); <-done })
+	p := start(t, fsm.JSON(`{"tls":true,"tls_ca_file":"`+filepath.Join(dir, "ca.pem")+`"}`), loopback())
+	there := refresh.Target{Node: "e1", Address: "127.0.0.1", Port: l.Addr().(*net.TCPAddr).Port}
+	r := p.Probe(t.Context(), there)
+	if r.Reason != fsm.ReasonTLS || !strings.Contains(r.Detail, "the server refused: tls: certificate required") {
+		t.Errorf("report is %+v", r)
 	}
 }

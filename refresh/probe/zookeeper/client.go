@@ -39,7 +39,7 @@ func (c *client) ask(ctx context.Context) (string, error) {
 	text, err := io.ReadAll(conn)
 	switch {
 	case err != nil:
-		return "", fmt.Errorf("read: %w", err)
+		return "", refresh.FaultOf(fmt.Errorf("read: %w", err)) // told apart here: a failed write must not hide an alert
 	case len(text) == 0 && unsent != nil:
 		return "", fmt.Errorf("send: %w", unsent)
 	case len(text) == 0:

@@ -6,6 +6,7 @@ import (
 	"net"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -138,6 +139,21 @@ func TestWhatIsNoAnswer(t *testing.T) {
 				t.Errorf("report is %+v, wanted is the reason %s and %q", r, c.reason, c.detail)
 			}
 		})
+	}
+}
+
+func TestConnectionIsNotKept(t *testing.T) {
+	gone := make(chan struct{})
+	r := ask(t, func(conn net.Conn) {
+		answers(follower)(conn)
+		_ = conn.(*net.TCPConn).CloseWrite()
+		_, _ = io.Copy(io.Discard, conn)
+		close(gone)
+	})
+	select {
+	case <-gone:
+	case <-time.After(10 * time.Second):
+		t.Errorf("the connection is still open after the report %+v", r)
 	}
 }
 
