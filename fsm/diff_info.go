@@ -1,6 +1,7 @@
 package fsm
 
 import (
+	"cmp"
 	"maps"
 	"slices"
 	"strings"
@@ -11,7 +12,10 @@ const churnLimit = 5
 
 // software compares kind, versions and attributes.
 func (d *diff) software(n *Node, rep *Report) {
-	said := &n.Said
+	said, kind, version := &n.Said, rep.Kind, rep.Version
+	if rep.State != StateUp { // a store that starts or has no quorum may not say; that takes nothing back
+		kind, version = cmp.Or(kind, said.Kind), cmp.Or(version, said.Version)
+	}
 	attributes, same := said.Attributes, sameAttributes(said.Attributes, rep.Attributes, n.Muted)
 	if same {
 		d.churn(n, nil)
@@ -20,10 +24,10 @@ func (d *diff) software(n *Node, rep *Report) {
 		attributes = followed(said.Attributes, rep.Attributes, muted)
 		same = maps.Equal(said.Attributes, attributes)
 	}
-	if same && said.Kind == rep.Kind && said.Version == rep.Version && said.SidecarVersion == rep.SidecarVersion {
+	if same && said.Kind == kind && said.Version == version && said.SidecarVersion == rep.SidecarVersion {
 		return
 	}
-	d.tell(NodeInfoChanged, n.ID, "", &SoftwarePart{rep.Kind, rep.Version, rep.SidecarVersion, attributes})
+	d.tell(NodeInfoChanged, n.ID, "", &SoftwarePart{kind, version, rep.SidecarVersion, attributes})
 }
 
 // churn counts the rounds running in which each attribute changed, came or went, and returns those that have now done so

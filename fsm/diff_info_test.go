@@ -41,6 +41,19 @@ func TestInfoChanged(t *testing.T) {
 	}
 }
 
+// TestUnsaidVersion checks that a store which is not up and does not say what it is takes nothing back, and that what it
+// does say counts.
+func TestUnsaidVersion(t *testing.T) {
+	starting := with(up("a", "0:replica"), func(r *fsm.Report) { r.State, r.Kind, r.Version = fsm.StateJoining, "", "" })
+	s := begin(t, "a").full(up("a", "0:replica"))
+	said := s.view.Nodes["a"].Said
+	s.full(starting).tells("node.joining a", "cluster.health_changed")
+	if diff := cmp.Diff(said, s.view.Nodes["a"].Said); diff != "" {
+		t.Errorf("what it said (-before +after):\n%s", diff)
+	}
+	s.full(with(starting, func(r *fsm.Report) { r.Version = "9.9" })).tells("node.info_changed a", "cluster.versions_uniform")
+}
+
 func churn(attribute string, rounds int) *fsm.Notes {
 	return &fsm.Notes{Churn: []fsm.Churn{{Node: "a", Attribute: attribute, Rounds: rounds}}}
 }
