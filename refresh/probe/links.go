@@ -111,7 +111,7 @@ func (p *Links[C]) best(ctx context.Context, line *Line, err error) error {
 	if p.Fault != nil {
 		err = p.Fault(err)
 	}
-	if _, classified := errors.AsType[*refresh.FaultError](err); ended != nil && !classified {
+	if _, classified := errors.AsType[*refresh.FaultError](err); ended != nil && !classified && refresh.FaultOf(err).Reason != fsm.ReasonTLS {
 		return ended
 	}
 	return err
