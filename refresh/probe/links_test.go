@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"net"
-	"strconv"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -156,13 +155,13 @@ func TestClientsRestTenMinutes(t *testing.T) {
 			}
 		}
 		ask(1)
-		time.Sleep(10 * time.Minute)
+		<-time.After(10 * time.Minute)
 		ask(1)
 		p.expect(t, 1, 1)
-		time.Sleep(10*time.Minute + time.Nanosecond)
+		<-time.After(10*time.Minute + time.Nanosecond)
 		ask(1)
 		p.expect(t, 2, 1)
-		time.Sleep(10*time.Minute + time.Nanosecond)
+		<-time.After(10*time.Minute + time.Nanosecond)
 		ask(2) // what has rested too long goes when another comes
 		p.expect(t, 3, 1)
 	})
@@ -252,7 +251,8 @@ func TestContextEndsTheQuestion(t *testing.T) {
 	p.expect(t, 2, 1)
 
 	ctx, cancel = context.WithCancel(t.Context())
-	if err := links.Ask(ctx, at(1), func(context.Context, *store) error { cancel(); return nil }); !errors.Is(err, context.Canceled) {
+	err := links.Ask(ctx, at(1), func(context.Context, *store) error { cancel(); return nil })
+	if !errors.Is(err, context.Canceled) {
 		t.Errorf("at the end: error is %v", err)
 	}
 	p.expect(t, 3, 1) // its connections were closed, so it is not kept
@@ -322,30 +322,37 @@ func TestWhichErrorIsTold(t *testing.T) {
 		}
 		return err
 	}
-	long := func(_ context.Context, s *store) error { _, _ = s.say("much"); return errors.New("said") }
+	// after says one thing and then fails with another.
+	after := func(line, failure string) func(context.Context, *store) error {
+		return func(_ context.Context, s *store) error {
+			if line != "" {
+				_, _ = s.say(line)
+			}
+			return errors.New(failure)
+		}
+	}
 	for name, c := range map[string]struct {
 		ask    func(context.Context, *store) error
 		cancel bool
-		limit  int
 		reason string
 	}{
-		"what the server said": {func(context.Context, *store) error { return errors.New("said") }, false, 100, fsm.ReasonAuth},
-		"and hung up":          {func(_ context.Context, s *store) error { _, _ = s.say("bye"); return errors.New("said") }, false, 100, fsm.ReasonAuth},
-		"how it ended":         {func(_ context.Context, s *store) error { _, _ = s.say("bye"); return errors.New("broken") }, false, 100, fsm.ReasonReset},
-		"nothing known":        {func(context.Context, *store) error { return errors.New("broken") }, false, 100, fsm.ReasonProtocol},
-		"end of the context":   {func(context.Context, *store) error { return errors.New("said") }, true, 100, fsm.ReasonTimeout},
-		"too long":             {long, false, 10, fsm.ReasonTooLarge},
-		"too long, and ended":  {long, true, 10, fsm.ReasonTooLarge},
+		"what the server said": {after("", "said"), false, fsm.ReasonAuth},
+		"and hung up":          {after("bye", "said"), false, fsm.ReasonAuth},
+		"how it ended":         {after("bye", "broken"), false, fsm.ReasonReset},
+		"nothing known":        {after("", "broken"), false, fsm.ReasonProtocol},
+		"end of the context":   {after("", "said"), true, fsm.ReasonTimeout},
+		"too long":             {after("much", "said"), false, fsm.ReasonTooLarge},
+		"too long, and ended":  {after("much", "said"), true, fsm.ReasonTooLarge},
 	} {
 		t.Run(name, func(t *testing.T) {
 			p := network(t, func(_ int, conn net.Conn) {
 				line, _ := bufio.NewReader(conn).ReadString('\n')
 				if line == "much\n" {
-					_, _ = fmt.Fprintf(conn, "%"+strconv.Itoa(11)+"s\n", "x")
+					_, _ = io.WriteString(conn, "more than ten\n")
 				}
 			})
 			links := linksOver(p)
-			links.MaxAnswer, links.Fault = c.limit, fault
+			links.MaxAnswer, links.Fault = 10, fault
 			defer links.Close()
 			ctx, cancel := context.WithCancel(t.Context())
 			defer cancel()

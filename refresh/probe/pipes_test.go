@@ -50,7 +50,13 @@ func (p *pipes) dial(ctx context.Context, _, address string) (net.Conn, error) {
 		p.serve(n, theirs)
 		_ = theirs.Close()
 	})
-	return &counted{Conn: ours, network: p}, nil
+	return &counted{Conn: ours, closed: p.closed}, nil
+}
+
+func (p *pipes) closed() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.open--
 }
 
 func (p *pipes) env() refresh.Env { return refresh.Env{Dial: p.dial} }
@@ -72,15 +78,11 @@ func (p *pipes) expect(t *testing.T, dials, open int) {
 // counted notices the first Close.
 type counted struct {
 	net.Conn
-	network *pipes
-	once    sync.Once
+	closed func()
+	once   sync.Once
 }
 
 func (c *counted) Close() error {
-	c.once.Do(func() {
-		c.network.mu.Lock()
-		c.network.open--
-		c.network.mu.Unlock()
-	})
+	c.once.Do(c.closed)
 	return c.Conn.Close()
 }

@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"sync/atomic"
 
 	"github.com/musterhq/muster/fsm"
 	"github.com/musterhq/muster/refresh"
@@ -148,7 +149,30 @@ func (p *pages) dialTLS(ctx context.Context, network, address string) (net.Conn,
 		_ = raw.Close()
 		return nil, fmt.Errorf("tls: %w", err)
 	}
-	return conn, nil
+	return &secured{Conn: conn}, nil
+}
+
+// secured remembers why the other side hung up. In TLS 1.3 it may refuse this side's certificate when the first request is on
+// its way; the transport, which reads and writes at once, would then often tell of its own close alone.
+type secured struct {
+	*tls.Conn
+	refusal atomic.Pointer[error]
+}
+
+func (c *secured) Read(p []byte) (int, error) {
+	n, err := c.Conn.Read(p)
+	if err != nil {
+		c.refusal.CompareAndSwap(nil, &err)
+	}
+	return n, err
+}
+
+func (c *secured) Write(p []byte) (int, error) {
+	n, err := c.Conn.Write(p)
+	if refusal := c.refusal.Load(); err != nil && refusal != nil {
+		err = *refusal
+	}
+	return n, err
 }
 
 // Fetch implements refresh.Fetcher.
@@ -180,7 +204,7 @@ func (p *pages) request(ctx context.Context, r refresh.Request) (*http.Request, 
 		scheme = "https://"
 	}
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, scheme+r.Address+r.Path, nil)
-	if err != nil {
+	if err != nil || request.URL.Host != r.Address {
 		return nil, refresh.NewFault(fsm.ReasonDNS, "%q is no host name or address with a port", r.Address)
 	}
 	if r.IfNoneMatch != "" {

@@ -1,0 +1,85 @@
+package probe_test
+
+import (
+	"crypto/tls"
+	"io"
+	"log"
+	"net/http"
+	"net/http/httptest"
+	"testing"
+
+	"github.com/musterhq/muster/fsm"
+	"github.com/musterhq/muster/refresh"
+	"github.com/musterhq/muster/refresh/probe"
+)
+
+// serveTLS answers over TLS on a loopback port.
+func serveTLS(t *testing.T, config *tls.Config) *site {
+	t.Helper()
+	srv := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		_, _ = io.WriteString(w, "ok")
+	}))
+	srv.TLS = config
+	srv.Config.ErrorLog = log.New(io.Discard, "", 0)
+	srv.StartTLS()
+	t.Cleanup(srv.Close)
+	return &site{address: srv.Listener.Addr().String()}
+}
+
+func TestHandshake(t *testing.T) {
+	ours, theirs := newAuthority(t), newAuthority(t)
+	certificate, key := ours.issue(t, "")
+	strange, strangeKey := theirs.issue(t, "")
+	old := ours.server(t, "127.0.0.1", nil)
+	old.MinVersion, old.MaxVersion = tls.VersionTLS10, tls.VersionTLS11
+	trusting := probe.TLS{On: true, Authorities: "ours"}
+	known := probe.TLS{On: true, Authorities: "ours", Certificate: "cert", Key: "key"}
+	strangers := probe.TLS{On: true, Authorities: "ours", Certificate: "strange", Key: "strange key"}
+	mixed := probe.TLS{On: true, Authorities: "ours", Certificate: "cert", Key: "strange key"}
+	named := probe.TLS{On: true, Authorities: "ours", ServerName: "db.example"}
+	for name, c := range map[string]struct {
+		server *tls.Config
+		client probe.TLS
+		reason string
+	}{
+		"right":              {ours.server(t, "127.0.0.1", nil), trusting, ""},
+		"right by name":      {ours.server(t, "db.example", nil), named, ""},
+		"wrong authority":    {theirs.server(t, "127.0.0.1", nil), trusting, fsm.ReasonTLS},
+		"authorities of all": {ours.server(t, "127.0.0.1", nil), probe.TLS{On: true}, fsm.ReasonTLS},
+		"wrong host":         {ours.server(t, "10.0.0.1", nil), trusting, fsm.ReasonTLS},
+		"wrong name":         {ours.server(t, "127.0.0.1", nil), named, fsm.ReasonTLS},
+		"an old version":     {old, trusting, fsm.ReasonTLS},
+		"client known":       {ours.server(t, "127.0.0.1", ours), known, ""},
+		"client without":     {ours.server(t, "127.0.0.1", ours), trusting, fsm.ReasonTLS},
+		"client of another":  {ours.server(t, "127.0.0.1", ours), strangers, fsm.ReasonTLS},
+		"key of another":     {ours.server(t, "127.0.0.1", ours), mixed, fsm.ReasonTLS},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := serveTLS(t, c.server)
+			for name, text := range map[string]string{
+				"ours": ours.pem, "cert": certificate, "key": key, "strange": strange, "strange key": strangeKey,
+			} {
+				s.vault.put(name, text)
+			}
+			pages := s.pages(t, probe.Web{TLS: c.client})
+			for range 2 {
+				answer, err := pages.Fetch(t.Context(), s.get("/"))
+				switch {
+				case c.reason == "" && (err != nil || string(answer.Body) != "ok"):
+					t.Errorf("answer is %+v, error %v", answer, err)
+				case c.reason != "" && (err == nil || refresh.FaultOf(err).Reason != c.reason):
+					t.Errorf("error is %v, wanted is the reason %s", err, c.reason)
+				}
+				s.vault.expectNoSecret(t, err)
+			}
+		})
+	}
+}
+
+func TestHandshakeWithAnotherProtocol(t *testing.T) {
+	s := serveSite(t, func(http.ResponseWriter, *http.Request) { t.Error("it was asked in the clear") })
+	if _, err := s.pages(t, probe.Web{TLS: probe.TLS{On: true}}).Fetch(t.Context(), s.get("/")); err == nil ||
+		refresh.FaultOf(err).Reason != fsm.ReasonTLS {
+		t.Errorf("error is %v", err)
+	}
+}
