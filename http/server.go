@@ -68,6 +68,7 @@ type Server struct {
 	log      *slog.Logger
 	metrics  *metrics
 	waiting  waiting
+	turn     chan struct{} // held by the one change that is computed again
 	stopping chan struct{} // closed when waiting requests are to end
 	stop     func()
 	crossing *http.CrossOriginProtection
@@ -87,7 +88,7 @@ func New(c Config) (*Server, error) {
 		return nil, fmt.Errorf("http: register metrics: %w", err)
 	}
 	s := &Server{
-		Config: c, log: c.Logger, metrics: m, stopping: make(chan struct{}),
+		Config: c, log: c.Logger, metrics: m, turn: make(chan struct{}, 1), stopping: make(chan struct{}),
 		crossing: http.NewCrossOriginProtection(),
 		waiting: waiting{
 			places: make(chan struct{}, c.MaxWaiting), now: m.waiting, refused: m.refused.WithLabelValues("waiting"),

@@ -27,8 +27,9 @@ func (s *Server) look(ctx context.Context) (glance, error) {
 	return glance{Reader: reader, now: s.Clock.Now()}, nil
 }
 
-// recomputes is how often a change is computed again because its cluster moved meanwhile.
-const recomputes = 3
+// recomputes is how often a change is computed again because its cluster moved meanwhile. Changes of one cluster that come
+// at once share an entry of the log, where one of them wins; so those that lost take turns, and meet newcomers alone.
+const recomputes = 16
 
 // change is what a write would do to clusters. Without changes it is done already: at is then the index of the last change.
 type change struct {
@@ -56,6 +57,15 @@ func (s *Server) changeClusters(r *http.Request, compute func(glance) (change, e
 		case err == nil:
 			return Ack{Index: res.Index, Changed: true}, nil
 		case !errors.Is(err, fsm.ErrStale) || try == recomputes:
+			return Ack{}, err
+		}
+		if try > 0 {
+			continue
+		}
+		select {
+		case s.turn <- struct{}{}:
+			defer func() { <-s.turn }() // once: the turn is kept over all further tries
+		case <-r.Context().Done():
 			return Ack{}, err
 		}
 	}
