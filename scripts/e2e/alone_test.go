@@ -25,7 +25,7 @@ type pen struct {
 func TestWordOfALonePeer(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	f := w.fleet(14, 3)
+	f := w.fleet(firstPen+2, 3)
 	g, p := w.lone("peer-a")
 	w.must(p.Start("-bootstrap-expect", "1"))
 	w.must(g.Ready(w.soon()))
@@ -140,9 +140,10 @@ func pensOf(f *fleet) []pen {
 		},
 		last: func(r roll) int { return int(r.Discoveries[0].RemoveAfter/fsm.Second) - 3600 },
 	}}
+	// Of one cluster, so that they are in each other's way.
 	for i := range 2 {
-		pens = append(pens, clusterPen(f.cluster(firstPen+i)), nodePen(f.cluster(firstPen+2+i), f.node(firstPen+2+i, i)),
-			movePen(f.cluster(firstPen+4+i), f.node(firstPen+4+i, i)))
+		name, id := f.cluster(firstPen), f.node(firstPen, i)
+		pens = append(pens, clusterPen(f.cluster(firstPen+i)), nodePen(name, id), movePen(name, id))
 	}
 	return pens
 }
