@@ -73,21 +73,7 @@ func TestPrimaryAndReplica(t *testing.T) {
 	b.do(t, "CHANGE MASTER TO MASTER_DELAY=0", "START SLAVE")
 	b.catchUp(t, a)
 
-	a.Stop(t, syscall.SIGTERM)
-	if r := p.Probe(t.Context(), a.target); r.Reason != fsm.ReasonRefused {
-		t.Errorf("stopped: report is %+v", r)
-	}
-	b.await(t, "slave_running", "OFF")
-	if alone := want(t, p, b, fsm.RoleReplica); alone.LagMS != nil {
-		t.Errorf("the lag of a replica without its primary is %d", *alone.LagMS)
-	}
-	b.do(t, "STOP SLAVE", "RESET SLAVE ALL", "SET GLOBAL read_only = OFF", "INSERT INTO orders.orders VALUES (3)")
-	promoted := want(t, p, b, fsm.RolePrimary)
-	a.start(t)
-	a.follow(t, b)
-	if got := want(t, p, a, fsm.RoleReplica); *got.Offset != *promoted.Offset {
-		t.Errorf("the old primary is at %+v, the new one at %+v", got.Offset, promoted.Offset)
-	}
+	failover(t, p, a, b)
 }
 
 func TestLogins(t *testing.T) {

@@ -88,21 +88,7 @@ func TestPrimaryAndReplica(t *testing.T) {
 		t.Errorf("the lag after it caught up is %d", *resumed.LagMS)
 	}
 
-	a.Stop(t, syscall.SIGINT)
-	b.Await(t, "replication terminated by primary server")
-	b.await(t, "NOT EXISTS (SELECT FROM pg_stat_wal_receiver)")
-	if r := p.Probe(t.Context(), a.target); r.Reason != fsm.ReasonRefused {
-		t.Errorf("stopped: report is %+v", r)
-	}
-	r := p.Probe(t.Context(), b.target)
-	if r.Attributes["wal_receiver"] != "none" || r.Shards[0].Role != fsm.RoleReplica || r.Shards[0].LagMS != nil {
-		t.Errorf("without its primary: report is %+v", r)
-	}
-
-	b.do(t, "SELECT pg_promote()")
-	want(t, p, b, fsm.RolePrimary)
-	a.follow(t, b)
-	want(t, p, a, fsm.RoleReplica)
+	failover(t, p, a, b)
 	p.Close()
 	monitor.Close()
 	goleak.VerifyNone(t, before, goleak.IgnoreAnyFunction("github.com/musterhq/muster/refresh/probe/probetest.(*Process).follow"))
