@@ -117,7 +117,7 @@ func (p *Program) writeEffective(e *httpd.Effective) error {
 		return p.writeJSON(e)
 	}
 	t := table.Columns(table.Column{Head: "Key"}, table.Column{Head: "Value", Max: 60}, table.Column{Head: "From"},
-		table.Column{Head: "Hides", Max: 60})
+		table.Column{Head: "Hides"})
 	row := func(key string, k *httpd.EffectiveKey) {
 		hides := make([]string, 0, len(k.Over))
 		for _, h := range k.Over {
