@@ -150,6 +150,17 @@ func TestWhatTheAnswerMeans(t *testing.T) {
 	}
 }
 
+// Only a server that says "f" is a primary: another word is none of PostgreSQL's.
+func TestHalfAnAnswer(t *testing.T) {
+	for _, recovering := range []string{"-", "", "1", "0", "x", "T", "true", "false"} {
+		row := append([]string{recovering}, primaryRow[1:]...)
+		r := start(t, "", piped(t, fake{rows: [][]string{row}}.serve)).Probe(t.Context(), target)
+		if r.Reason != fsm.ReasonProtocol || len(r.Shards) != 0 {
+			t.Errorf("%q: report is %+v", recovering, r)
+		}
+	}
+}
+
 func TestConfigRefused(t *testing.T) {
 	reveal := func(refresh.Secret) (string, error) { return "", nil }
 	for config, field := range map[fsm.JSON]string{

@@ -52,7 +52,7 @@ func parse(rows [][][]byte) (facts, error) {
 		version:    string(row[1]), system: string(row[2]), receiver: string(row[3]),
 		primary: number(row[4]), received: number(row[5]), replayed: number(row[6]), age: number(row[7]),
 	}
-	if f.version == "" || len(row[0]) != 1 {
+	if recovering := string(row[0]); f.version == "" || recovering != "t" && recovering != "f" {
 		return facts{}, refresh.NewFault(fsm.ReasonProtocol, "the server does not say what it is")
 	}
 	return f, nil
