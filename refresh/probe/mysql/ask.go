@@ -45,7 +45,11 @@ type facts struct {
 	galera    map[string]string // nil when it is off
 }
 
-func (f facts) mariadb() bool { return strings.Contains(f.variables["version"], "MariaDB") }
+// mariadb goes by what only MariaDB has, too: its version may be set to any text.
+func (f facts) mariadb() bool {
+	_, has := f.variables["gtid_current_pos"]
+	return has || strings.Contains(f.variables["version"], "MariaDB")
+}
 
 func (c *client) ask() (f facts, err error) {
 	if f.variables, err = c.pairs(askVariables); err != nil {
@@ -116,6 +120,9 @@ func (c *client) askSources(mariadb bool) ([]row, error) {
 		renamed := make(row, len(r))
 		for name, value := range r {
 			renamed[newer.Replace(name)] = value
+		}
+		if _, named := renamed["Source_Host"]; !named { // it would be taken for none, and the server for a primary
+			return nil, malformed("replica's status")
 		}
 		rows[i] = renamed
 	}

@@ -40,6 +40,9 @@
 // is written to, and none is the primary; offsets are writesets. A node in a minority is down with non_primary, one that
 // joins is joining.
 //
+// What could make a primary of another server by mistake is no answer: a status of replication without the column that names
+// the source is a protocol fault, and MariaDB is told by its variables and not only by its version, which can be set at will.
+//
 // # Connections
 //
 // One connection for each server is kept between polls (probe.Links), and one try is made. A server that restarted, or that

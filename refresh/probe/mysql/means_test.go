@@ -94,6 +94,51 @@ func TestVariables(t *testing.T) {
 	}
 }
 
+// A status whose columns are not known says nothing of the source, and must not make a primary.
+func TestReplicaOfAnotherDialect(t *testing.T) {
+	for name, rows := range map[string][][]string{
+		"other words":  {{"Leader_Host", "Replica_IO_Running"}, {"10.0.0.2", "Yes"}},
+		"no host":      {{"Source_Host", "Replica_IO_Running"}, {"-", "Yes"}},
+		"no such case": {{"source_host"}, {"10.0.0.2"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			expect(t, primary.with(fake{sources: rows}),
+				fsm.Report{Reason: fsm.ReasonProtocol, Detail: "a replica's status cannot be read"})
+		})
+	}
+}
+
+// MariaDB may be told to call itself MySQL, and would then name one of its connections alone.
+func TestMariaDBUnderAnotherVersion(t *testing.T) {
+	asked := named("version", "8.0.36", "server_id", "7", "read_only", "OFF", "gtid_current_pos", "")
+	rows := [][]string{{"Connection_name", "Master_Host", "Master_Port", "Slave_IO_Running", "Slave_SQL_Running"}}
+	expect(t, mariadb.with(fake{variables: asked, allSlaves: append(rows, []string{"east", "10.0.0.2", "3306", "No", "No"})}),
+		fsm.Report{
+			Reachable: true, State: fsm.StateUp, NodeID: "7", Kind: "mariadb", Version: "8.0.36",
+			Shards:     []fsm.Shard{{ID: "0", Role: fsm.RoleReplica}},
+			Attributes: map[string]string{"read_only": "off", "source": "10.0.0.2:3306", "replica_io": "no", "replica_sql": "no"},
+		})
+}
+
+// A replication group's own channels are listed as if they were sources.
+func TestChannelsOfAGroup(t *testing.T) {
+	own := []string{"group_replication_applier", "<NULL>", "0", "No", "Yes", "-"}
+	asked := named("group_replication_group_name", "g-1", "group_replication_single_primary_mode", "ON")
+	asked = append(asked, primary[variables][1:]...)
+	member := fake{variables: asked, members: table("MEMBER_STATE", "ONLINE", "MEMBER_ROLE", "PRIMARY")}
+	want := primaryReport
+	want.ClusterID = "g-1"
+	expect(t, of(own).with(member), want)
+	want.Shards = []fsm.Shard{{ID: "0", Role: fsm.RolePrimary, Offset: transactions(918), LagMS: new(int64(3000))}}
+	want.Attributes = map[string]string{
+		"read_only": "off", "source": "10.0.0.2:3306", "replica_io": "yes", "replica_sql": "yes",
+	}
+	expect(t, of(own, channel("2", "Yes", "Yes", "3")).with(member), want)
+	want = primaryReport // it left the group, and is no primary for that
+	want.Shards = []fsm.Shard{{ID: "0", Role: fsm.RoleReplica, Offset: transactions(918)}}
+	expect(t, of(own), want)
+}
+
 func TestGTIDs(t *testing.T) {
 	for set, want := range map[string]*fsm.Offset{
 		"":                                   transactions(0),

@@ -26,7 +26,10 @@ func (f facts) report(node string) fsm.Report {
 		r.Kind, r.NodeID = "mariadb", f.variables["server_id"]
 	}
 	if sources := f.followed(); len(sources) > 0 {
-		r.Shards[0].Role, r.Shards[0].LagMS = fsm.RoleReplica, worstLag(sources)
+		r.Shards[0].Role = fsm.RoleReplica
+	}
+	if sources := f.named(); len(sources) > 0 {
+		r.Shards[0].LagMS = worstLag(sources)
 		r.Attributes["source"] = joined(sources, func(s row) string { return net.JoinHostPort(s["Source_Host"], s["Source_Port"]) })
 		r.Attributes["replica_io"] = joined(sources, func(s row) string { return strings.ToLower(s["Replica_IO_Running"]) })
 		r.Attributes["replica_sql"] = joined(sources, func(s row) string { return strings.ToLower(s["Replica_SQL_Running"]) })
@@ -51,6 +54,11 @@ func (f facts) readOnly() string {
 // followed are the sources that are configured, whether or not they are followed just now.
 func (f facts) followed() []row {
 	return slices.DeleteFunc(slices.Clone(f.sources), func(s row) bool { return s["Source_Host"] == "" })
+}
+
+// named are the sources that have an address. A replication group's own channels have none, and say so in these words.
+func (f facts) named() []row {
+	return slices.DeleteFunc(f.followed(), func(s row) bool { return s["Source_Host"] == "<NULL>" })
 }
 
 // joined is one value of each source, in the order of the channels' names.
