@@ -36,7 +36,8 @@ func TestThreeMembers(t *testing.T) {
 	stopped(t, p, members, reports)
 	learner(t, p, members)
 	restarted(t, p, members)
-	leaderDies(t, p, members)
+	failover(t, p, members)
+	majorityLost(t, p, members)
 }
 
 // stopped shows that a stopped member is a timeout, and that offsets tell how far each member has come.
@@ -99,25 +100,6 @@ func restarted(t *testing.T, p refresh.Prober, members []*member) {
 	r := p.Probe(t.Context(), members[i].target)
 	if !r.Reachable || r.NodeID != reports[i].NodeID || r.ClusterID != reports[i].ClusterID {
 		t.Errorf("started again: report is %+v, it was %+v", r, reports[i])
-	}
-}
-
-func leaderDies(t *testing.T, p refresh.Prober, members []*member) {
-	i := slices.Index(roles(settle(t, p, members, led)), fsm.RolePrimary)
-	members[i].Kill()
-	if r := p.Probe(t.Context(), members[i].target); r.Reason != fsm.ReasonRefused {
-		t.Errorf("killed: report is %+v", r)
-	}
-	rest := slices.Delete(slices.Clone(members), i, i+1)
-	reports := settle(t, p, rest, led)
-
-	i = slices.Index(roles(reports), fsm.RoleReplica)
-	rest[i].Kill()
-	alone := rest[1-i : 2-i]
-	r := settle(t, p, alone, func(r []fsm.Report) bool { return r[0].State != fsm.StateUp })[0]
-	if !r.Reachable || r.State != fsm.StateDown || r.StateReason != "no_leader" || r.Version == "" ||
-		roles([]fsm.Report{r})[0] != fsm.RoleReplica {
-		t.Errorf("without a majority: report is %+v", r)
 	}
 }
 

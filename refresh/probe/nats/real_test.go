@@ -133,15 +133,7 @@ func TestMetaLeader(t *testing.T) {
 		t.Errorf("the stream's leader reports %+v", r.Shards)
 	}
 
-	all[0].Kill()
-	if r := p.Probe(t.Context(), all[0].target); r.Reason != fsm.ReasonRefused {
-		t.Errorf("killed: report is %+v", r)
-	}
-	now := led(t, p, "_meta_", all[1:]...)
-	led(t, p, "$G/ORDERS", all[1:]...)
-
-	all[0].start(t)
-	led(t, p, "_meta_", now[0], now[1], all[0])
+	failover(t, p, all)
 }
 
 // store makes a stream of three replicas with three messages.

@@ -41,7 +41,8 @@ func TestEnsemble(t *testing.T) {
 	}
 
 	stopped(t, p, servers)
-	leaderDies(t, p, servers)
+	failover(t, p, servers)
+	quorumLost(t, p, servers)
 }
 
 // stopped shows that a stopped server is a timeout, and that offsets tell how far each server has come.
@@ -85,32 +86,6 @@ func set(t *testing.T, s *server, n int) {
 	for range n {
 		if _, err := conn.Set("/k", []byte("v"), -1); err != nil {
 			t.Fatal(err)
-		}
-	}
-}
-
-func leaderDies(t *testing.T, p refresh.Prober, servers []*server) {
-	is := func(word string) func(fsm.Report) bool { return func(r fsm.Report) bool { return role(r) == word } }
-	reports := settle(t, p, servers, led)
-	i := slices.IndexFunc(reports, is(fsm.RolePrimary))
-	epoch := reports[i].Shards[0].Offset.Value >> 32
-	servers[i].Kill()
-	if r := p.Probe(t.Context(), servers[i].target); r.Reason != fsm.ReasonRefused {
-		t.Errorf("killed: report is %+v", r)
-	}
-	rest := slices.Delete(slices.Clone(servers), i, i+1)
-	reports = settle(t, p, rest, led)
-	i = slices.IndexFunc(reports, is(fsm.RolePrimary))
-	if now := reports[i].Shards[0].Offset.Value >> 32; now <= epoch {
-		t.Errorf("the new leader's epoch is %d, it was %d", now, epoch)
-	}
-
-	rest[i].Kill()
-	rest = slices.Delete(rest, i, i+1)
-	for _, reason := range []string{"not_serving", "read_only"} {
-		r := settle(t, p, rest[:1], func(r []fsm.Report) bool { return r[0].StateReason == reason })[0]
-		if !r.Reachable || r.State != fsm.StateDown {
-			t.Errorf("without a quorum: report is %+v", r)
 		}
 	}
 }
