@@ -23,6 +23,7 @@ const (
 // expression as it meets them.
 type filter struct {
 	eval *bexpr.Evaluator
+	open *flattener // nil when rows embed nothing
 }
 
 // newFilter refuses an expression that does not parse, names what rows do not have, or compares what cannot be compared.
@@ -48,7 +49,7 @@ func newFilter(expression string, zero any) (*filter, error) {
 	if err != nil {
 		return nil, fsm.Invalid("filter", "does not parse: %s", err)
 	}
-	return &filter{eval: eval}, nil
+	return &filter{eval: eval, open: flatten(reflect.TypeOf(zero))}, nil
 }
 
 // match judges a row, given by pointer. A label, attribute or var that the row does not have reads as an empty text. A term
@@ -56,6 +57,9 @@ func newFilter(expression string, zero any) (*filter, error) {
 func (f *filter) match(row any) bool {
 	if f == nil {
 		return true
+	}
+	if f.open != nil {
+		row = f.open.of(row)
 	}
 	ok, err := f.eval.Evaluate(row)
 	return err == nil && ok

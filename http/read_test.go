@@ -184,6 +184,28 @@ func TestFilters(t *testing.T) {
 	}
 }
 
+// TestFilterOfWhatOperatorsSet asks for discoveries by what operators set on them, which their rows hold in a struct of its own.
+func TestFilterOfWhatOperatorsSet(t *testing.T) {
+	f := newFace(t)
+	f.fleet()
+	f.do(http.MethodPut, "/v1/discovery/edge", `{"backend": "file", "config": {"files": ["/etc/*.json"]}, "group": "payments",
+		"labels": {"tier": "1"}, "vars": {"team": "db"}, "guards": [{"group": "voters", "min_well": 2}]}`)
+	for filter, want := range map[string]string{
+		`group == "payments"`:                         "edge",
+		`group != "payments"`:                         "prod",
+		`labels.tier == "1" and backend == "file"`:    "edge",
+		`vars.team == "db"`:                           "edge",
+		`any guards as g { g.min_well == 2 }`:         "edge",
+		`guards is empty and refresh.down_after == 2`: "prod",
+		`any guards as g { g.group == "nobody" }`:     "",
+		`group == "payments" or interval == "1m"`:     "edge,prod",
+	} {
+		if got := strings.Join(names(f.get("/v1/discoveries?filter="+escape(filter)), "name"), ","); got != want {
+			t.Errorf("%s: got %q, want %q", filter, got, want)
+		}
+	}
+}
+
 func TestBadFilters(t *testing.T) {
 	f := newFace(t)
 	f.fleet()
