@@ -4,6 +4,7 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"maps"
+	"strings"
 
 	"github.com/musterhq/muster/fsm"
 	"github.com/musterhq/muster/refresh"
@@ -108,6 +109,14 @@ func (s *TLS) Config(env refresh.Env, host string) (*tls.Config, error) {
 	}
 	config.Certificates = []tls.Certificate{pair}
 	return config, nil
+}
+
+// Hide takes a secret out of what a server said: some repeat what they were sent and did not understand.
+func Hide(said, secret string) string {
+	if secret == "" {
+		return said
+	}
+	return strings.ReplaceAll(said, secret, "…")
 }
 
 // Join is the keys of several parts of a config together.

@@ -145,3 +145,17 @@ func TestJoin(t *testing.T) {
 		t.Errorf("fields are %v", got)
 	}
 }
+
+func TestHide(t *testing.T) {
+	for said, want := range map[string]string{
+		"unknown 'hunter2', 'hunter2'": "unknown '…', '…'",
+		"nothing of it":                "nothing of it",
+	} {
+		if got := probe.Hide(said, "hunter2"); got != want {
+			t.Errorf("%q became %q, wanted is %q", said, got, want)
+		}
+	}
+	if got := probe.Hide("as it is", ""); got != "as it is" {
+		t.Errorf("without a secret it became %q", got)
+	}
+}
