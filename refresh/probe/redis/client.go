@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"net"
+	"slices"
+	"strings"
 
 	"github.com/redis/go-redis/v9"
 	"github.com/redis/go-redis/v9/maintnotifications"
@@ -18,8 +20,9 @@ const maxAnswers = 4 << 20
 
 // client is a client of go-redis around one connection.
 type client struct {
-	redis *redis.Client
-	guard *guard
+	redis    *redis.Client
+	guard    *guard
+	password string
 }
 
 // errSpent stops go-redis from making a second connection.
@@ -37,7 +40,7 @@ func (p *Prober) open(ctx context.Context, line *probe.Line, t refresh.Target) (
 	g := &guard{Conn: conn}
 	once := make(chan net.Conn, 1)
 	once <- g
-	return &client{guard: g, redis: redis.NewClient(&redis.Options{
+	return &client{guard: g, password: password, redis: redis.NewClient(&redis.Options{
 		Addr:     t.HostPort(),
 		Username: p.login.Username,
 		Password: password,
@@ -79,6 +82,8 @@ func (c *client) ask(ctx context.Context) (f facts, err error) {
 	defer func() {
 		if offence := c.guard.offence(); offence != nil {
 			err = offence
+		} else if said := redis.Error(nil); errors.As(err, &said) {
+			err = c.refused(said)
 		}
 	}()
 	text, err := c.redis.Info(ctx).Result()
@@ -92,16 +97,24 @@ func (c *client) ask(ctx context.Context) (f facts, err error) {
 	return f, err
 }
 
-// faultOf gives the errors that a server answers with their reasons.
-func faultOf(err error) error {
-	var said redis.Error
-	switch {
-	case redis.IsAuthError(err), redis.IsPermissionError(err):
-		return refresh.NewFault(fsm.ReasonAuth, "%w", err)
-	case redis.IsMaxClientsError(err):
-		return refresh.NewFault(fsm.ReasonStore, "%w", err)
-	case errors.As(err, &said):
-		return refresh.NewFault(fsm.ReasonProtocol, "%w", err)
+// refused is the fault of an error that the server answered with. Redis repeats the arguments of a command that it does not
+// know, and where AUTH was renamed one of them is the password.
+func (c *client) refused(said redis.Error) error {
+	text, _, _ := strings.Cut(said.Error(), ", with args")
+	text = probe.Hide(text, c.password)
+	switch word, _, _ := strings.Cut(text, " "); {
+	case redis.IsPermissionError(said):
+		return refresh.NewFault(fsm.ReasonAuth, "%s: ACL SETUSER NAME +info +cluster|nodes", text)
+	case redis.IsAuthError(said), slices.ContainsFunc(noLogin, func(part string) bool { return strings.Contains(text, part) }):
+		return refresh.NewFault(fsm.ReasonAuth, "%s", text)
+	case redis.IsMaxClientsError(said), slices.Contains(unavailable, word):
+		return refresh.NewFault(fsm.ReasonStore, "%s", text)
 	}
-	return err
+	return refresh.NewFault(fsm.ReasonProtocol, "%s", text)
 }
+
+// noLogin are parts of what servers say that take no login, by release and by how they were told not to.
+var noLogin = []string{"without any password configured", "no password is set", "unknown command 'auth'", "unknown command `auth`"}
+
+// unavailable begins the errors of a server that is one, and cannot answer now.
+var unavailable = []string{"LOADING", "BUSY", "MASTERDOWN", "CLUSTERDOWN", "TRYAGAIN"}

@@ -10,7 +10,8 @@
 // # What is reported
 //
 // One INFO, and not a section at a time, so that role and offset are of one moment. state is joining while the server loads
-// its data, else up. The shard is "0"; in cluster mode it is the slots, such as "0-5460", of the node itself or of the
+// its data, else up; in cluster mode a server that loads does not tell its slots, so it is unreachable, store_unavailable, and
+// the view keeps its last word. The shard is "0"; in cluster mode it is the slots, such as "0-5460", of the node itself or of the
 // primary it follows, and a node without slots holds no shard. So primary and replicas meet under one id through a
 // failover, and a move of slots shows as one shard for another. The role is primary, replica, or recovering for a replica
 // that takes the whole data from its primary. The offset is the replication offset in bytes.

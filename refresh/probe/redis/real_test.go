@@ -164,6 +164,48 @@ func TestPasswords(t *testing.T) {
 	}
 }
 
+// Redis repeats the arguments of a command that it does not know.
+func TestPasswordIsNotRepeated(t *testing.T) {
+	long := strings.Repeat("hunter2-", 40)
+	for name, c := range map[string]struct{ password, detail string }{
+		"short": {"hunter2", "unknown command 'auth'"},
+		"long":  {long, "unknown command 'auth'"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			a := run(t, "a", "", "--rename-command", "AUTH", "")
+			env := loopback()
+			env.Reveal = func(refresh.Secret) (string, error) { return c.password, nil }
+			r := start(t, `{"username":"muster","password_env":"REDIS"}`, env).Probe(t.Context(), a.target)
+			if r.Reason != fsm.ReasonAuth || !strings.Contains(r.Detail, c.detail) || strings.Contains(r.Detail, "hunter2") {
+				t.Errorf("report is %+v", r)
+			}
+		})
+	}
+	env := loopback()
+	env.Reveal = func(refresh.Secret) (string, error) { return "hunter2", nil }
+	r := start(t, `{"password_env":"REDIS"}`, env).Probe(t.Context(), run(t, "a", "").target)
+	if !r.Reachable { // the user default lets in whoever comes
+		t.Errorf("a password where none is wanted: report is %+v", r)
+	}
+}
+
+// A server that loads its data tells its role, and not its slots.
+func TestLoadingInClusterMode(t *testing.T) {
+	dir := t.TempDir()
+	a := run(t, "a", "", "--cluster-enabled", "yes", "--enable-debug-command", "yes", "--dir", dir)
+	a.do(t, "CLUSTER", "ADDSLOTSRANGE", 0, 16383)
+	a.do(t, "DEBUG", "POPULATE", 5000, "key", 10)
+	a.do(t, "SAVE")
+	a.Kill()
+	a.Args = append(a.Args, "--key-load-delay", "10000", "--loading-process-events-interval-bytes", "1024")
+	a.Start(t)
+	a.Await(t, "Loading RDB")
+	r := start(t, "", loopback()).Probe(t.Context(), a.target)
+	if r.Reason != fsm.ReasonStore || !strings.Contains(r.Detail, "LOADING") {
+		t.Errorf("report is %+v", r)
+	}
+}
+
 func TestClusterMode(t *testing.T) {
 	a := run(t, "a", "", "--cluster-enabled", "yes")
 	p := start(t, "", loopback())

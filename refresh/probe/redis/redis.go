@@ -42,7 +42,7 @@ func New(config fsm.JSON, env refresh.Env) (refresh.Asker, error) {
 	if p.login.Username != "" && p.login.Password == (refresh.Secret{}) {
 		return nil, fsm.Invalid("refresh.config.username", "is set without password_file or password_env")
 	}
-	p.links = probe.Links[*client]{Env: env, MaxAnswer: maxAnswers, Open: p.open, Fault: faultOf}
+	p.links = probe.Links[*client]{Env: env, MaxAnswer: maxAnswers, Open: p.open}
 	return p, nil
 }
 

@@ -121,6 +121,25 @@ func TestWhatInfoMeans(t *testing.T) {
 	}
 }
 
+// A server that leaves out what it is must not seem to have lost its shard.
+func TestHalfAnAnswer(t *testing.T) {
+	for name, c := range map[string]struct{ info, nodes, detail string }{
+		"no version":    {"role:master\r\n", "", "redis_version"},
+		"no role":       {strings.Replace(primaryInfo, "role:", "roll:", 1), "", "role"},
+		"no myself":     {clustered(primaryInfo), clusterNodes, "which of them"},
+		"nothing more":  {clustered(primaryInfo), "", "which of them"},
+		"a line cut up": {clustered(primaryInfo), "bb 10.0.0.2:6379@16379 myself,master -", "which of them"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			p := start(t, "", piped(t, fake{info: c.info, nodes: c.nodes}.serve))
+			r := p.Probe(t.Context(), refresh.Target{Node: "r1", Address: "r1", Port: 6379})
+			if r.Reason != fsm.ReasonProtocol || !strings.Contains(r.Detail, c.detail) {
+				t.Errorf("report is %+v, wanted is %q", r, c.detail)
+			}
+		})
+	}
+}
+
 func clustered(info string) string {
 	return strings.Replace(info, "cluster_enabled:0", "cluster_enabled:1", 1)
 }
@@ -140,6 +159,9 @@ func TestHostileReplies(t *testing.T) {
 		"other than INFO":         {"+OK\r\n", fsm.ReasonProtocol},
 		"full":                    {"-ERR max number of clients reached\r\n", fsm.ReasonStore},
 		"not allowed":             {"-NOPERM this user has no permissions to run the 'info' command\r\n", fsm.ReasonAuth},
+		"no login wanted":         {"-ERR Client sent AUTH, but no password is set\r\n", fsm.ReasonAuth},
+		"loading":                 {"-LOADING Redis is loading the dataset in memory\r\n", fsm.ReasonStore},
+		"in a script":             {"-BUSY Redis is busy running a script.\r\n", fsm.ReasonStore},
 		"other refusals":          {"-ERR something else\r\n", fsm.ReasonProtocol},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -26,6 +26,13 @@ func (f facts) report(node string) (fsm.Report, error) {
 	if f.info["redis_version"] == "" {
 		return fsm.Report{}, refresh.NewFault(fsm.ReasonProtocol, "INFO holds no redis_version")
 	}
+	if f.info["role"] == "" && f.info["redis_mode"] != "sentinel" {
+		return fsm.Report{}, refresh.NewFault(fsm.ReasonProtocol, "INFO holds no role")
+	}
+	id, err := f.shardID()
+	if err != nil {
+		return fsm.Report{}, err
+	}
 	r := fsm.Report{
 		Node: node, Reachable: true, State: fsm.StateUp,
 		Kind: "redis", Version: f.info["redis_version"], Attributes: map[string]string{},
@@ -38,7 +45,7 @@ func (f facts) report(node string) (fsm.Report, error) {
 			r.Attributes[name] = value
 		}
 	}
-	if id := f.shardID(); id != "" {
+	if id != "" {
 		r.Shards = []fsm.Shard{f.shard(id)}
 	}
 	r.Bound()
@@ -56,7 +63,7 @@ func (f facts) shard(id string) fsm.Shard {
 			s.Role = fsm.RoleRecovering
 		}
 	default:
-		s.Role = role
+		s.Role = strings.ToLower(role)
 	}
 	return s
 }
@@ -87,19 +94,19 @@ func (f facts) number(name string) (int64, bool) {
 }
 
 // shardID is the shard this server holds a copy of; empty when it holds none, as a sentinel or a node without slots.
-func (f facts) shardID() string {
+func (f facts) shardID() (string, error) {
 	switch {
 	case f.info["role"] == "":
-		return ""
+		return "", nil
 	case f.info["cluster_enabled"] != "1":
-		return "0"
+		return "0", nil
 	}
 	return slots(f.nodes)
 }
 
 // slots finds the slots of "myself", or of the primary it follows, in the answer to CLUSTER NODES: lines of id, address,
 // flags, primary's id, two times, epoch, link state, and then slots, among them in brackets those on the move.
-func slots(nodes string) string {
+func slots(nodes string) (string, error) {
 	const fixed = 8
 	byID, mine := map[string]string{}, ""
 	for line := range strings.Lines(nodes) {
@@ -121,5 +128,8 @@ func slots(nodes string) string {
 			}
 		}
 	}
-	return byID[mine]
+	if mine == "" {
+		return "", refresh.NewFault(fsm.ReasonProtocol, "CLUSTER NODES does not say which of them the server is")
+	}
+	return byID[mine], nil
 }
