@@ -72,17 +72,23 @@ func unfoldRow(v *View, name string, row *eventRow) error {
 	return nil
 }
 
-// timeOf is the time of the event of that seq, or that of the first kept one for the seq before it.
-func (r *Reader) timeOf(seq uint64) (Time, error) {
-	m := r.Meta()
+// OldestView is the first place of which AsOf knows the views: before the first kept event, but not before the first of the
+// current epoch, since what an epoch begins with is not what the events before led to.
+func (m *Meta) OldestView() Cursor {
 	oldest := m.First - 1
 	if n := len(m.Epochs); n > 1 {
 		oldest = max(oldest, m.Epochs[n-1].First)
 	}
+	return m.Cursor(oldest)
+}
+
+// timeOf is the time of the event of that seq, or that of the first kept one for the seq before it.
+func (r *Reader) timeOf(seq uint64) (Time, error) {
+	m := r.Meta()
+	oldest := m.OldestView()
 	switch {
-	case seq < oldest:
-		return 0, Errorf(CodeGone, "what was before event %d is no longer known", oldest).
-			With("oldest", m.Cursor(oldest).String())
+	case seq < oldest.Seq:
+		return 0, Errorf(CodeGone, "what was before event %d is no longer known", oldest.Seq).With("oldest", oldest.String())
 	case seq > m.Seq:
 		return 0, Invalid("at", "event %d is still to come; the last one is %d", seq, m.Seq)
 	}

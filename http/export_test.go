@@ -1,4 +1,7 @@
 package httpd
 
-// PlaceOf is for tests of states that are laborious to bring about.
-var PlaceOf = placeOf
+// PlaceOf and ParseAt are for tests of states that are laborious to bring about.
+var (
+	PlaceOf = placeOf
+	ParseAt = parseAt
+)

@@ -53,10 +53,10 @@ func (s *Server) showClusterThen(w http.ResponseWriter, r *http.Request) error {
 // parseAt reads ?at=, a seq or a cursor of the current epoch.
 func parseAt(query url.Values, m *fsm.Meta) (uint64, error) {
 	text := query.Get("at")
-	if epoch, seq, ok := strings.Cut(text, ":"); ok {
+	if epoch, seq, ok := strings.Cut(text, ":"); ok && epoch != "" {
 		if epoch != m.Epoch() {
 			return 0, fsm.Errorf(fsm.CodeGone, "%q is of another epoch than the current one, %s", text, m.Epoch()).
-				With("oldest", m.Cursor(m.First-1).String())
+				With("oldest", m.OldestView().String())
 		}
 		text = seq
 	}

@@ -1,8 +1,10 @@
 package httpd_test
 
 import (
+	"errors"
 	"fmt"
 	"net/http"
+	"net/url"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -61,6 +63,28 @@ func TestClusterThen(t *testing.T) {
 	f.get("/v1/cluster/orders?at=1&index=1").refuses(http.StatusBadRequest, fsm.CodeInvalid)
 	f.apply(&fsm.EventsTrim{First: last})
 	f.get("/v1/cluster/orders?at=1").refuses(http.StatusGone, fsm.CodeGone)
+}
+
+// TestPlaceOfThePast checks which places are taken in a group of two epochs, and that the one which is named to go on from is
+// known.
+func TestPlaceOfThePast(t *testing.T) {
+	m := &fsm.Meta{Epochs: []fsm.EpochMark{{Epoch: "e1", First: 1}, {Epoch: "e2", First: 81}}, First: 1, Seq: 90}
+	for text, want := range map[string]uint64{"e2:85": 85, "85": 85, "e2:81": 81} {
+		if got, err := httpd.ParseAt(url.Values{"at": {text}}, m); err != nil || got != want {
+			t.Errorf("%q is %d: %v", text, got, err)
+		}
+	}
+	for text, want := range map[string]error{
+		"e1:80": fsm.ErrGone, "e3:85": fsm.ErrGone, ":85": fsm.ErrInvalid, "e2:": fsm.ErrInvalid, "": fsm.ErrInvalid, "-1": fsm.ErrInvalid,
+	} {
+		var refused *fsm.Error
+		_, err := httpd.ParseAt(url.Values{"at": {text}}, m)
+		if !errors.Is(err, want) || !errors.As(err, &refused) {
+			t.Errorf("%q: %v", text, err)
+		} else if oldest := refused.Fields["oldest"]; want == fsm.ErrGone && oldest != "e2:81" {
+			t.Errorf("%q: the oldest is %q", text, oldest)
+		}
+	}
 }
 
 func TestHistory(t *testing.T) {
