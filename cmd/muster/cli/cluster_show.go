@@ -33,20 +33,20 @@ an event, as long as that is kept; muster event list shows their numbers.`,
   muster cluster show -at 4711 orders
   muster cluster show -format=json orders`,
 		Args: exactly(1),
-		RunE: p.verb(true, func(ctx context.Context, api *httpd.Client, args []string) error {
-			if at != "" {
-				return p.showThen(ctx, api, args[0], at, live)
-			}
-			s, err := p.lookAt(ctx, api, args[0], live)
-			if err != nil {
-				return err
-			}
-			if p.json() {
-				return p.writeJSON(s.answer())
-			}
-			return p.writeCluster(s)
-		}),
 	}
+	c.RunE = p.verb(true, func(ctx context.Context, api *httpd.Client, args []string) error {
+		if c.Flags().Changed("at") { // one that is empty is refused, not taken for now
+			return p.showThen(ctx, api, args[0], at, live)
+		}
+		s, err := p.lookAt(ctx, api, args[0], live)
+		if err != nil {
+			return err
+		}
+		if p.json() {
+			return p.writeJSON(s.answer())
+		}
+		return p.writeCluster(s)
+	})
 	c.Flags().BoolVar(&live, "live", false, "ask the nodes now, too")
 	c.Flags().StringVar(&at, "at", "", "show it as it was after the event of that `SEQ` or cursor")
 	return c
@@ -57,6 +57,7 @@ func (p *Program) showThen(ctx context.Context, api *httpd.Client, name, at stri
 	if live {
 		return errors.New("-at shows what was, and -live what is now: only one can be")
 	}
+	p.dial.place = "-at"
 	detail, _, err := api.ClusterAt(ctx, name, at, p.read())
 	if err != nil {
 		return err

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -75,7 +76,7 @@ func (p *Program) refusal(text string, answer *httpd.StatusError) string {
 			fmt.Fprintf(&b, "\n  %s %s", field, refused.Fields[field])
 		}
 	case errors.Is(refused, fsm.ErrGone) && refused.Fields["oldest"] != "":
-		fmt.Fprintf(&b, "\nThe oldest place to go on from: -after %s", refused.Fields["oldest"])
+		fmt.Fprintf(&b, "\nThe oldest place that is known: %s %s", cmp.Or(p.dial.place, "-after"), refused.Fields["oldest"])
 	}
 	return b.String()
 }

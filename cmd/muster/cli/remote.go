@@ -32,7 +32,8 @@ type dial struct {
 	address, token, tokenFile string
 	format                    string
 	stale                     bool
-	reading                   bool // the command changes nothing, so -stale may help it
+	reading                   bool   // the command changes nothing, so -stale may help it
+	place                     string // the option that takes a place in the events; empty for -after
 }
 
 // asks makes a command and those below it ones that ask a peer.

@@ -160,6 +160,17 @@ func TestRefusalsCarryWhatBelongsToThem(t *testing.T) {
 		"code": "conflict", "message": "no node was moved: a/1 is missing",
 		"fields": map[string]string{"a/1": "is missing", "a/2": "is still listed"},
 	})
+	a.do("GET", "/v1/cluster/orders", func(w http.ResponseWriter, r *http.Request) {
+		status, code := http.StatusGone, "gone"
+		if query := r.URL.Query(); !query.Has("at") {
+			status, code = http.StatusBadRequest, "now"
+		} else if query.Get("at") == "" {
+			status, code = http.StatusBadRequest, "empty"
+		}
+		reply(w, status, map[string]any{"error": map[string]any{
+			"code": code, "message": "answered " + code, "fields": map[string]string{"oldest": "e2:18"},
+		}})
+	})
 	a.fail("GET", "/v1/events", 410, map[string]any{
 		"code": "gone", "message": "no longer kept", "fields": map[string]string{"oldest": "e2:17"},
 	})
@@ -170,6 +181,8 @@ func TestRefusalsCarryWhatBelongsToThem(t *testing.T) {
 		{[]string{"cluster", "refresh", "orders"}, []string{"peer-b has it since 3s (due)"}},
 		{[]string{"node", "forget", "a/1", "a/2"}, []string{"a/1 is missing", "a/2 is still listed"}},
 		{[]string{"event", "list", "-after", "e1:1"}, []string{"-after e2:17"}},
+		{[]string{"cluster", "show", "-at", "3", "orders"}, []string{"answered gone", "-at e2:18"}},
+		{[]string{"cluster", "show", "-at", "", "orders"}, []string{"answered empty"}},
 	} {
 		r := run{}.do(t, a, c.args...)
 		for _, want := range c.want {
