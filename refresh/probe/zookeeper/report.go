@@ -45,12 +45,13 @@ func report(node, answer string) (fsm.Report, error) {
 	return r, nil
 }
 
-// parse reads lines of "name: value". The first of a name counts.
+// parse reads lines of "name: value". The first of a name counts. A line without an end was cut short: its value would be
+// another word.
 func parse(answer string) map[string]string {
 	fields := map[string]string{}
 	for line := range strings.Lines(answer) {
 		name, value, ok := strings.Cut(strings.TrimSpace(line), ": ")
-		if _, again := fields[name]; ok && !again {
+		if _, again := fields[name]; ok && !again && strings.HasSuffix(line, "\n") {
 			fields[name] = strings.TrimSpace(value)
 		}
 	}
