@@ -16,7 +16,6 @@ const (
 	codeUnauthorized         = 13
 	codeAuthenticationFailed = 18
 	codeCommandNotFound      = 59
-	codeNoReplication        = 76
 	codeShutdown             = 91
 	codeInvalidConfig        = 93
 	codeNotInitialised       = 94
@@ -77,13 +76,19 @@ func (c *client) facts() (facts, error) {
 		return facts{}, err
 	}
 	f := facts{hello: hello, version: c.version}
-	if !f.replicated() {
+	switch {
+	case !f.whole():
+		return facts{}, refresh.NewFault(fsm.ReasonProtocol, "is no MongoDB server: its %s does not say whether it is a primary", c.hello)
+	case !f.replicated():
 		return f, nil
 	}
 	f.status, err = c.run("admin", bson.D{{Key: "replSetGetStatus", Value: 1}})
 	switch f.refusal = codeOf(err); f.refusal {
-	case codeNoReplication, codeInvalidConfig, codeNotInitialised, codeUnauthorized, codeCommandNotFound, codeAtlas:
+	case codeInvalidConfig, codeNotInitialised, codeUnauthorized, codeCommandNotFound, codeAtlas:
 		return f, nil
+	}
+	if _, ok := f.status.Lookup("myState").AsInt64OK(); err == nil && !ok {
+		err = refresh.NewFault(fsm.ReasonProtocol, "replSetGetStatus names no state")
 	}
 	return f, err
 }

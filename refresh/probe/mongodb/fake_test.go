@@ -118,6 +118,9 @@ func (s *session) answer(command bson.Raw) any {
 			who == "admin."+s.user.name {
 			answer = append(slices.Clip(answer), bson.E{Key: "saslSupportedMechs", Value: s.user.mechanisms})
 		}
+		if name == "hello" && !slices.ContainsFunc(answer, func(e bson.E) bool { return e.Key == "isWritablePrimary" }) {
+			answer = append(slices.Clip(answer), bson.E{Key: "isWritablePrimary", Value: false})
+		}
 		return append(slices.Clip(answer), bson.E{Key: "ok", Value: 1.0})
 	case bson.Raw:
 		return answer

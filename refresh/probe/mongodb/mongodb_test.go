@@ -122,7 +122,7 @@ func TestWhatAnswersMean(t *testing.T) {
 	}
 	denied, none := refusal{13, "Unauthorized"}, fsm.Shard{}
 	oldHello := replica(2, now*1000, e("secondary", true))
-	oldHello["isMaster"] = oldHello["hello"]
+	oldHello["isMaster"] = hello(e("ismaster", false), e("secondary", true))
 	delete(oldHello, "hello")
 	alone := replica(2, 0)
 	alone["replSetGetStatus"] = bson.D{e("myState", 2), e("members", bson.A{
@@ -226,6 +226,36 @@ func TestWhatAnswersMean(t *testing.T) {
 			}
 			if diff := cmp.Diff(attrs, r.Attributes); diff != "" {
 				t.Errorf("attributes (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+// A server that leaves out what it is must neither seem to be alone nor to have lost its shard.
+func TestHalfAnAnswer(t *testing.T) {
+	raw := func(d bson.D) bson.Raw {
+		text, err := bson.Marshal(append(d, e("ok", 1)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return text
+	}
+	member := raw(hello(e("isWritablePrimary", true)))
+	for name, c := range map[string]struct {
+		hello, status any
+		detail        string
+	}{
+		"nothing":          {raw(bson.D{}), status(1, 0), "is no MongoDB server"},
+		"a word for it":    {raw(hello(e("isWritablePrimary", "yes"))), status(1, 0), "is no MongoDB server"},
+		"no state":         {member, bson.D{e("set", "orders-rs")}, "names no state"},
+		"a word for state": {member, bson.D{e("myState", "PRIMARY")}, "names no state"},
+		"no replication":   {member, refusal{76, "NoReplicationEnabled"}, "NoReplicationEnabled"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			answers := map[string]any{"hello": c.hello, "replSetGetStatus": c.status, "buildInfo": build}
+			r := start(t, "", piped(t, "", fake{answers: answers}.serve)).Probe(t.Context(), target)
+			if r.Reason != fsm.ReasonProtocol || !strings.Contains(r.Detail, c.detail) {
+				t.Errorf("report is %+v, wanted is %q", r, c.detail)
 			}
 		})
 	}

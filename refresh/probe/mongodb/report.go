@@ -16,6 +16,16 @@ func (f facts) replicated() bool {
 	return text(f.hello, "setName") != "" || is(f.hello, "isreplicaset")
 }
 
+// whole says whether hello was answered as servers answer it, in whatever state they are.
+func (f facts) whole() bool {
+	for _, name := range []string{"isWritablePrimary", "ismaster"} {
+		if _, ok := f.hello.Lookup(name).BooleanOK(); ok {
+			return true
+		}
+	}
+	return false
+}
+
 // report is what f says of the node that was asked under this id.
 func (f facts) report(node string) fsm.Report {
 	r := fsm.Report{
