@@ -32,8 +32,12 @@
 // UNHEALTHY down, reason unhealthy; UNAVAILABLE down, reason store_unavailable, and then no more is asked. NOT_IN_CLUSTER is
 // unknown with the reason not_in_cluster, since it is said before a node joined and after it left. {"UNKNOWN": "why"} is
 // unknown with that word, as any other is. A store page that fails (5xx) after HEALTHY is down, store_unavailable; after
-// another status it changes nothing. The first generation says no status: it is up when /info/datastore and /shards answer,
-// and down, store_unavailable, when one of them fails; with /info/datastore kind and version are missing, too.
+// UNHEALTHY and those that join or leave the state stays, with that reason; after unknown ones it changes nothing. The first
+// generation says no status: it is up when /info/datastore and /shards answer, and down, store_unavailable, when one of them
+// fails; with /info/datastore kind is missing, too.
+//
+// While a store is unavailable neither version nor shards are reported, though agents go on to name the version: so the view
+// keeps what the store said last.
 //
 // A shard's role is primary, replica (for secondary), recovering, or the word in {"Other": "ARBITER"} or {"unknown":
 // "RECOVERING"} in lower case. An agent that names "primary" in such a way contradicts itself, and the shard is left out.

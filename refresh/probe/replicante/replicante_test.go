@@ -178,14 +178,22 @@ func TestStoreIsDown(t *testing.T) {
 	const detail = "500 Internal Server Error: unable to get status: connection refused"
 	unavailable := page{body: strings.NewReplacer("HEALTHY", "UNAVAILABLE").Replace(second[nodePath].body)}
 	joining := page{body: strings.NewReplacer("HEALTHY", "JOINING_CLUSTER").Replace(second[nodePath].body)}
+	unhealthy := page{body: strings.NewReplacer("HEALTHY", "UNHEALTHY").Replace(second[nodePath].body)}
+	outside := page{body: strings.NewReplacer("HEALTHY", "NOT_IN_CLUSTER").Replace(second[nodePath].body)}
 	bare := secondReport
 	bare.ClusterID, bare.Shards, bare.Attributes = "", nil, maps.Clone(bare.Attributes)
 	delete(bare.Attributes, "mongodb.com/oplog.size")
-	shardless := secondReport
-	shardless.Shards = nil
+	absent := bare
+	bare.Version = ""
+	alone := secondReport
+	alone.Shards = nil
+	shardless := alone
+	shardless.Version = ""
 	dumb := fsm.Report{Node: "n1", Reachable: true, SidecarVersion: "0.5.0"}
-	headless := firstReport
-	headless.Shards = nil
+	pageless := firstReport
+	pageless.Shards = nil
+	headless := pageless
+	headless.Version = ""
 	for name, c := range map[string]struct {
 		pages                 map[string]page
 		report                fsm.Report
@@ -199,7 +207,14 @@ func TestStoreIsDown(t *testing.T) {
 			with(second, map[string]page{secondShards: {500, said}}), shardless, fsm.StateDown, fsm.ReasonStore, detail,
 		},
 		"while it joins": {
-			with(second, map[string]page{nodePath: joining, secondShards: {500, said}}), shardless, fsm.StateJoining, "", detail,
+			with(second, map[string]page{nodePath: joining, secondShards: {500, said}}), shardless, fsm.StateJoining, fsm.ReasonStore, detail,
+		},
+		"while it is unwell": {
+			with(second, map[string]page{nodePath: unhealthy, secondShards: {500, said}}), shardless, fsm.StateDown, fsm.ReasonStore,
+			"unhealthy; " + detail,
+		},
+		"outside of a cluster": {
+			with(second, map[string]page{nodePath: outside, secondShards: {500, said}}), alone, fsm.StateUnknown, "not_in_cluster", detail,
 		},
 		"first generation": {with(first, map[string]page{datastorePath: {
 			500, `{"error":"store operation failed","layers":["connection refused"],"variant":"StoreOpFailed"}`,
@@ -208,8 +223,8 @@ func TestStoreIsDown(t *testing.T) {
 			with(first, map[string]page{firstShards: {503, "x"}}), headless, fsm.StateDown, fsm.ReasonStore,
 			"503 Service Unavailable",
 		},
-		"no pages for it":                  {with(second, map[string]page{storePath: {}, secondShards: {}}), bare, fsm.StateUp, "", ""},
-		"first generation, no shards page": {with(first, map[string]page{firstShards: {}}), headless, fsm.StateUp, "", ""},
+		"no pages for it":                  {with(second, map[string]page{storePath: {}, secondShards: {}}), absent, fsm.StateUp, "", ""},
+		"first generation, no shards page": {with(first, map[string]page{firstShards: {}}), pageless, fsm.StateUp, "", ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			p, _, target := start(t, c.pages)

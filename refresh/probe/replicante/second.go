@@ -48,6 +48,7 @@ func second(ctx context.Context, a asked) (fsm.Report, error) {
 	r.State, r.StateReason = state(node.Status)
 	maps.Copy(r.Attributes, node.Attributes)
 	if r.StateReason == fsm.ReasonStore {
+		unavailable(&r, "")
 		return r, nil
 	}
 
@@ -81,11 +82,19 @@ func second(ctx context.Context, a asked) (fsm.Report, error) {
 	return r, nil
 }
 
-// unavailable takes in that the store failed. It contradicts no status but that all is well.
+// unavailable takes in that the store failed. The report then says nothing of what the store holds, its version included, so
+// that the view keeps the store's last word; but a word that the view does not know stays what it is.
 func unavailable(r *fsm.Report, failed string) {
-	if r.StateDetail = failed; r.State == fsm.StateUp {
-		r.State, r.StateReason = fsm.StateDown, fsm.ReasonStore
+	if r.StateDetail = failed; r.State == fsm.StateUnknown {
+		return
 	}
+	if r.StateReason != "" && r.StateReason != fsm.ReasonStore {
+		r.StateDetail = r.StateReason + "; " + failed
+	}
+	if r.StateReason = fsm.ReasonStore; r.State == fsm.StateUp {
+		r.State = fsm.StateDown
+	}
+	r.Version = ""
 }
 
 // state is what a node_status means.

@@ -8,6 +8,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/musterhq/muster/fsm"
+	"github.com/musterhq/muster/refresh/probe/probetest"
 )
 
 func TestWhatStatusMeans(t *testing.T) {
@@ -124,4 +125,27 @@ func TestFieldsOfOtherTypes(t *testing.T) {
 		Node: "n1", Reachable: true, State: fsm.StateUp, NodeID: "db1", ClusterID: "orders-rs", Kind: "Redis", Version: "7",
 		SidecarVersion: "0.2.0",
 	})
+}
+
+// What a store said last stays in the view when its agent can no longer ask it.
+func TestLastWordOfAStore(t *testing.T) {
+	for name, down := range map[string]map[string]page{
+		"the node says so": {nodePath: {body: strings.Replace(second[nodePath].body, "HEALTHY", "UNAVAILABLE", 1)}},
+		"its shards fail":  {secondShards: {status: 500}},
+		"while it is unwell": {
+			nodePath: {body: strings.Replace(second[nodePath].body, "HEALTHY", "UNHEALTHY", 1)}, secondShards: {status: 500},
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			p, a, target := start(t, second)
+			roll := probetest.NewRoll(p, target)
+			roll.Round(t)
+			a.become(with(second, down))
+			roll.Round(t)
+			n := roll.View.Nodes["n1"]
+			if n.State.Value != fsm.StateDown || n.Said.Version != "4.4.13" || len(n.Said.Shards) != 2 || n.Said.Identity.Mismatch {
+				t.Errorf("the view is %+v", n)
+			}
+		})
+	}
 }
