@@ -22,7 +22,8 @@ type broker struct {
 	amqp   int
 }
 
-// brokers makes nodes that form a cluster when they start; none is started. The last has less disk than it wants.
+// brokers makes nodes that form a cluster when they start; none is started. The first has less disk than it wants. It begins
+// the cluster, to be joined by the others: one that knows of others tries them for five seconds first.
 func brokers(t *testing.T, names ...string) []*broker {
 	t.Helper()
 	path := probetest.Program(t, "MUSTER_RABBITMQ", "/usr/lib/rabbitmq/bin/rabbitmq-server", "rabbitmq-server")
@@ -43,11 +44,11 @@ func brokers(t *testing.T, names ...string) []*broker {
 		config := fmt.Sprintf("listeners.tcp.default = 127.0.0.1:%d\nmanagement.tcp.ip = 127.0.0.1\nmanagement.tcp.port = %d\n"+
 			"cluster_name = orders\ncollect_statistics_interval = 1000\n"+
 			"cluster_formation.peer_discovery_backend = classic_config\n", b.amqp, b.target.Port)
-		for n, peer := range names {
-			config += fmt.Sprintf("cluster_formation.classic_config.nodes.%d = %s@localhost\n", n+1, peer)
-		}
-		if i == len(names)-1 {
+		config += fmt.Sprintf("cluster_formation.classic_config.nodes.1 = %s@localhost\n", names[0])
+		if i == 0 {
 			config += "disk_free_limit.absolute = 1000000GB\n"
+		} else {
+			config += fmt.Sprintf("cluster_formation.classic_config.nodes.2 = %s\n", b.name)
 		}
 		write(t, filepath.Join(dir, "rabbitmq.conf"), config, 0o600)
 		b.Process = &probetest.Process{Path: path, Env: []string{
