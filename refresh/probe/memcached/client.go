@@ -92,7 +92,8 @@ func (c *client) logIn(credentials string) error {
 	case line == "STORED":
 		return nil
 	}
-	return refresh.NewFault(fsm.ReasonAuth, "the server refuses the login: it answered %.100q", line)
+	_, password, _ := strings.Cut(credentials, " ")
+	return refresh.NewFault(fsm.ReasonAuth, "the server refuses the login: it answered %.100q", probe.Hide(line, password))
 }
 
 func (c *client) line() (string, error) {

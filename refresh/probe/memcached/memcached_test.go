@@ -144,6 +144,29 @@ func TestNoCredentialsUnasked(t *testing.T) {
 	p.Close()
 }
 
+// What a server repeats of a login is not told.
+func TestCredentialsAreNotRepeated(t *testing.T) {
+	target := listen(t, func(conn net.Conn) {
+		answer := "CLIENT_ERROR unauthenticated"
+		for lines := bufio.NewScanner(conn); lines.Scan(); {
+			if strings.HasPrefix(lines.Text(), "set ") {
+				answer = "what is"
+				continue
+			}
+			if lines.Text() != "stats" {
+				answer += " " + lines.Text()
+			}
+			_, _ = io.WriteString(conn, answer+"\r\n")
+		}
+	})
+	p := start(t, `{"username":"muster","password_file":"right"}`)
+	r := p.Probe(t.Context(), target)
+	p.Close()
+	if r.Reason != fsm.ReasonAuth || !strings.Contains(r.Detail, "muster …") {
+		t.Errorf("report is %+v", r)
+	}
+}
+
 func TestConfigRefused(t *testing.T) {
 	for config, field := range map[fsm.JSON]string{
 		`{"password":"hunter2"}`:                                  "refresh.config.password",
