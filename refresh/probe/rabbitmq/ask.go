@@ -33,12 +33,12 @@ type overview struct {
 	Cluster string `json:"cluster_name"`
 	Version string `json:"rabbitmq_version"`
 	Totals  struct {
-		Queues int `json:"queues"`
+		Queues *int `json:"queues"`
 	} `json:"object_totals"`
 }
 
 type node struct {
-	Running     bool     `json:"running"`
+	Running     *bool    `json:"running"`
 	Drained     bool     `json:"being_drained"`
 	MemoryAlarm bool     `json:"mem_alarm"`
 	DiskAlarm   bool     `json:"disk_free_alarm"`
@@ -66,15 +66,33 @@ func (p *Prober) ask(ctx context.Context, t refresh.Target) (f facts, err error)
 	if err := p.read(ctx, t, "/api/nodes/"+url.PathEscape(f.overview.Node)+nodeColumns, &f.node); err != nil {
 		return f, err
 	}
-	if total := f.overview.Totals.Queues; !p.queues || total == 0 || total > maxQueues {
-		return f, nil
+	if f.node.Running == nil {
+		return f, refresh.NewFault(fsm.ReasonProtocol, "/api/nodes does not say whether the node is running")
+	}
+	if p.queues {
+		f.queues, err = p.list(ctx, t, f.overview.Totals.Queues)
+	}
+	return f, err
+}
+
+// list asks for the queues, if there are not too many. A page without them is an error, or all would seem to be gone.
+func (p *Prober) list(ctx context.Context, t refresh.Target, total *int) ([]queue, error) {
+	switch {
+	case total == nil:
+		return nil, refresh.NewFault(fsm.ReasonProtocol, "/api/overview does not say how many queues there are")
+	case *total == 0, *total > maxQueues:
+		return nil, nil
 	}
 	var page struct {
 		Items []queue `json:"items"`
 	}
-	err = p.read(ctx, t, queuesPath, &page)
-	f.queues = page.Items
-	return f, err
+	if err := p.read(ctx, t, queuesPath, &page); err != nil {
+		return nil, err
+	}
+	if page.Items == nil {
+		return nil, refresh.NewFault(fsm.ReasonProtocol, "/api/queues lists nothing")
+	}
+	return page.Items, nil
 }
 
 func (p *Prober) read(ctx context.Context, t refresh.Target, path string, page any) error {

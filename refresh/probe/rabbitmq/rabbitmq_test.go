@@ -190,6 +190,7 @@ func TestNoLeader(t *testing.T) {
 func TestOtherAnswers(t *testing.T) {
 	const other = "is no management port of a RabbitMQ node"
 	const version = `{"rabbitmq_version":"3.10.8"}`
+	const totals = `{"rabbitmq_version":"3.10.8","node":"a@host","object_totals":{}}`
 	clientPort := func(conn net.Conn) { fmt.Fprint(conn, "AMQP\x00\x00\x09\x01") }
 	for name, c := range map[string]struct {
 		config         fsm.JSON
@@ -200,6 +201,9 @@ func TestOtherAnswers(t *testing.T) {
 		"another's page":  {"{" + login + "}", pages{"/api/overview": "<html>"}.serve, fsm.ReasonDecode, other},
 		"no node":         {"{" + login + "}", pages{"/api/overview": "{}"}.serve, fsm.ReasonProtocol, other},
 		"some version":    {"{" + login + "}", healthy.with(pages{"/api/overview": version}).serve, fsm.ReasonProtocol, other},
+		"no word of it":   {"{" + login + "}", healthy.with(pages{"/api/nodes/a@host": "{}"}).serve, fsm.ReasonProtocol, "is running"},
+		"no totals":       {"{" + login + "}", healthy.with(pages{"/api/overview": totals}).serve, fsm.ReasonProtocol, "how many"},
+		"no list":         {"{" + login + "}", healthy.with(pages{"/api/queues": "{}"}).serve, fsm.ReasonProtocol, "lists nothing"},
 		"no such page":    {"{" + login + "}", pages{}.serve, fsm.ReasonHTTPStatus, other},
 		"no queues page":  {"{" + login + "}", healthy.with(pages{"/api/queues": ""}).serve, fsm.ReasonHTTPStatus, other},
 		"wrong password":  {`{"username":"muster","password_file":"wrong"}`, healthy.serve, fsm.ReasonAuth, "set_user_tags"},

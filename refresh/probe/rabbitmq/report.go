@@ -31,7 +31,7 @@ func (f *facts) report(id string) fsm.Report {
 // state is a word and why, or what is wrong beside it.
 func (n *node) state() (state, reason string) {
 	switch {
-	case !n.Running:
+	case !*n.Running:
 		return fsm.StateDown, "not_running"
 	case n.Drained:
 		return fsm.StateLeaving, "maintenance"
