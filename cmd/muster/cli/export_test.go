@@ -1,6 +1,9 @@
 package cli
 
 import (
+	"maps"
+	"slices"
+
 	"github.com/spf13/cobra"
 
 	"github.com/musterhq/muster/fsm"
@@ -27,3 +30,9 @@ func Story(e *httpd.Event) string { return story(e) }
 
 // Told are the types of events that have a story of their own.
 func Told(t fsm.EventType) bool { return stories[t] != nil }
+
+// Kinds are the words for the ways this program can ask nodes, sorted.
+func Kinds() []string { return slices.Sorted(maps.Keys(probers())) }
+
+// CheckProber judges a prober and its config.
+func CheckProber(kind string, config fsm.JSON) error { return checkProber(kind, config) }
