@@ -3,9 +3,11 @@ package kafka_test
 import (
 	"fmt"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
@@ -192,6 +194,39 @@ func TestAllBrokersListOrNone(t *testing.T) {
 			expectShards(t, ask(t, p, target(t, c, i)), want[i])
 		}
 	}
+}
+
+// A topic that a broker cannot tell of just now is not gone.
+func TestTopicWithAnError(t *testing.T) {
+	c := brokers(t, kfake.NumBrokers(1))
+	var code atomic.Int32
+	always(c, int16(kmsg.Metadata), func(r kmsg.Request) kmsg.Response {
+		p := picture{brokers: []int32{0}, partitions: []partition{{leader: 0, replicas: []int32{0}, isr: []int32{0}}}}
+		answer := p.answer(r).(*kmsg.MetadataResponse)
+		if answer.Topics[0].ErrorCode = int16(code.Load()); answer.Topics[0].ErrorCode != 0 {
+			answer.Topics[0].Partitions = nil
+		}
+		return answer
+	})
+	p := start(t, `{"topics":["orders"]}`, env(""))
+	expectShards(t, ask(t, p, target(t, c, 0)), "controller primary, orders-0 primary")
+	for _, fails := range []struct {
+		with   *kerr.Error
+		reason string
+	}{
+		{kerr.LeaderNotAvailable, fsm.ReasonStore},
+		{kerr.InvalidTopicException, fsm.ReasonStore},
+		{kerr.TopicAuthorizationFailed, fsm.ReasonAuth},
+		{kerr.UnknownServerError, fsm.ReasonProtocol},
+	} {
+		code.Store(int32(fails.with.Code))
+		r := ask(t, p, target(t, c, 0))
+		if r.Reason != fails.reason || !strings.Contains(r.Detail, "the topic orders") {
+			t.Errorf("%s: report is %+v", fails.with.Message, r)
+		}
+	}
+	code.Store(int32(kerr.UnknownTopicOrPartition.Code))
+	expectShards(t, ask(t, p, target(t, c, 0)), "controller primary")
 }
 
 func TestBrokerStopped(t *testing.T) {

@@ -102,8 +102,12 @@ func (d *decoder) topic() {
 		d.Span(16) // topic id
 	}
 	d.Bool() // internal
-	if code == kerr.TopicAuthorizationFailed.Code {
+	switch code {
+	case 0, kerr.UnknownTopicOrPartition.Code: // none of that name is no fault
+	case kerr.TopicAuthorizationFailed.Code:
 		d.fail(denied("Describe on the topic " + name))
+	default: // its partitions are left out then, and would seem to be gone
+		d.fail(refused("the topic "+name, code))
 	}
 	d.each(func() { d.partition(name) })
 	if d.version >= 8 {
