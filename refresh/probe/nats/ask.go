@@ -4,14 +4,17 @@ import (
 	"context"
 	"encoding/json"
 	"net/http"
+	"strconv"
 	"strings"
 
 	"github.com/musterhq/muster/fsm"
 	"github.com/musterhq/muster/refresh"
 )
 
-// maxStreams is how many streams of one server are followed as shards.
-const maxStreams = 256
+const (
+	maxStreams  = 256  // of one server that are followed as shards
+	maxAccounts = 4096 // listed at once, most of them without streams
+)
 
 // facts are the pages of one poll.
 type facts struct {
@@ -45,7 +48,7 @@ type healthz struct {
 }
 
 type jsz struct {
-	Streams  int `json:"streams"`
+	Streams  *int `json:"streams"`
 	Accounts []struct {
 		Name    string   `json:"name"`
 		Streams []stream `json:"stream_detail"`
@@ -81,17 +84,29 @@ func (p *Prober) ask(ctx context.Context, t refresh.Target) (f facts, err error)
 	return f, err
 }
 
-// list asks for the streams, if there are not too many.
+// list asks for the streams, if there are not too many. Pages that leave some out are no answer, or these would seem to be
+// gone.
 func (p *Prober) list(ctx context.Context, t refresh.Target) (all jsz, err error) {
 	var count jsz
 	if err := p.read(ctx, t, "/jsz", &count); err != nil {
 		return all, err
 	}
-	if count.Streams == 0 || count.Streams > maxStreams {
+	switch {
+	case count.Streams == nil:
+		return all, refresh.NewFault(fsm.ReasonProtocol, "/jsz does not say how many streams there are")
+	case *count.Streams == 0, *count.Streams > maxStreams:
 		return all, nil
 	}
-	err = p.read(ctx, t, "/jsz?accounts=true&streams=true&limit=4096", &all) // accounts, most without streams
-	return all, err
+	if err = p.read(ctx, t, "/jsz?accounts=true&streams=true&limit="+strconv.Itoa(maxAccounts), &all); err != nil {
+		return all, err
+	}
+	switch {
+	case len(all.Accounts) >= maxAccounts:
+		return jsz{}, nil
+	case all.Streams == nil, *all.Streams > 0 && len(all.Accounts) == 0:
+		return all, refresh.NewFault(fsm.ReasonProtocol, "/jsz lists no streams")
+	}
+	return all, nil
 }
 
 func (p *Prober) read(ctx context.Context, t refresh.Target, path string, page any) error {

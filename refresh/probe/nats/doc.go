@@ -28,8 +28,8 @@
 //
 // With "streams", a stream that the server holds is the shard ACCOUNT/STREAM: primary on its leader or only server, else
 // replica, with its last sequence as the offset. It is off by default: the answer costs the server a walk over all streams
-// under locks that clients need, and a fleet's streams come and go by its applications' will. A server with more than 256
-// reports none, for a part of them would seem to lack primaries; asking how many there are is cheap.
+// under locks that clients need, and a fleet's streams come and go by its applications' will. A server with more than 256,
+// or with 4,096 accounts, reports none, for a part of them would seem to lack primaries; asking how many there are is cheap.
 //
 // # Decisions
 //

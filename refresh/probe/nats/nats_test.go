@@ -209,17 +209,31 @@ func TestWhatPagesMean(t *testing.T) {
 
 func TestStreams(t *testing.T) {
 	meta := leaderReport.Shards[0]
+	many := `{"streams":2,"account_details":[` + strings.Repeat("{},", 4095) + `{"name":"$G","stream_detail":[{"name":"LOGS"}]}]}`
 	for name, c := range map[string]struct {
 		pages pages
 		want  []fsm.Shard
 	}{
 		"some": {nil, []fsm.Shard{
-			{ID: "$G/LOGS", Role: fsm.RolePrimary, Offset: &fsm.Offset{Value: 7, Unit: "messages"}},
+			{ID: "$G/LOGS", Role: fsm.RoleReplica, Offset: &fsm.Offset{Value: 7, Unit: "messages"}},
 			{ID: "$G/ORDERS", Role: fsm.RoleReplica, Offset: &fsm.Offset{Value: 42, Unit: "messages"}},
 			meta,
 		}},
-		"none":     {pages{"/jsz": `{"streams":0}`, listPath: "500 asked"}, []fsm.Shard{meta}},
-		"too many": {pages{"/jsz": `{"streams":257}`, listPath: "500 asked"}, []fsm.Shard{meta}},
+		"of which it leads one": {leader.with(pages{
+			listPath: strings.Replace(leader[listPath], `"n2"`, `"n1"`, 1),
+		}), []fsm.Shard{
+			{ID: "$G/LOGS", Role: fsm.RoleReplica, Offset: &fsm.Offset{Value: 7, Unit: "messages"}},
+			{ID: "$G/ORDERS", Role: fsm.RolePrimary, Offset: &fsm.Offset{Value: 42, Unit: "messages"}},
+			meta,
+		}},
+		"alone": {leader.without(`,"meta":{"name":"east","leader":"n1","cluster_size":3}`), []fsm.Shard{
+			{ID: "$G/LOGS", Role: fsm.RolePrimary, Offset: &fsm.Offset{Value: 7, Unit: "messages"}},
+			{ID: "$G/ORDERS", Role: fsm.RoleReplica, Offset: &fsm.Offset{Value: 42, Unit: "messages"}},
+		}},
+		"gone since they were counted": {pages{listPath: `{"streams":0,"account_details":[]}`}, []fsm.Shard{meta}},
+		"too many accounts":            {pages{listPath: many}, []fsm.Shard{meta}},
+		"none":                         {pages{"/jsz": `{"streams":0}`, listPath: "500 asked"}, []fsm.Shard{meta}},
+		"too many":                     {pages{"/jsz": `{"streams":257}`, listPath: "500 asked"}, []fsm.Shard{meta}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			r := ask(t, `{"streams":true}`, leader.with(c.pages).serve)
@@ -227,6 +241,20 @@ func TestStreams(t *testing.T) {
 				t.Errorf("%s %s: shards (-want +got):\n%s", r.Reason, r.Detail, diff)
 			}
 		})
+	}
+}
+
+// Pages that leave streams out must not make them seem to be gone.
+func TestHalfTheStreams(t *testing.T) {
+	for name, c := range map[string]pages{
+		"no number":  {"/jsz": "{}"},
+		"no list":    {listPath: "{}"},
+		"no streams": {listPath: `{"streams":2}`},
+	} {
+		r := ask(t, `{"streams":true}`, leader.with(c).serve)
+		if r.Reason != fsm.ReasonProtocol || !strings.Contains(r.Detail, "/jsz") {
+			t.Errorf("%s: report is %+v", name, r)
+		}
 	}
 }
 

@@ -85,10 +85,10 @@ func (f *facts) metaRole() string {
 
 func (f *facts) leads(leader string) bool { return leader != "" && leader == f.server.Name }
 
-// shard is a stream; one that has no cluster is held by this server alone.
+// shard is a stream. One that has no cluster is held by this server alone, where servers have none.
 func (f *facts) shard(account string, s *stream) fsm.Shard {
 	role := fsm.RoleReplica
-	if s.Cluster == nil || f.leads(s.Cluster.Leader) {
+	if s.Cluster == nil && f.server.JetStream.Meta == nil || s.Cluster != nil && f.leads(s.Cluster.Leader) {
 		role = fsm.RolePrimary
 	}
 	return fsm.Shard{ID: account + "/" + s.Name, Role: role, Offset: &fsm.Offset{Value: s.State.Last, Unit: "messages"}}
