@@ -17,8 +17,12 @@ import (
 type slowLog struct{ httpd.Log }
 
 func (l slowLog) Propose(ctx context.Context, c fsm.Command) (fsm.Result, error) {
-	time.Sleep(5 * time.Millisecond)
-	return l.Log.Propose(ctx, c)
+	select {
+	case <-time.After(5 * time.Millisecond):
+		return l.Log.Propose(ctx, c)
+	case <-ctx.Done():
+		return fsm.Result{}, ctx.Err()
+	}
 }
 
 // TestWritersOfOneCluster has many set something on one cluster at once, without a condition: none is told of the others.

@@ -40,35 +40,39 @@ type change struct {
 // changeClusters computes a change from the state and proposes it, all or nothing, again when a cluster has moved
 // meanwhile: compute is then called again on the state as it is now, and checks again what it is to check.
 func (s *Server) changeClusters(r *http.Request, compute func(glance) (change, error)) (Ack, error) {
-	for try := 0; ; try++ {
-		g, err := s.look(r.Context())
-		if err != nil {
-			return Ack{}, err
-		}
-		c, err := compute(g)
-		if err != nil {
-			return Ack{}, err
-		}
-		if len(c.changes) == 0 {
-			return Ack{Index: c.at}, nil
-		}
-		res, err := s.propose(r.Context(), &fsm.ClusterChange{Changes: c.changes, Cause: causeOf(r)})
-		switch {
-		case err == nil:
-			return Ack{Index: res.Index, Changed: true}, nil
-		case !errors.Is(err, fsm.ErrStale) || try == recomputes:
-			return Ack{}, err
-		}
-		if try > 0 {
-			continue
-		}
-		select {
-		case s.turn <- struct{}{}:
-			defer func() { <-s.turn }() // once: the turn is kept over all further tries
-		case <-r.Context().Done():
-			return Ack{}, err
-		}
+	ack, err := s.changeOnce(r, compute)
+	if !errors.Is(err, fsm.ErrStale) {
+		return ack, err
 	}
+	select {
+	case s.turn <- struct{}{}:
+		defer func() { <-s.turn }()
+	case <-r.Context().Done():
+		return Ack{}, err
+	}
+	for try := 0; try < recomputes && errors.Is(err, fsm.ErrStale); try++ {
+		ack, err = s.changeOnce(r, compute)
+	}
+	return ack, err
+}
+
+func (s *Server) changeOnce(r *http.Request, compute func(glance) (change, error)) (Ack, error) {
+	g, err := s.look(r.Context())
+	if err != nil {
+		return Ack{}, err
+	}
+	c, err := compute(g)
+	if err != nil {
+		return Ack{}, err
+	}
+	if len(c.changes) == 0 {
+		return Ack{Index: c.at}, nil
+	}
+	res, err := s.propose(r.Context(), &fsm.ClusterChange{Changes: c.changes, Cause: causeOf(r)})
+	if err != nil {
+		return Ack{}, err
+	}
+	return Ack{Index: res.Index, Changed: true}, nil
 }
 
 // draft is a change of one cluster while facts are added to it.
