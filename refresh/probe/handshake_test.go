@@ -28,8 +28,7 @@ func serveTLS(t *testing.T, config *tls.Config) *site {
 
 func TestHandshake(t *testing.T) {
 	ours, theirs := newAuthority(t), newAuthority(t)
-	certificate, key := ours.issue(t, "")
-	strange, strangeKey := theirs.issue(t, "")
+	mine, strange := ours.Issue(t, ""), theirs.Issue(t, "")
 	old := ours.server(t, "127.0.0.1", nil)
 	old.MinVersion, old.MaxVersion = tls.VersionTLS10, tls.VersionTLS11
 	trusting := probe.TLS{On: true, Authorities: "ours"}
@@ -57,7 +56,7 @@ func TestHandshake(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			s := serveTLS(t, c.server)
 			for name, text := range map[string]string{
-				"ours": ours.pem, "cert": certificate, "key": key, "strange": strange, "strange key": strangeKey,
+				"ours": ours.PEM, "cert": mine.Certificate, "key": mine.Key, "strange": strange.Certificate, "strange key": strange.Key,
 			} {
 				s.vault.put(name, text)
 			}

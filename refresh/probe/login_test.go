@@ -88,10 +88,9 @@ func TestTLSRefused(t *testing.T) {
 func TestTLSConfig(t *testing.T) {
 	v, ca := &vault{}, newAuthority(t)
 	env := refresh.Env{Reveal: v.reveal}
-	certificate, key := ca.issue(t, "")
-	_, otherKey := ca.issue(t, "")
+	mine, other := ca.Issue(t, ""), ca.Issue(t, "")
 	for name, text := range map[string]string{
-		"ca": ca.pem, "cert": certificate, "key": key, "other": otherKey, "text": "hunter2 is no certificate",
+		"ca": ca.PEM, "cert": mine.Certificate, "key": mine.Key, "other": other.Key, "text": "hunter2 is no certificate",
 	} {
 		v.put(name, text)
 	}
@@ -128,9 +127,9 @@ func TestTLSConfig(t *testing.T) {
 	if err != nil || first.ServerName != "name" || first.RootCAs == nil || len(first.Certificates) != 1 {
 		t.Fatalf("all: config is %+v, error %v", first, err)
 	}
-	certificate, key = ca.issue(t, "")
-	v.put("cert", certificate)
-	v.put("key", key)
+	mine = ca.Issue(t, "")
+	v.put("cert", mine.Certificate)
+	v.put("key", mine.Key)
 	second, err := all.Config(env, "db")
 	if err != nil || slices.Equal(first.Certificates[0].Certificate[0], second.Certificates[0].Certificate[0]) {
 		t.Errorf("a certificate that was replaced is not taken: error %v", err)

@@ -1,76 +1,22 @@
 package etcd_test
 
 import (
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
 	"crypto/tls"
-	"crypto/x509"
-	"encoding/pem"
 	"io"
-	"math/big"
 	"net"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/musterhq/muster/fsm"
 	"github.com/musterhq/muster/refresh"
+	"github.com/musterhq/muster/refresh/probe/probetest"
 )
 
-// authority writes certificates into a folder.
-type authority struct {
-	dir  string
-	cert *x509.Certificate
-	key  *ecdsa.PrivateKey
-}
-
-// newAuthority writes NAME.pem.
-func newAuthority(t *testing.T, dir, name string) *authority {
+func write(t *testing.T, path, text string) {
 	t.Helper()
-	a := &authority{dir: dir}
-	a.key = a.issue(t, name, &x509.Certificate{
-		IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign,
-	})
-	return a
-}
-
-// issue writes NAME.pem and NAME-key.pem.
-func (a *authority) issue(t *testing.T, name string, template *x509.Certificate) *ecdsa.PrivateKey {
-	t.Helper()
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
-	template.SerialNumber, template.Subject.CommonName = big.NewInt(time.Now().UnixNano()), name
-	template.NotBefore, template.NotAfter = time.Now().Add(-time.Hour), time.Now().Add(time.Hour)
-	parent, signer := a.cert, a.key
-	if parent == nil {
-		parent, signer = template, key
-	}
-	der, err := x509.CreateCertificate(rand.Reader, template, parent, &key.PublicKey, signer)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if a.cert == nil {
-		if a.cert, err = x509.ParseCertificate(der); err != nil {
-			t.Fatal(err)
-		}
-	}
-	pkcs, err := x509.MarshalPKCS8PrivateKey(key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	a.write(t, name+".pem", &pem.Block{Type: "CERTIFICATE", Bytes: der})
-	a.write(t, name+"-key.pem", &pem.Block{Type: "PRIVATE KEY", Bytes: pkcs})
-	return key
-}
-
-func (a *authority) write(t *testing.T, name string, block *pem.Block) {
-	t.Helper()
-	if err := os.WriteFile(filepath.Join(a.dir, name), pem.EncodeToMemory(block), 0o600); err != nil {
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -81,11 +27,11 @@ func TestTLS(t *testing.T) {
 	}
 	dir := t.TempDir()
 	in := func(name string) string { return filepath.Join(dir, name) }
-	ca := newAuthority(t, dir, "ca")
-	newAuthority(t, dir, "other")
-	both := []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth, x509.ExtKeyUsageClientAuth}
-	ca.issue(t, "server", &x509.Certificate{ExtKeyUsage: both, IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}})
-	ca.issue(t, "muster", &x509.Certificate{ExtKeyUsage: both})
+	ca := probetest.NewAuthority(t)
+	write(t, in("ca.pem"), ca.PEM)
+	write(t, in("other.pem"), probetest.NewAuthority(t).PEM)
+	ca.Issue(t, "127.0.0.1").Write(t, dir, "server")
+	ca.Issue(t, "").Write(t, dir, "muster")
 	secure := run(t, []string{"a"}, "--cert-file="+in("server.pem"), "--key-file="+in("server-key.pem"),
 		"--trusted-ca-file="+in("ca.pem"), "--client-cert-auth")[0]
 	plain := run(t, []string{"b"})[0]
@@ -127,9 +73,9 @@ func TestTLS(t *testing.T) {
 
 func TestRefusedCertificate(t *testing.T) {
 	dir := t.TempDir()
-	ca := newAuthority(t, dir, "ca")
-	ca.issue(t, "server", &x509.Certificate{IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}})
-	pair, err := tls.LoadX509KeyPair(filepath.Join(dir, "server.pem"), filepath.Join(dir, "server-key.pem"))
+	ca := probetest.NewAuthority(t)
+	write(t, filepath.Join(dir, "ca.pem"), ca.PEM)
+	pair, err := tls.LoadX509KeyPair(ca.Issue(t, "127.0.0.1").Write(t, dir, "server"))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,20 +1,12 @@
 package memcached_test
 
 import (
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
-	"crypto/x509"
-	"encoding/pem"
 	"maps"
-	"math/big"
-	"net"
 	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/musterhq/muster/fsm"
 	"github.com/musterhq/muster/refresh"
@@ -127,13 +119,10 @@ func TestRealTLS(t *testing.T) {
 	if testing.Short() {
 		t.Skip("starts real servers")
 	}
-	certificate, key := certify(t)
+	ca := probetest.NewAuthority(t)
+	certificate, key := ca.Issue(t, "127.0.0.1").Write(t, t.TempDir(), "server")
 	s := run(t, "-Z", "-o", "ssl_chain_cert="+certificate+",ssl_key="+key)
-	text, err := os.ReadFile(certificate)
-	if err != nil {
-		t.Fatal(err)
-	}
-	secrets["ca.pem"] = string(text)
+	secrets["ca.pem"] = ca.PEM
 	defer delete(secrets, "ca.pem")
 	p := start(t, `{"tls":true,"tls_ca_file":"ca.pem"}`)
 	for range 2 {
@@ -147,34 +136,4 @@ func TestRealTLS(t *testing.T) {
 	if r := start(t, "").Probe(t.Context(), s.target); r.Reachable {
 		t.Errorf("without TLS: report is %+v", r)
 	}
-}
-
-// certify makes a certificate of 127.0.0.1 that signs itself, and gives its files.
-func certify(t *testing.T) (certificate, key string) {
-	t.Helper()
-	private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
-	template := &x509.Certificate{
-		SerialNumber: big.NewInt(1), IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)},
-		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour),
-		IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign | x509.KeyUsageDigitalSignature,
-	}
-	cert, err := x509.CreateCertificate(rand.Reader, template, template, &private.PublicKey, private)
-	if err != nil {
-		t.Fatal(err)
-	}
-	pkcs, err := x509.MarshalPKCS8PrivateKey(private)
-	if err != nil {
-		t.Fatal(err)
-	}
-	write := func(name, kind string, der []byte) string {
-		path := filepath.Join(t.TempDir(), name)
-		if err := os.WriteFile(path, pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: der}), 0o600); err != nil {
-			t.Fatal(err)
-		}
-		return path
-	}
-	return write("cert.pem", "CERTIFICATE", cert), write("key.pem", "PRIVATE KEY", pkcs)
 }

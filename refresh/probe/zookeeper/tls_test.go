@@ -1,73 +1,14 @@
 package zookeeper_test
 
 import (
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
-	"crypto/x509"
-	"encoding/pem"
-	"math/big"
-	"net"
 	"path/filepath"
 	"strconv"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/musterhq/muster/fsm"
 	"github.com/musterhq/muster/refresh/probe/probetest"
 )
-
-// authority writes certificates into a folder.
-type authority struct {
-	dir  string
-	cert *x509.Certificate
-	key  *ecdsa.PrivateKey
-}
-
-// newAuthority writes NAME.pem.
-func newAuthority(t *testing.T, dir, name string) *authority {
-	t.Helper()
-	a := &authority{dir: dir}
-	a.key = a.issue(t, name, &x509.Certificate{
-		IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign,
-	})
-	return a
-}
-
-// issue writes NAME.pem, NAME-key.pem and both together as NAME-pair.pem.
-func (a *authority) issue(t *testing.T, name string, template *x509.Certificate) *ecdsa.PrivateKey {
-	t.Helper()
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
-	template.SerialNumber, template.Subject.CommonName = big.NewInt(time.Now().UnixNano()), name
-	template.NotBefore, template.NotAfter = time.Now().Add(-time.Hour), time.Now().Add(time.Hour)
-	parent, signer := a.cert, a.key
-	if parent == nil {
-		parent, signer = template, key
-	}
-	der, err := x509.CreateCertificate(rand.Reader, template, parent, &key.PublicKey, signer)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if a.cert == nil {
-		if a.cert, err = x509.ParseCertificate(der); err != nil {
-			t.Fatal(err)
-		}
-	}
-	pkcs, err := x509.MarshalPKCS8PrivateKey(key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	cert := string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}))
-	secret := string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: pkcs}))
-	write(t, filepath.Join(a.dir, name+".pem"), cert)
-	write(t, filepath.Join(a.dir, name+"-key.pem"), secret)
-	write(t, filepath.Join(a.dir, name+"-pair.pem"), secret+cert)
-	return key
-}
 
 func TestTLS(t *testing.T) {
 	if testing.Short() {
@@ -75,11 +16,12 @@ func TestTLS(t *testing.T) {
 	}
 	dir := t.TempDir()
 	in := func(name string) string { return filepath.Join(dir, name) }
-	ca := newAuthority(t, dir, "ca")
-	newAuthority(t, dir, "other")
-	both := []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth, x509.ExtKeyUsageClientAuth}
-	ca.issue(t, "server", &x509.Certificate{ExtKeyUsage: both, IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}})
-	ca.issue(t, "muster", &x509.Certificate{ExtKeyUsage: both})
+	ca := probetest.NewAuthority(t)
+	write(t, in("ca.pem"), ca.PEM)
+	write(t, in("other.pem"), probetest.NewAuthority(t).PEM)
+	server := ca.Issue(t, "127.0.0.1")
+	write(t, in("server-pair.pem"), server.Key+server.Certificate)
+	ca.Issue(t, "").Write(t, dir, "muster")
 	port := probetest.FreePort(t)
 	s := plan(t, []string{"a"}, "secureClientPort="+strconv.Itoa(port),
 		"ssl.keyStore.location="+in("server-pair.pem"), "ssl.keyStore.type=PEM",
