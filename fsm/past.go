@@ -12,7 +12,8 @@ const maxPastError = 200 // bytes of the error of one that is remembered
 // It is immutable.
 type Past []byte
 
-// The words of what is remembered, by their number in a Past: never reordered.
+// The words of what is remembered, by their number in a Past: never reordered. One that is added here is read as the end by
+// a release that does not know it, so it may be proposed only above that release's feature level.
 var pastWords = []string{
 	"", OutcomeChanged, OutcomeUnchanged, OutcomeFailed, OutcomeHeld, OutcomeGivenBack, OutcomeExpired,
 	WhyDue, WhyAsked, WhyNudge, WhyConfirm, WhyOdd, WhyDelete,

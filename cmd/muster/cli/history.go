@@ -56,7 +56,7 @@ func (p *Program) history(
 }
 
 func (p *Program) workTable(rows []fsm.Work) *table.Table {
-	t := table.Columns(table.Column{Head: "When"}, table.Column{Head: "Age", Right: true}, table.Column{Head: "By"},
+	t := table.Columns(table.Column{Head: "When (UTC)"}, table.Column{Head: "Age", Right: true}, table.Column{Head: "By"},
 		table.Column{Head: "Why"}, table.Column{Head: "Took", Right: true}, table.Column{Head: "Outcome"},
 		table.Column{Head: "What", Max: 90})
 	for i := range rows {

@@ -55,72 +55,85 @@ func (p *Program) writeSettings(s *fsm.Settings) {
 	})
 }
 
+// given is what options say of the group's settings.
+type given struct {
+	fsm.Settings
+	age                  string
+	vars, labels, guards []string
+	cas                  uint64
+}
+
+func (g *given) flags(c *cobra.Command) {
+	f := c.Flags()
+	f.IntVar(&g.Voters, "voters", 0, "`N` peers vote at most: 1, 3, 5, 7 or 9")
+	f.IntVar(&g.Retention.Events, "retention-events", 0, "keep the last `N` events")
+	f.StringVar(&g.age, "retention-age", "", "keep events for a `TIME`, like 720h")
+	f.Int64Var(&g.Retention.Bytes, "retention-bytes", 0, "keep events up to so many `BYTES`")
+	f.IntVar(&g.Retention.Audit, "retention-operators", 0, "keep the last `N` events that operators caused")
+	f.IntVar(&g.Limits.InFlight, "in-flight", 0, "`N` polls at once per peer")
+	f.StringArrayVar(&g.vars, "var", nil, "`KEY=JSON` of a variable; KEY= unsets it; what is no JSON is text; may be repeated")
+	f.StringVar(&g.Group, "group", "", "`NAME` of the group of every node that is set into no other; empty for none")
+	f.StringArrayVar(&g.labels, "label", nil, "`KEY=VALUE` of a label of all; KEY= unsets it; may be repeated")
+	f.StringArrayVar(&g.guards, "guard", nil, guardHelp)
+	f.Uint64Var(&g.cas, "cas", 0, "only if the settings are still at this `INDEX`")
+}
+
+// over lays what was given over the settings as they are, and says whether anything was.
+func (g *given) over(c *cobra.Command, now *fsm.Settings) (changed bool, err error) {
+	for option, set := range map[string]func() error{
+		"voters":              func() error { now.Voters = g.Voters; return nil },
+		"retention-events":    func() error { now.Retention.Events = g.Retention.Events; return nil },
+		"retention-age":       func() error { return now.Retention.Age.UnmarshalText([]byte(g.age)) },
+		"retention-bytes":     func() error { now.Retention.Bytes = g.Retention.Bytes; return nil },
+		"retention-operators": func() error { now.Retention.Audit = g.Retention.Audit; return nil },
+		"in-flight":           func() error { now.Limits.InFlight = g.Limits.InFlight; return nil },
+		"var":                 func() error { return layVars(&now.Vars, g.vars) },
+		"group":               func() error { now.Group = g.Group; return nil },
+		"label":               func() error { return layLabels(&now.Labels, g.labels) },
+		"guard":               func() (err error) { now.Guards, err = parseGuards(g.guards); return err },
+	} {
+		if c.Flags().Changed(option) {
+			changed = true
+			err = errors.Join(err, set())
+		}
+	}
+	return changed, err
+}
+
 func (p *Program) settingsSet() *cobra.Command {
-	var next fsm.Settings
-	var age string
-	var given, labels, guards []string
-	var cas uint64
+	var g given
 	c := &cobra.Command{
 		Use:   "set",
 		Short: "Set what holds for the whole group",
-		Long:  "Sets what holds for the whole group. What is not named stays as it is, and an empty variable is unset.",
+		Long: `Sets what holds for the whole group. What is not named stays as it is, and an empty value unsets. Group, labels,
+vars and guards hold for every cluster and node that has no nearer ones; muster cluster effective shows which hold.`,
 		Example: `  muster settings set -voters 3
   muster settings set -retention-events 500000 -retention-age 1440h
-  muster settings set -var 'team="storage"'`,
+  muster settings set -var 'team="storage"' -guard max_maintenance=1`,
 		Args: exactly(0),
 	}
-	f := c.Flags()
-	f.IntVar(&next.Voters, "voters", 0, "`N` peers vote at most: 1, 3, 5, 7 or 9")
-	f.IntVar(&next.Retention.Events, "retention-events", 0, "keep the last `N` events")
-	f.StringVar(&age, "retention-age", "", "keep events for a `TIME`, like 720h")
-	f.Int64Var(&next.Retention.Bytes, "retention-bytes", 0, "keep events up to so many `BYTES`")
-	f.IntVar(&next.Retention.Audit, "retention-operators", 0, "keep the last `N` events that operators caused")
-	f.IntVar(&next.Limits.InFlight, "in-flight", 0, "`N` polls at once per peer")
-	f.StringArrayVar(&given, "var", nil, "`KEY=JSON` of a variable; KEY= unsets it; what is no JSON is text; may be repeated")
-	f.StringVar(&next.Group, "group", "", "`NAME` of the group of every node that is set into no other; empty for none")
-	f.StringArrayVar(&labels, "label", nil, "`KEY=VALUE` of a label of all; KEY= unsets it; may be repeated")
-	f.StringArrayVar(&guards, "guard", nil, guardHelp)
-	f.Uint64Var(&cas, "cas", 0, "only if the settings are still at this `INDEX`")
 	c.RunE = p.verb(false, func(ctx context.Context, api *httpd.Client, _ []string) error {
 		now, _, err := api.Settings(ctx, httpd.Read{})
 		if err != nil {
 			return err
 		}
-		if !f.Changed("cas") {
-			cas = now.Index // what others set meanwhile is not undone
+		if !c.Flags().Changed("cas") {
+			g.cas = now.Index // what others set meanwhile is not undone
 		}
-		changed := false
-		over := func(option string, set func()) {
-			if f.Changed(option) {
-				set()
-				changed = true
-			}
-		}
-		over("voters", func() { now.Voters = next.Voters })
-		over("retention-events", func() { now.Retention.Events = next.Retention.Events })
-		over("retention-age", func() { err = now.Retention.Age.UnmarshalText([]byte(age)) })
-		over("retention-bytes", func() { now.Retention.Bytes = next.Retention.Bytes })
-		over("retention-operators", func() { now.Retention.Audit = next.Retention.Audit })
-		over("in-flight", func() { now.Limits.InFlight = next.Limits.InFlight })
-		over("var", func() { err = errors.Join(err, layVars(&now.Vars, given)) })
-		over("group", func() { now.Group = next.Group })
-		over("label", func() { err = errors.Join(err, layLabels(&now.Labels, labels)) })
-		over("guard", func() {
-			set, wrong := parseGuards(guards)
-			now.Guards, err = set, errors.Join(err, wrong)
-		})
+		changed, err := g.over(c, &now)
 		switch {
 		case err != nil:
 			return err
 		case !changed:
 			return fmt.Errorf("say what to set; see %s -help", c.CommandPath())
 		}
-		ack, err := api.PutSettings(ctx, now, &cas)
+		ack, err := api.PutSettings(ctx, now, &g.cas)
 		if err != nil {
 			return err
 		}
 		return p.tellSet("The group", ack)
 	})
+	g.flags(c)
 	return c
 }
 
