@@ -2,7 +2,9 @@ package sidecar
 
 import (
 	"context"
+	"encoding/json"
 	"net/http"
+	"slices"
 	"strconv"
 	"time"
 
@@ -60,7 +62,7 @@ func (p *Prober) Probe(ctx context.Context, t refresh.Target) fsm.Report {
 // ProbeIf implements refresh.Conditional.
 func (p *Prober) ProbeIf(ctx context.Context, t refresh.Target, etag string) refresh.Answer {
 	r, err := p.http.Fetch(ctx, refresh.Request{
-		Address: t.HostPort(), Path: refresh.NodePath, IfNoneMatch: etag, Keep: keep, ConnectTimeout: p.connect,
+		Address: t.HostPort(), Path: refresh.NodePath, IfNoneMatch: etag, Keep: keep, Status: answers, ConnectTimeout: p.connect,
 	})
 	if err != nil {
 		return refresh.Answer{Report: t.Failed(err)}
@@ -70,11 +72,41 @@ func (p *Prober) ProbeIf(ctx context.Context, t refresh.Target, etag string) ref
 			Report: fsm.Report{Node: t.Node}, ETag: etag, NotModified: true, WorstLagMS: milliseconds(r.Kept[lag]),
 		}
 	}
+	if r.Status == http.StatusServiceUnavailable {
+		return refresh.Answer{Report: t.Failed(refusal(r.Body))}
+	}
 	d, err := refresh.DecodeBytes(r.Body)
 	if err != nil {
 		return refresh.Answer{Report: t.Failed(err)}
 	}
 	return refresh.Answer{Report: d.Report(t.Node), ETag: usable(r.Kept[tag])}
+}
+
+func answers(status int) bool {
+	return status == http.StatusOK || status == http.StatusServiceUnavailable
+}
+
+// refusal is why an agent could not ask its store, as the body of its 503 says; http_status where it does not, or in words of
+// its own.
+func refusal(body []byte) error {
+	var said struct {
+		Error struct {
+			Message string `json:"message"`
+			Fields  struct {
+				Reason string `json:"reason"`
+			} `json:"fields"`
+		} `json:"error"`
+	}
+	if json.Unmarshal(body, &said) != nil || !slices.Contains(reasons, said.Error.Fields.Reason) {
+		return refresh.NewFault(fsm.ReasonHTTPStatus, "503 Service Unavailable")
+	}
+	return refresh.NewFault(said.Error.Fields.Reason, "%s", said.Error.Message)
+}
+
+// reasons are those that an agent may give; others would be words without bound.
+var reasons = []string{
+	fsm.ReasonRefused, fsm.ReasonTimeout, fsm.ReasonUnreachable, fsm.ReasonReset, fsm.ReasonDNS, fsm.ReasonTLS, fsm.ReasonHTTPStatus,
+	fsm.ReasonDecode, fsm.ReasonTooLarge, fsm.ReasonRedirect, fsm.ReasonForbidden, fsm.ReasonAuth, fsm.ReasonProtocol, fsm.ReasonStore,
 }
 
 func milliseconds(s string) *int64 {

@@ -148,6 +148,26 @@ func TestAnswersThatAreNone(t *testing.T) {
 	}
 }
 
+// TestWhyAnAgentCouldNotAsk checks that the reason an agent gives is the node's, if it is one, and no word of its own making.
+func TestWhyAnAgentCouldNotAsk(t *testing.T) {
+	for body, want := range map[string]string{
+		`{"error": {"message": "the store wants a password", "fields": {"reason": "authentication"}}}`: fsm.ReasonAuth,
+		`{"error": {"message": "odd", "fields": {"reason": "because-00017"}}}`:                         fsm.ReasonHTTPStatus,
+		`{"error": {"message": "no reason"}}`:                                                          fsm.ReasonHTTPStatus,
+		`<html>`:                                                                                       fsm.ReasonHTTPStatus,
+		``:                                                                                             fsm.ReasonHTTPStatus,
+	} {
+		p, target := start(t, func(w http.ResponseWriter, _ *http.Request) {
+			w.WriteHeader(http.StatusServiceUnavailable)
+			w.Write([]byte(body))
+		})
+		r := p.Probe(t.Context(), target)
+		if r.Reachable || r.Reason != want || want == fsm.ReasonAuth && r.Detail != "the store wants a password" {
+			t.Errorf("%s: report is %+v, wanted is the reason %s", body, r, want)
+		}
+	}
+}
+
 func TestConfigRefused(t *testing.T) {
 	for _, config := range []fsm.JSON{
 		`{"path":"/x"}`, `{"token":"hunter2"}`, `{"token_file":"sidecars"}`, `{"tls_ca_file":"ca.pem"}`,
