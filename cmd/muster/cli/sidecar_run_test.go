@@ -198,7 +198,7 @@ func TestSidecarWithAWrongPassword(t *testing.T) {
 	at := startSidecar(t, map[string]string{"CREDENTIALS_DIRECTORY": folder},
 		"-probe", "redis://"+store.HostPort()+"?password_file=redis")
 	through := prober(t, sidecar.New, "")
-	if r := through.Probe(t.Context(), at); r.Reason != fsm.ReasonHTTPStatus {
+	if r := through.Probe(t.Context(), at); r.Reason != fsm.ReasonAuth {
 		t.Errorf("wrong: report is %+v", r)
 	}
 	put(secret)
