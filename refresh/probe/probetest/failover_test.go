@@ -2,6 +2,7 @@ package probetest_test
 
 import (
 	"context"
+	"maps"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -45,9 +46,7 @@ func TestFailover(t *testing.T) {
 				Shard: "0",
 				Lose: func(leader string) {
 					s[leader] = ""
-					for node, role := range c.between {
-						s[node] = role
-					}
+					maps.Copy(s, c.between)
 				},
 				Replace: func(string) { s["b"], s["c"] = fsm.RolePrimary, fsm.RoleReplica },
 				Return:  func(lost, _ string) { s[lost] = fsm.RoleReplica },
