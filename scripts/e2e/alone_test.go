@@ -81,8 +81,7 @@ func (w *world) killedWriting(g *rig.Group, pens []pen, written []int) {
 	writers.done.Wait()
 	for i := range pens {
 		written[i] += int(writers.acked[i].Load())
-		var refused *httpd.StatusError
-		if errors.As(writers.failed[i], &refused) {
+		if refused, ok := errors.AsType[*httpd.StatusError](writers.failed[i]); ok {
 			w.Errorf("%s was refused before the peer was killed: %s", pens[i].what, refused)
 		}
 	}

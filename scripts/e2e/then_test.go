@@ -36,8 +36,8 @@ func TestThen(t *testing.T) {
 	w.still(map[*rig.Peer]*stream{g.Peers[0]: w.follow(g.Peers[0])})
 	w.wasThen(g, then, seq)
 	w.notYetThere(g, name, seq)
-	t.Run("history", func(t *testing.T) { w.inside(t).remembers(g, path, name) })
-	t.Run("effective", func(t *testing.T) { w.inside(t).layers(g, f) })
+	w.remembers(g, path, name)
+	w.layers(g, f)
 }
 
 // applyHCL applies the discovery "then" by the command.

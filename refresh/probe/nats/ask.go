@@ -97,7 +97,7 @@ func (p *Prober) list(ctx context.Context, t refresh.Target) (all jsz, err error
 	case *count.Streams == 0, *count.Streams > maxStreams:
 		return all, nil
 	}
-	if err = p.read(ctx, t, "/jsz?accounts=true&streams=true&limit="+strconv.Itoa(maxAccounts), &all); err != nil {
+	if err := p.read(ctx, t, "/jsz?accounts=true&streams=true&limit="+strconv.Itoa(maxAccounts), &all); err != nil {
 		return all, err
 	}
 	switch {

@@ -21,7 +21,7 @@
 // drained, where the server says so (3.10 does not: it refuses new connections, and says up over one that was kept). What
 // troubles a node that is up is its reason, joined by commas: network_partition, memory_alarm, disk_alarm; the detail says
 // from whom it is parted. The node's own figures are up to 5 s old, and for the first seconds there are none. A node that
-// boots or whose application is stopped does not listen: connection_refused.
+// boots or whose application is stopped does not listen: connection_refused, or connection_reset for a moment.
 //
 // A quorum queue that the node is a member of is the shard VHOST/QUEUE, such as %2F/orders in the virtual host /: primary
 // on its leader, else replica, without an offset. Each node says what it knows of the leader; without one all are replicas.

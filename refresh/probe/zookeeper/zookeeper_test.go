@@ -125,11 +125,13 @@ func TestWhatAnswersMean(t *testing.T) {
 }
 
 func TestWhatIsNoAnswer(t *testing.T) {
+	noMode, _, _ := strings.Cut(follower, "ower\n")
+	noZxid, _, _ := strings.Cut(follower, "02\nMode")
 	for name, c := range map[string]struct{ answer, reason, detail string }{
 		"not allowed":  {"srvr is not executed because it is not in the whitelist.\n", fsm.ReasonAuth, "4lw.commands.whitelist"},
 		"a web server": {"HTTP/1.1 400 Bad Request\r\n\r\n", fsm.ReasonProtocol, "is no ZooKeeper server"},
-		"a mode cut":   {follower[:strings.Index(follower, "ower\n")], fsm.ReasonProtocol, "no mode"},
-		"a zxid cut":   {follower[:strings.Index(follower, "02\nMode")], fsm.ReasonProtocol, "no mode"},
+		"a mode cut":   {noMode, fsm.ReasonProtocol, "no mode"},
+		"a zxid cut":   {noZxid, fsm.ReasonProtocol, "no mode"},
 		"no mode":      {"Zookeeper version: 3.8.4\n", fsm.ReasonProtocol, "is no ZooKeeper server"},
 		"no version":   {"Mode: leader\n", fsm.ReasonProtocol, "is no ZooKeeper server"},
 		"nothing":      {"", fsm.ReasonReset, ""},
