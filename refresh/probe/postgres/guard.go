@@ -31,7 +31,7 @@ func (g *guard) Read(p []byte) (int, error) {
 	n, err := g.Reader.Read(p)
 	first := g.heard == 0
 	g.heard += n
-	if first && n > 0 && bytes.IndexByte([]byte("RSKENv"), p[0]) < 0 {
+	if first && n > 0 && bytes.IndexByte([]byte("RENv"), p[0]) < 0 {
 		return 0, noServer(p[:n])
 	}
 	if offence := g.follow(p[:n]); offence != nil {

@@ -32,6 +32,7 @@ func TestHostileServers(t *testing.T) {
 	hello := encoded(&pgproto3.AuthenticationOk{}, idle)
 	for name, c := range map[string]struct{ says, reason, detail string }{
 		"a web server":       {"HTTP/1.1 400 Bad Request\r\n\r\n", fsm.ReasonProtocol, "is no PostgreSQL server: it answered \"H"},
+		"an SSH server":      {"SSH-2.0-OpenSSH_9.2\r\n", fsm.ReasonProtocol, "is no PostgreSQL server: it answered \"S"},
 		"a MySQL server":     {"J\x00\x00\x00\x0a8.0.36\x00", fsm.ReasonProtocol, "is no PostgreSQL server"},
 		"a message of 1 MiB": {"R\x00\x10\x00\x00", fsm.ReasonTooLarge, "longer than 65536"},
 		"no length":          {"R\x00\x00\x00\x00", fsm.ReasonProtocol, ""},
