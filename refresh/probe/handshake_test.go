@@ -4,8 +4,10 @@ import (
 	"crypto/tls"
 	"io"
 	"log"
+	"net"
 	"net/http"
 	"net/http/httptest"
+	"strings"
 	"testing"
 
 	"github.com/musterhq/muster/fsm"
@@ -79,6 +81,28 @@ func TestHandshakeWithAnotherProtocol(t *testing.T) {
 	s := serveSite(t, func(http.ResponseWriter, *http.Request) { t.Error("it was asked in the clear") })
 	if _, err := s.pages(t, probe.Web{TLS: probe.TLS{On: true}}).Fetch(t.Context(), s.get("/")); err == nil ||
 		refresh.FaultOf(err).Reason != fsm.ReasonTLS {
+		t.Errorf("error is %v", err)
+	}
+}
+
+// A server without TLS often hangs up on what it does not understand.
+func TestHandshakeCutShort(t *testing.T) {
+	l, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		if conn, err := l.Accept(); err == nil {
+			_, _ = conn.Read(make([]byte, 4096))
+			_ = conn.Close()
+		}
+	}()
+	t.Cleanup(func() { _ = l.Close(); <-done })
+	s := &site{address: l.Addr().String()}
+	_, err = s.pages(t, probe.Web{TLS: probe.TLS{On: true}}).Fetch(t.Context(), s.get("/"))
+	if f := refresh.FaultOf(err); f.Reason != fsm.ReasonTLS || !strings.Contains(f.Detail, "during the handshake") {
 		t.Errorf("error is %v", err)
 	}
 }

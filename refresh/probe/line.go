@@ -65,15 +65,25 @@ func (l *Line) Connect(ctx context.Context, t refresh.Target, secured *TLS, prot
 		return raw, err
 	}
 	config.NextProtos = protocols
-	conn := tls.Client(raw, config)
-	if err := conn.HandshakeContext(ctx); err != nil {
-		_ = raw.Close()
-		if refresh.FaultOf(err).Reason == fsm.ReasonReset {
-			return nil, refresh.NewFault(fsm.ReasonTLS, "the connection was closed during the handshake, as by a server without TLS")
-		}
-		return nil, fmt.Errorf("tls: %w", err)
+	conn, err := secure(ctx, raw, config)
+	if err != nil {
+		return nil, err
 	}
 	return conn, nil
+}
+
+// secure does the handshake, and closes raw when it fails.
+func secure(ctx context.Context, raw net.Conn, config *tls.Config) (*tls.Conn, error) {
+	conn := tls.Client(raw, config)
+	err := conn.HandshakeContext(ctx)
+	if err == nil {
+		return conn, nil
+	}
+	_ = raw.Close()
+	if refresh.FaultOf(err).Reason == fsm.ReasonReset {
+		return nil, refresh.NewFault(fsm.ReasonTLS, "the connection was closed during the handshake, as by a server without TLS")
+	}
+	return nil, fmt.Errorf("handshake: %w", err)
 }
 
 // begin starts a poll.

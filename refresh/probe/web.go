@@ -144,10 +144,9 @@ func (p *pages) dialTLS(ctx context.Context, network, address string) (net.Conn,
 	if err != nil {
 		return nil, err
 	}
-	conn := tls.Client(raw, config)
-	if err := conn.HandshakeContext(ctx); err != nil {
-		_ = raw.Close()
-		return nil, fmt.Errorf("tls: %w", err)
+	conn, err := secure(ctx, raw, config)
+	if err != nil {
+		return nil, err
 	}
 	return &secured{Conn: conn}, nil
 }
