@@ -20,9 +20,8 @@ const maxAnswers = 4 << 20
 
 // client is a client of go-redis around one connection.
 type client struct {
-	redis    *redis.Client
-	guard    *guard
-	password string
+	redis *redis.Client
+	guard *guard
 }
 
 // errSpent stops go-redis from making a second connection.
@@ -37,10 +36,10 @@ func (p *Prober) open(ctx context.Context, line *probe.Line, t refresh.Target) (
 	if err != nil {
 		return nil, err
 	}
-	g := &guard{Conn: conn}
+	g := &guard{Conn: conn, password: password}
 	once := make(chan net.Conn, 1)
 	once <- g
-	return &client{guard: g, password: password, redis: redis.NewClient(&redis.Options{
+	return &client{guard: g, redis: redis.NewClient(&redis.Options{
 		Addr:     t.HostPort(),
 		Username: p.login.Username,
 		Password: password,
@@ -101,7 +100,7 @@ func (c *client) ask(ctx context.Context) (f facts, err error) {
 // know, and where AUTH was renamed one of them is the password.
 func (c *client) refused(said redis.Error) error {
 	text, _, _ := strings.Cut(said.Error(), ", with args")
-	text = probe.Hide(text, c.password)
+	text = probe.Hide(text, c.guard.password)
 	switch word, _, _ := strings.Cut(text, " "); {
 	case redis.IsPermissionError(said):
 		return refresh.NewFault(fsm.ReasonAuth, "%s: ACL SETUSER NAME +info +cluster|nodes", text)

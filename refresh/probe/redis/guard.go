@@ -3,10 +3,12 @@ package redis
 import (
 	"net"
 	"strconv"
+	"strings"
 	"sync"
 
 	"github.com/musterhq/muster/fsm"
 	"github.com/musterhq/muster/refresh"
+	"github.com/musterhq/muster/refresh/probe"
 )
 
 const (
@@ -19,6 +21,7 @@ const (
 // library trusts the lengths in it.
 type guard struct {
 	net.Conn
+	password string // never repeated
 
 	mu    sync.Mutex
 	fault error // the first offence; every later read repeats it
@@ -77,7 +80,7 @@ func (g *guard) follow(p []byte) error {
 				return tooLarge()
 			}
 			if len(g.head) == 1 && !knownType(c) {
-				return refresh.NewFault(fsm.ReasonProtocol, "the answer is not a Redis server's")
+				return g.stranger(p)
 			}
 			continue
 		}
@@ -92,7 +95,7 @@ func (g *guard) follow(p []byte) error {
 // line judges a whole line, without its newline.
 func (g *guard) line() error {
 	if len(g.head) == 0 {
-		return refresh.NewFault(fsm.ReasonProtocol, "the answer is not a Redis server's")
+		return g.stranger(nil)
 	}
 	switch g.head[0] {
 	case '$', '=', '!':
@@ -124,6 +127,13 @@ func (g *guard) length() (int, error) {
 		digits = digits[:n-1]
 	}
 	return strconv.Atoi(string(digits))
+}
+
+// stranger is the fault of an answer that is not in Redis's form; rest is what comes after the head.
+func (g *guard) stranger(rest []byte) error {
+	line, _, _ := strings.Cut(string(append(g.head, rest...)), "\n")
+	line = probe.Hide(line, g.password)
+	return refresh.NewFault(fsm.ReasonProtocol, "is no Redis server: it answered %q", line[:min(len(line), 40)])
 }
 
 func knownType(c byte) bool {

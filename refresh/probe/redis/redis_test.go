@@ -183,6 +183,27 @@ func TestHostileReplies(t *testing.T) {
 	}
 }
 
+// What answers is named, and nothing that it repeats is.
+func TestNoRedisServer(t *testing.T) {
+	for answer, detail := range map[string]string{
+		"SSH-2.0-OpenSSH_9.2\r\n":                        `it answered "SSH-2.0-OpenSSH_9.2\r"`,
+		"what is hunter2?\r\n":                           `it answered "what is …?\r"`,
+		"unknown command\r\nunknown command hunter2\r\n": `it answered "unknown command\r"`,
+		"": "",
+	} {
+		env := piped(t, func(conn net.Conn) {
+			if _, err := conn.Read(make([]byte, 4096)); err == nil {
+				_, _ = conn.Write([]byte(answer))
+			}
+		})
+		env.Reveal = func(refresh.Secret) (string, error) { return "hunter2", nil }
+		r := start(t, `{"password_env":"REDIS"}`, env).Probe(t.Context(), refresh.Target{Node: "r1", Address: "r1", Port: 6379})
+		if r.Reachable || !strings.Contains(r.Detail, detail) || strings.Contains(r.Detail, "hunter2") {
+			t.Errorf("%q: report is %+v", answer, r)
+		}
+	}
+}
+
 func TestConfigRefused(t *testing.T) {
 	reveal := func(refresh.Secret) (string, error) { return "", nil }
 	for config, field := range map[fsm.JSON]string{
