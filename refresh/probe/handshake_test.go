@@ -85,8 +85,9 @@ func TestHandshakeWithAnotherProtocol(t *testing.T) {
 	}
 }
 
-// A server without TLS often hangs up on what it does not understand.
-func TestHandshakeCutShort(t *testing.T) {
+// hangsUp hears a beginning, answers it, and goes.
+func hangsUp(t *testing.T, answer func(request string) string) *site {
+	t.Helper()
 	l, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -95,14 +96,42 @@ func TestHandshakeCutShort(t *testing.T) {
 	go func() {
 		defer close(done)
 		if conn, err := l.Accept(); err == nil {
-			_, _ = conn.Read(make([]byte, 4096))
+			heard := make([]byte, 4096)
+			n, _ := conn.Read(heard)
+			_, _ = io.WriteString(conn, answer(string(heard[:n])))
 			_ = conn.Close()
 		}
 	}()
 	t.Cleanup(func() { _ = l.Close(); <-done })
-	s := &site{address: l.Addr().String()}
-	_, err = s.pages(t, probe.Web{TLS: probe.TLS{On: true}}).Fetch(t.Context(), s.get("/"))
+	return &site{address: l.Addr().String()}
+}
+
+// A server without TLS often hangs up on what it does not understand.
+func TestHandshakeCutShort(t *testing.T) {
+	s := hangsUp(t, func(string) string { return "" })
+	_, err := s.pages(t, probe.Web{TLS: probe.TLS{On: true}}).Fetch(t.Context(), s.get("/"))
 	if f := refresh.FaultOf(err); f.Reason != fsm.ReasonTLS || !strings.Contains(f.Detail, "during the handshake") {
 		t.Errorf("error is %v", err)
+	}
+}
+
+// A line of an answer that is no header is shown, and may be one of the request's.
+func TestLoginIsNotRepeated(t *testing.T) {
+	for name, web := range map[string]probe.Web{
+		"token": {Token: refresh.Secret{Variable: "secret"}},
+		"login": {Login: probe.Login{Username: "muster", Password: refresh.Secret{Variable: "secret"}}},
+	} {
+		shown := ""
+		s := hangsUp(t, func(request string) string {
+			_, shown, _ = strings.Cut(request, "Authorization: ")
+			shown, _, _ = strings.Cut(shown, "\r\n")
+			return "HTTP/1.1 200 OK\r\nwhat is " + shown + "\r\n\r\n"
+		})
+		s.vault.put("secret", "hunter2")
+		_, err := s.pages(t, web).Fetch(t.Context(), s.get("/"))
+		_, credential, _ := strings.Cut(shown, " ")
+		if err == nil || !strings.Contains(err.Error(), "…") || strings.Contains(err.Error(), credential) || credential == "" {
+			t.Errorf("%s: error is %v", name, err)
+		}
 	}
 }

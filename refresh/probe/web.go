@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"strings"
 	"sync/atomic"
 
 	"github.com/musterhq/muster/fsm"
@@ -185,7 +186,7 @@ func (p *pages) Fetch(ctx context.Context, r refresh.Request) (refresh.Response,
 		if ctx.Err() != nil {
 			err = ctx.Err()
 		}
-		return refresh.Response{}, fmt.Errorf("get %s: %w", r.Path, err)
+		return refresh.Response{}, withoutLogin(fmt.Errorf("get %s: %w", r.Path, err), request)
 	}
 	response, err := read(answer, r)
 	if closing := answer.Body.Close(); err == nil && closing != nil {
@@ -195,6 +196,16 @@ func (p *pages) Fetch(ctx context.Context, r refresh.Request) (refresh.Response,
 		err = ctx.Err()
 	}
 	return response, err
+}
+
+// withoutLogin takes the login out of an error, which shows lines of an answer that cannot be read.
+func withoutLogin(err error, request *http.Request) error {
+	_, login, _ := strings.Cut(request.Header.Get("Authorization"), " ")
+	f := refresh.FaultOf(err)
+	if hidden := Hide(f.Detail, login); hidden != f.Detail {
+		return refresh.NewFault(f.Reason, "%s", hidden)
+	}
+	return err
 }
 
 func (p *pages) request(ctx context.Context, r refresh.Request) (*http.Request, error) {
