@@ -51,7 +51,8 @@
 // names in pg_catalog alone, calls itself muster, and ends a question after 5 s, the longest a poll may take. A server that
 // restarted has left its farewell in the kept connection; then a new one is made and asked at once.
 //
-// pgconn takes defaults from libpq's variables and files; all are set over. pgconn would cancel a question by a second
+// pgconn takes defaults from libpq's variables and files; all are set over, save that a PGSERVICE of the peer's own has to name
+// a service there is: without it nothing is asked, and the error says so. pgconn would cancel a question by a second
 // connection, which it is not given. What it reads is bounded: 256 KiB in a poll, 64 KiB in a message. It keeps every setting
 // that a server announces, so after 1 MiB a connection is not used again. And it would do up to ten million rounds of
 // SCRAM for any server that asks, seconds that no context ends, so its first word is looked at before (guard).
