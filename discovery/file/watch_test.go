@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"testing"
 	"time"
 
@@ -37,11 +38,14 @@ func rename(t *testing.T, from, to string) {
 const gone = "gone"
 
 // watch puts a Watch on patterns; the function it gives waits for a nudge that names a file when that holds a text, or is
-// gone: for the nudge, then, after which a read sees the change.
+// gone: for the nudge, then, after which a read sees the change. A change may be named twice, by its notice and by the
+// comparison after it. So that a late one is not taken for the next change, a file of the watch's own follows each: what is
+// named up to that is over.
 func watch(t *testing.T, patterns ...string) (until func(path, text string)) {
 	t.Helper()
+	own := t.TempDir()
 	before := goleak.IgnoreCurrent()
-	b := open(t, patterns...).(discovery.Watcher)
+	b := open(t, append(patterns, filepath.Join(own, "*.json"))...).(discovery.Watcher)
 	ctx, cancel := context.WithCancel(t.Context())
 	nudges, ended := make(chan []string, 64), make(chan struct{})
 	go func() {
@@ -58,7 +62,7 @@ func watch(t *testing.T, patterns ...string) (until func(path, text string)) {
 		<-ended
 		goleak.VerifyNone(t, before)
 	})
-	return func(path, text string) {
+	await := func(path, text string) {
 		t.Helper()
 		timeout := time.NewTimer(20 * time.Second)
 		defer timeout.Stop()
@@ -72,6 +76,15 @@ func watch(t *testing.T, patterns ...string) (until func(path, text string)) {
 				t.Fatalf("no nudge named %s when it was %q", path, text)
 			}
 		}
+	}
+	changes := 0
+	return func(path, text string) {
+		t.Helper()
+		await(path, text)
+		changes++
+		mark := filepath.Join(own, strconv.Itoa(changes)+".json")
+		write(t, mark, "mark")
+		await(mark, "mark")
 	}
 }
 
