@@ -84,6 +84,19 @@ func (p *Links[C]) Ask(ctx context.Context, t refresh.Target, ask func(context.C
 	return p.use(ctx, k, ask)
 }
 
+// Report asks t as Ask does; ask makes the report of the answer, and of a failure t does.
+func (p *Links[C]) Report(ctx context.Context, t refresh.Target, ask func(context.Context, C) (fsm.Report, error)) fsm.Report {
+	var r fsm.Report
+	err := p.Ask(ctx, t, func(ctx context.Context, c C) (err error) {
+		r, err = ask(ctx, c)
+		return err
+	})
+	if err != nil {
+		return t.Failed(err)
+	}
+	return r
+}
+
 func (p *Links[C]) use(ctx context.Context, k *link[C], ask func(context.Context, C) error) error {
 	k.line.begin()
 	stop := context.AfterFunc(ctx, k.line.hangUp)

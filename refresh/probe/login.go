@@ -24,6 +24,17 @@ func (l *Login) Fields() Fields {
 // Check refuses a password that is named twice or cannot be read here at all.
 func (l *Login) Check(env refresh.Env) error { return CheckSecret("password", l.Password, env) }
 
+// CheckWhole is Check for stores that know no user without a password, nor a password without a user.
+func (l *Login) CheckWhole(env refresh.Env) error {
+	if err := l.Check(env); err != nil {
+		return err
+	}
+	if (l.Username == "") != (l.Password == refresh.Secret{}) {
+		return fsm.Invalid("refresh.config.username", "and a password go together")
+	}
+	return nil
+}
+
 // Reveal reads the password, empty when none is named; a failure is an authentication fault. Kinds call it for each
 // connection, so that the password may be rotated.
 func (l *Login) Reveal(env refresh.Env) (string, error) {

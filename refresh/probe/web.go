@@ -33,18 +33,14 @@ func (w *Web) Fields() Fields {
 
 // Check refuses what contradicts itself.
 func (w *Web) Check(env refresh.Env) error {
-	if err := w.Login.Check(env); err != nil {
+	if w.Token != (refresh.Secret{}) && w.Login != (Login{}) {
+		return fsm.Invalid("refresh.config.username", "is set beside a token; one way to log in is enough")
+	}
+	if err := w.Login.CheckWhole(env); err != nil {
 		return err
 	}
 	if err := CheckSecret("token", w.Token, env); err != nil {
 		return err
-	}
-	none := refresh.Secret{}
-	switch {
-	case w.Token != none && w.Login != (Login{}):
-		return fsm.Invalid("refresh.config.username", "is set beside a token; one way to log in is enough")
-	case (w.Login.Username == "") != (w.Login.Password == none):
-		return fsm.Invalid("refresh.config.username", "and a password go together")
 	}
 	return w.TLS.Check(env)
 }

@@ -3,8 +3,6 @@ package etcd
 import (
 	"context"
 
-	"go.etcd.io/etcd/client/v3"
-
 	"github.com/musterhq/muster/fsm"
 	"github.com/musterhq/muster/refresh"
 	"github.com/musterhq/muster/refresh/probe"
@@ -24,11 +22,8 @@ func New(config fsm.JSON, env refresh.Env) (refresh.Asker, error) {
 	if err := probe.Read(config, probe.Join(p.login.Fields(), p.tls.Fields())); err != nil {
 		return nil, err
 	}
-	if err := p.login.Check(env); err != nil {
+	if err := p.login.CheckWhole(env); err != nil {
 		return nil, err
-	}
-	if (p.login.Username == "") != (p.login.Password == refresh.Secret{}) {
-		return nil, fsm.Invalid("refresh.config.username", "and a password go together")
 	}
 	if err := p.tls.Check(env); err != nil {
 		return nil, err
@@ -42,17 +37,11 @@ func (p *Prober) Close() { p.links.Close() }
 
 // Probe implements refresh.Prober.
 func (p *Prober) Probe(ctx context.Context, t refresh.Target) fsm.Report {
-	var s *clientv3.StatusResponse
-	err := p.links.Ask(ctx, t, func(ctx context.Context, c *client) (err error) {
-		s, err = c.ask(ctx)
-		return err
+	return p.links.Report(ctx, t, func(ctx context.Context, c *client) (fsm.Report, error) {
+		s, err := c.ask(ctx)
+		if err != nil {
+			return fsm.Report{}, err
+		}
+		return report(t.Node, s)
 	})
-	if err != nil {
-		return t.Failed(err)
-	}
-	r, err := report(t.Node, s)
-	if err != nil {
-		return t.Failed(err)
-	}
-	return r
 }

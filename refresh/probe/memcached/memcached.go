@@ -22,14 +22,11 @@ func New(config fsm.JSON, env refresh.Env) (refresh.Asker, error) {
 	if err := probe.Read(config, probe.Join(p.login.Fields(), p.tls.Fields())); err != nil {
 		return nil, err
 	}
-	if err := p.login.Check(env); err != nil {
+	if err := p.login.CheckWhole(env); err != nil {
 		return nil, err
 	}
 	if err := p.tls.Check(env); err != nil {
 		return nil, err
-	}
-	if (p.login.Username == "") != (p.login.Password == refresh.Secret{}) {
-		return nil, fsm.Invalid("refresh.config.username", "and a password go together")
 	}
 	p.links = probe.Links[*client]{Env: env, MaxAnswer: maxAnswer, Open: p.open}
 	return p, nil
@@ -40,15 +37,13 @@ func (p *Prober) Close() { p.links.Close() }
 
 // Probe implements refresh.Prober.
 func (p *Prober) Probe(ctx context.Context, t refresh.Target) fsm.Report {
-	var stats map[string]string
-	err := p.links.Ask(ctx, t, func(_ context.Context, c *client) (err error) {
-		stats, err = p.ask(c)
-		return err
+	return p.links.Report(ctx, t, func(_ context.Context, c *client) (fsm.Report, error) {
+		stats, err := p.ask(c)
+		if err != nil {
+			return fsm.Report{}, err
+		}
+		return report(t.Node, stats), nil
 	})
-	if err != nil {
-		return t.Failed(err)
-	}
-	return report(t.Node, stats)
 }
 
 func report(node string, stats map[string]string) fsm.Report {

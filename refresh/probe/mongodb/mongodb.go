@@ -26,17 +26,14 @@ func New(config fsm.JSON, env refresh.Env) (refresh.Asker, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := p.login.Check(env); err != nil {
+	if err := p.login.CheckWhole(env); err != nil {
 		return nil, err
 	}
 	if err := p.tls.Check(env); err != nil {
 		return nil, err
 	}
-	none := refresh.Secret{}
-	switch complete := p.login.Username != "" && p.login.Password != none; {
-	case !complete && p.login != (probe.Login{}):
-		return nil, fsm.Invalid("refresh.config.username", "and a password go together")
-	case !complete && p.source != source:
+	switch {
+	case p.login.Username == "" && p.source != source:
 		return nil, fsm.Invalid("refresh.config.auth_source", "is set without a login")
 	case p.source == "$external":
 		return nil, fsm.Invalid("refresh.config.auth_source", "is for logins other than SCRAM, which is the one known here")
@@ -52,13 +49,11 @@ func (p *Prober) Close() { p.links.Close() }
 
 // Probe implements refresh.Prober.
 func (p *Prober) Probe(ctx context.Context, t refresh.Target) fsm.Report {
-	var f facts
-	err := p.links.Ask(ctx, t, func(_ context.Context, c *client) (err error) {
-		f, err = c.facts()
-		return err
+	return p.links.Report(ctx, t, func(_ context.Context, c *client) (fsm.Report, error) {
+		f, err := c.facts()
+		if err != nil {
+			return fsm.Report{}, err
+		}
+		return f.report(t.Node), nil
 	})
-	if err != nil {
-		return t.Failed(err)
-	}
-	return f.report(t.Node)
 }

@@ -51,17 +51,11 @@ func (p *Prober) Close() { p.links.Close() }
 
 // Probe implements refresh.Prober.
 func (p *Prober) Probe(ctx context.Context, t refresh.Target) fsm.Report {
-	var f facts
-	err := p.links.Ask(ctx, t, func(ctx context.Context, c *client) (err error) {
-		f, err = c.ask(ctx)
-		return err
+	return p.links.Report(ctx, t, func(ctx context.Context, c *client) (fsm.Report, error) {
+		f, err := c.ask(ctx)
+		if err != nil {
+			return fsm.Report{}, err
+		}
+		return f.report(t.Node)
 	})
-	if err != nil {
-		return t.Failed(err)
-	}
-	r, err := f.report(t.Node)
-	if err != nil {
-		return t.Failed(err)
-	}
-	return r
 }

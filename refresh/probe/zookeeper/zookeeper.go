@@ -33,17 +33,11 @@ func (p *Prober) Close() { p.links.Close() }
 
 // Probe implements refresh.Prober.
 func (p *Prober) Probe(ctx context.Context, t refresh.Target) fsm.Report {
-	var answer string
-	err := p.links.Ask(ctx, t, func(ctx context.Context, c *client) (err error) {
-		answer, err = c.ask(ctx)
-		return err
+	return p.links.Report(ctx, t, func(ctx context.Context, c *client) (fsm.Report, error) {
+		answer, err := c.ask(ctx)
+		if err != nil {
+			return fsm.Report{}, err
+		}
+		return report(t.Node, answer)
 	})
-	if err != nil {
-		return t.Failed(err)
-	}
-	r, err := report(t.Node, answer)
-	if err != nil {
-		return t.Failed(err)
-	}
-	return r
 }
