@@ -46,7 +46,7 @@ var badRequests = []struct {
 	{"template with a loop", "PUT", "/v1/discovery/d", inJSON, `{` + wellKept + `, "cluster": "{{range .tags}}x{{end}}"}`, 400, "cluster", ""},
 	{"unknown backend", "PUT", "/v1/discovery/d", inJSON, `{"backend": "etcd"}`, 400, "backend", "consul"},
 	{"no backend", "PUT", "/v1/discovery/d", inJSON, `{}`, 400, "backend", "consul"},
-	{"unknown prober", "PUT", "/v1/discovery/d", inJSON, `{` + wellKept + `, "refresh": {"prober": "mysql"}}`, 400, "refresh.prober", "redis"},
+	{"unknown prober", "PUT", "/v1/discovery/d", inJSON, `{` + wellKept + `, "refresh": {"prober": "oracle"}}`, 400, "refresh.prober", "redis"},
 	{"unknown config", "PUT", "/v1/discovery/d", inJSON, `{"backend": "file", "config": {"file": ["/x"]}}`, 400, "config.file", `"files"`},
 	{"relative file", "PUT", "/v1/discovery/d", inJSON, `{"backend": "file", "config": {"files": ["x.json"]}}`, 400, "config.files.0", ""},
 	{"secret of a source", "PUT", "/v1/discovery/d", inJSON, `{"backend": "consul", "config": {"token": "` + secret + `"}}`, 400, "config.token", "token_file"},
