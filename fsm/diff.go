@@ -55,6 +55,7 @@ type diff struct {
 	was    Notes      // before the round
 	now    Notes      // after it; not yet sorted
 	claims []claimant // who said in this round that it is primary of what
+	seats  []Fact     // about who leads, by shard; folded together
 	unheld int        // shards without a claim that no polled node holds
 }
 

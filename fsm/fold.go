@@ -61,10 +61,16 @@ func (l *lens) aimed(v *View, f *Fact) error {
 
 // FoldAll folds facts in order, up to the first that is refused.
 func FoldAll(v *View, facts []Fact) error {
-	for _, f := range facts {
-		if err := Fold(v, f); err != nil {
-			return err
+	for len(facts) > 0 {
+		n := max(seatsAhead(facts), 1)
+		if n == 1 || v.Cluster == nil || !foldSeats(v, facts[:n]) {
+			for _, f := range facts[:n] {
+				if err := Fold(v, f); err != nil {
+					return err
+				}
+			}
 		}
+		facts = facts[n:]
 	}
 	return nil
 }

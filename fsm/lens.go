@@ -240,7 +240,8 @@ func getPrimary(c *Cluster, f *Fact) *PrimaryPart {
 func setPrimary(c *Cluster, f *Fact, p *PrimaryPart) {
 	var row *Primary
 	if p != nil {
-		row = &Primary{Shard: f.Shard, Node: p.Primary, State: p.State, Nodes: p.Nodes, Since: p.Since}
+		at := p.row(f.Shard)
+		row = &at
 	}
 	c.Primaries = place(c.Primaries, row, f.Shard, func(p Primary) string { return p.Shard })
 }

@@ -36,9 +36,10 @@ func (d *diff) primaries() {
 		}
 		s.claims, claims = claims[:n], claims[n:]
 		if !s.right() {
-			d.seat(&s)
+			d.decide(&s)
 		}
 	}
+	d.seatAll()
 }
 
 // seat is the primary's place in one shard, as it was known and as it is claimed.
@@ -75,7 +76,7 @@ func leastShard(claims []claimant, known []Primary, odd []Odd) string {
 	return least
 }
 
-func (d *diff) seat(s *seat) {
+func (d *diff) decide(s *seat) {
 	switch nodes := d.claimants(s); len(nodes) {
 	case 0:
 		d.vacant(s)
@@ -116,9 +117,9 @@ func (d *diff) leads(node, shard string) bool {
 func (d *diff) taken(s *seat, node string) {
 	switch {
 	case s.known == nil || s.known.Node != node:
-		d.tell(ShardPrimaryChanged, "", s.shard, &PrimaryPart{Primary: node, Since: d.Now})
+		d.tellSeat(ShardPrimaryChanged, s.shard, &PrimaryPart{Primary: node, Since: d.Now})
 	case s.known.State != "":
-		d.tell(ShardPrimaryRestored, "", s.shard, &PrimaryPart{Primary: node, Since: d.Now})
+		d.tellSeat(ShardPrimaryRestored, s.shard, &PrimaryPart{Primary: node, Since: d.Now})
 	}
 }
 
@@ -131,7 +132,7 @@ func (d *diff) contested(s *seat, nodes []string) {
 		if s.known != nil {
 			primary = s.known.Node
 		}
-		d.tell(ShardPrimaryDuplicate, "", s.shard, &PrimaryPart{
+		d.tellSeat(ShardPrimaryDuplicate, s.shard, &PrimaryPart{
 			Primary: primary, State: PrimaryDuplicated, Nodes: nodes, Since: d.Now,
 		})
 	default:
@@ -154,16 +155,16 @@ func (d *diff) vacant(s *seat) {
 	}
 	switch {
 	case !held && (n == nil || d.unheld > MaxShards*len(d.view.Nodes)):
-		d.tell(ShardPrimaryChanged, "", s.shard, nil)
+		d.tellSeat(ShardPrimaryChanged, s.shard, nil)
 	case d.silent(s.known.Node), d.unsaid(s.known.Node, s.shard):
 		if s.odd != nil {
 			d.note(s.shard, s.odd.Many)
 		}
 	case !held && n.Well():
-		d.tell(ShardPrimaryChanged, "", s.shard, nil)
+		d.tellSeat(ShardPrimaryChanged, s.shard, nil)
 	case s.known.State == PrimaryLost:
 	case s.odd != nil && !s.odd.Many:
-		d.tell(ShardPrimaryLost, "", s.shard, &PrimaryPart{Primary: s.known.Node, State: PrimaryLost, Since: d.Now})
+		d.tellSeat(ShardPrimaryLost, s.shard, &PrimaryPart{Primary: s.known.Node, State: PrimaryLost, Since: d.Now})
 	default:
 		d.note(s.shard, false)
 	}
