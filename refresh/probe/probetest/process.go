@@ -49,6 +49,10 @@ func FreePort(t testing.TB) int {
 	return l.Addr().(*net.TCPAddr).Port
 }
 
+// patience is how long a real server may take for one thing: the first start on a cold and busy machine takes half a minute
+// for some.
+const patience = 3 * time.Minute
+
 // Process is a real server that a test started. Its fields are not to be changed while it runs.
 type Process struct {
 	Path string
@@ -114,7 +118,7 @@ func (p *Process) follow(out io.ReadCloser) {
 // Await waits for the next line that holds a text.
 func (p *Process) Await(t testing.TB, text string) {
 	t.Helper()
-	limit := time.NewTimer(time.Minute)
+	limit := time.NewTimer(patience)
 	defer limit.Stop()
 	for !p.passed(text) {
 		select {
@@ -174,7 +178,7 @@ func (p *Process) Kill() {
 func (p *Process) Stop(t testing.TB, s syscall.Signal) {
 	t.Helper()
 	p.Signal(t, s)
-	limit := time.NewTimer(time.Minute)
+	limit := time.NewTimer(patience)
 	defer limit.Stop()
 	select {
 	case <-p.ended:

@@ -74,7 +74,7 @@ func (r *Roll) ask(ctx context.Context, t testing.TB) []fsm.Report {
 // returns the types of the facts told meanwhile that are about who leads.
 func (r *Roll) Until(t testing.TB, what string, wanted func(*fsm.View) bool) []fsm.EventType {
 	t.Helper()
-	limit := time.NewTimer(time.Minute)
+	limit := time.NewTimer(patience)
 	defer limit.Stop()
 	look := time.NewTicker(50 * time.Millisecond)
 	defer look.Stop()
