@@ -103,7 +103,7 @@ func (b *broker) send(t *testing.T, method, path, body string) {
 	}
 }
 
-// until polls on a beat until a report holds, and fails the test when that takes longer than a minute.
+// until polls on a beat until a report holds, and fails the test when that takes longer than three minutes.
 func until(t *testing.T, what string, holds func() bool) {
 	t.Helper()
 	limit, beat := time.NewTimer(3*time.Minute), time.NewTicker(100*time.Millisecond)
