@@ -124,7 +124,8 @@ func (p *Links[C]) best(ctx context.Context, line *Line, err error) error {
 	if p.Fault != nil {
 		err = p.Fault(err)
 	}
-	if _, classified := errors.AsType[*refresh.FaultError](err); ended != nil && !classified && refresh.FaultOf(err).Reason != fsm.ReasonTLS {
+	_, known := errors.AsType[*refresh.FaultError](err)
+	if known = known || refresh.FaultOf(err).Reason == fsm.ReasonTLS; ended != nil && !known {
 		return ended
 	}
 	return err

@@ -331,6 +331,10 @@ func TestWhichErrorIsTold(t *testing.T) {
 			return errors.New(failure)
 		}
 	}
+	refused := func(_ context.Context, s *store) error {
+		_, _ = s.say("bye")
+		return &net.OpError{Op: "remote error", Err: errors.New("tls: bad certificate")}
+	}
 	for name, c := range map[string]struct {
 		ask    func(context.Context, *store) error
 		cancel bool
@@ -338,6 +342,7 @@ func TestWhichErrorIsTold(t *testing.T) {
 	}{
 		"what the server said": {after("", "said"), false, fsm.ReasonAuth},
 		"and hung up":          {after("bye", "said"), false, fsm.ReasonAuth},
+		"an alert of TLS":      {refused, false, fsm.ReasonTLS},
 		"how it ended":         {after("bye", "broken"), false, fsm.ReasonReset},
 		"nothing known":        {after("", "broken"), false, fsm.ReasonProtocol},
 		"end of the context":   {after("", "said"), true, fsm.ReasonTimeout},

@@ -31,7 +31,7 @@ an event, as long as that is kept; muster event list shows their numbers.`,
 		Args: exactly(1),
 	}
 	c.RunE = p.verb(true, func(ctx context.Context, api *httpd.Client, args []string) error {
-		if c.Flags().Changed("at") { // one that is empty is refused, not taken for now
+		if c.Flags().Changed("at") { // empty, as by a variable that is not set, it is refused
 			return p.showThen(ctx, api, args[0], at, live)
 		}
 		s, err := p.lookAt(ctx, api, args[0], live)

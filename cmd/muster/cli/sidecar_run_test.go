@@ -131,9 +131,7 @@ func startRedis(t *testing.T, options ...string) (*probetest.Process, refresh.Ta
 }
 
 func TestSidecarOfRedis(t *testing.T) {
-	if testing.Short() {
-		t.Skip("starts real servers")
-	}
+	probetest.Real(t)
 	server, store := startRedis(t)
 	at := startSidecar(t, nil, "-probe", "redis://"+store.HostPort(), "-attribute", "zone=a")
 	direct, through := prober(t, redis.New, ""), prober(t, sidecar.New, "")
@@ -163,9 +161,7 @@ func TestSidecarOfRedis(t *testing.T) {
 }
 
 func TestSidecarTellsLagWithoutADocument(t *testing.T) {
-	if testing.Short() {
-		t.Skip("starts real servers")
-	}
+	probetest.Real(t)
 	_, primary := startRedis(t)
 	replica, store := startRedis(t, "--replicaof", primary.Address, strconv.Itoa(primary.Port))
 	replica.Await(t, "sync: Finished with success")
@@ -183,9 +179,7 @@ func TestSidecarTellsLagWithoutADocument(t *testing.T) {
 }
 
 func TestSidecarWithAWrongPassword(t *testing.T) {
-	if testing.Short() {
-		t.Skip("starts real servers")
-	}
+	probetest.Real(t)
 	const secret = "correct-horse"
 	_, store := startRedis(t, "--requirepass", secret)
 	folder := t.TempDir()

@@ -11,6 +11,7 @@ import (
 	"github.com/musterhq/muster/fsm"
 	"github.com/musterhq/muster/refresh"
 	"github.com/musterhq/muster/refresh/probe/consul"
+	"github.com/musterhq/muster/refresh/probe/probetest"
 )
 
 const rights = `service "orders" {policy = "read"} node_prefix "" {policy = "read"}`
@@ -41,9 +42,7 @@ func expect(t *testing.T, got []string, want ...string) {
 }
 
 func TestHealthOfRealInstances(t *testing.T) {
-	if testing.Short() {
-		t.Skip("starts real servers")
-	}
+	probetest.Real(t)
 	s := startServer(t)
 	s.register(t, api.AgentServiceRegistration{
 		ID: "a", Name: "orders", Address: "10.0.0.1", Port: 5432, Meta: map[string]string{"version": "15.4"},
@@ -94,9 +93,7 @@ func TestHealthOfRealInstances(t *testing.T) {
 
 // Nothing that Consul keeps from a token may look like a node that is gone.
 func TestRightsOfRealTokens(t *testing.T) {
-	if testing.Short() {
-		t.Skip("starts real servers")
-	}
+	probetest.Real(t)
 	s := startServer(t)
 	s.register(t, api.AgentServiceRegistration{ID: "a", Name: "orders", Port: 5432})
 	const all = `service_prefix "" {policy = "read"} node_prefix "" {policy = "read"}`

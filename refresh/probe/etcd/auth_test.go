@@ -16,6 +16,7 @@ import (
 
 	"github.com/musterhq/muster/fsm"
 	"github.com/musterhq/muster/refresh"
+	"github.com/musterhq/muster/refresh/probe/probetest"
 )
 
 // gate stands before a member of a release that tells its status to anybody, and is as strict as others are: what only
@@ -62,9 +63,7 @@ func (g *gate) open(t *testing.T, m *member) refresh.Target {
 }
 
 func TestPasswords(t *testing.T) {
-	if testing.Short() {
-		t.Skip("starts real servers")
-	}
+	probetest.Real(t)
 	m := run(t, []string{"a"})[0]
 	admin := m.admin(t)
 	for user, password := range map[string]string{"root": "battery-staple", "muster": "correct-horse"} {
@@ -115,9 +114,7 @@ func TestPasswords(t *testing.T) {
 }
 
 func TestAlarms(t *testing.T) {
-	if testing.Short() {
-		t.Skip("starts real servers")
-	}
+	probetest.Real(t)
 	m := run(t, []string{"a"})[0]
 	p := start(t, "", loopback())
 	id := p.Probe(t.Context(), m.target).NodeID

@@ -55,32 +55,22 @@ func TestSuite(t *testing.T) {
 // piped dials handle, once for each connection, whatever the address, which it checks to be the target's.
 func piped(t *testing.T, handle func(net.Conn)) refresh.Env {
 	t.Helper()
-	return refresh.Env{Dial: func(_ context.Context, _, address string) (net.Conn, error) {
+	env := probetest.Piped(t, handle)
+	dial := env.Dial
+	env.Dial = func(ctx context.Context, network, address string) (net.Conn, error) {
 		if address != target.HostPort() {
 			t.Errorf("dialed is %s", address)
 		}
-		ours, theirs := net.Pipe()
-		done := make(chan struct{})
-		go func() {
-			defer close(done)
-			defer theirs.Close()
-			handle(theirs)
-		}()
-		t.Cleanup(func() { _ = ours.Close(); <-done })
-		return ours, nil
-	}}
+		return dial(ctx, network, address)
+	}
+	return env
 }
 
 var target = refresh.Target{Cluster: "keys", Node: "e1", Address: "e1.example", Port: 2379}
 
 func start(t *testing.T, config fsm.JSON, env refresh.Env) refresh.Prober {
 	t.Helper()
-	asker, err := etcd.New(config, env)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(asker.Close)
-	return asker.(refresh.Prober)
+	return probetest.Start(t, etcd.New, config, env)
 }
 
 func TestWhatStatusMeans(t *testing.T) {

@@ -11,12 +11,11 @@ import (
 
 	"github.com/musterhq/muster/fsm"
 	"github.com/musterhq/muster/refresh"
+	"github.com/musterhq/muster/refresh/probe/probetest"
 )
 
 func TestThreeMembers(t *testing.T) {
-	if testing.Short() {
-		t.Skip("starts real servers")
-	}
+	probetest.Real(t)
 	before := goleak.IgnoreCurrent()
 	t.Cleanup(func() { goleak.VerifyNone(t, before) })
 	members := run(t, []string{"a", "b", "c"})
@@ -104,9 +103,7 @@ func restarted(t *testing.T, p refresh.Prober, members []*member) {
 }
 
 func TestMemberThatNeverHadALeader(t *testing.T) {
-	if testing.Short() {
-		t.Skip("starts real servers")
-	}
+	probetest.Real(t)
 	alone := plan(t, []string{"a", "b", "c"})[0]
 	alone.Start(t)
 	alone.Await(t, "starting a new election")

@@ -5,7 +5,6 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	"go.etcd.io/etcd/client/v3"
 	"go.uber.org/zap"
@@ -93,23 +92,11 @@ func loopback() refresh.Env {
 // settle polls members until what they say is as wanted, and gives their reports.
 func settle(t *testing.T, p refresh.Prober, members []*member, as func([]fsm.Report) bool) []fsm.Report {
 	t.Helper()
-	tick, limit := time.NewTicker(20*time.Millisecond), time.NewTimer(30*time.Second)
-	defer tick.Stop()
-	defer limit.Stop()
-	for {
-		var reports []fsm.Report
-		for _, m := range members {
-			reports = append(reports, p.Probe(t.Context(), m.target))
-		}
-		if as(reports) {
-			return reports
-		}
-		select {
-		case <-tick.C:
-		case <-limit.C:
-			t.Fatalf("members still say %+v", reports)
-		}
+	targets := make([]refresh.Target, 0, len(members))
+	for _, s := range members {
+		targets = append(targets, s.target)
 	}
+	return probetest.Settle(t, p, targets, as)
 }
 
 // roles are the roles in the order of the reports; "" for one that holds no shard "0".

@@ -22,9 +22,7 @@ func write(t *testing.T, path, text string) {
 }
 
 func TestTLS(t *testing.T) {
-	if testing.Short() {
-		t.Skip("starts real servers")
-	}
+	probetest.Real(t)
 	dir := t.TempDir()
 	in := func(name string) string { return filepath.Join(dir, name) }
 	ca := probetest.NewAuthority(t)

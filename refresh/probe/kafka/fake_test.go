@@ -15,6 +15,7 @@ import (
 	"github.com/musterhq/muster/fsm"
 	"github.com/musterhq/muster/refresh"
 	"github.com/musterhq/muster/refresh/probe/kafka"
+	"github.com/musterhq/muster/refresh/probe/probetest"
 )
 
 const clusterID = "fdKb6ZpqTF2n_IHzHGgKfQ"
@@ -54,12 +55,7 @@ func env(password string) refresh.Env {
 
 func start(t *testing.T, config fsm.JSON, e refresh.Env) refresh.Prober {
 	t.Helper()
-	asker, err := kafka.New(config, e)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(asker.Close)
-	return asker.(refresh.Prober)
+	return probetest.Start(t, kafka.New, config, e)
 }
 
 func ask(t *testing.T, p refresh.Prober, to refresh.Target) fsm.Report {

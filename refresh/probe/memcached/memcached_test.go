@@ -62,35 +62,15 @@ var secrets = map[string]string{"right": "battery-staple", "wrong": "hunter2", "
 
 func start(t *testing.T, config fsm.JSON) refresh.Prober {
 	t.Helper()
-	asker, err := memcached.New(config, loopback())
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(asker.Close)
-	return asker.(refresh.Prober)
+	return probetest.Start(t, memcached.New, config, loopback())
 }
 
 // listen answers each connection with handle until the test ends.
 func listen(t *testing.T, handle func(net.Conn)) refresh.Target {
 	t.Helper()
-	l, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		for {
-			conn, err := l.Accept()
-			if err != nil {
-				return
-			}
-			handle(conn)
-			_ = conn.Close()
-		}
-	}()
-	t.Cleanup(func() { _ = l.Close(); <-done })
-	return refresh.Target{Node: "m1", Address: "127.0.0.1", Port: l.Addr().(*net.TCPAddr).Port}
+	target := probetest.Listen(t, handle)
+	target.Node = "m1"
+	return target
 }
 
 func TestOtherAnswers(t *testing.T) {

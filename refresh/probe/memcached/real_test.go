@@ -40,9 +40,7 @@ func (s *server) start(t *testing.T) {
 }
 
 func TestRealServer(t *testing.T) {
-	if testing.Short() {
-		t.Skip("starts real servers")
-	}
+	probetest.Real(t)
 	s := run(t, "-m", "100", "-t", "2", "-c", "256")
 	p := start(t, "")
 	r := p.Probe(t.Context(), s.target)
@@ -64,9 +62,7 @@ func TestRealServer(t *testing.T) {
 }
 
 func TestRestartBetweenPolls(t *testing.T) {
-	if testing.Short() {
-		t.Skip("starts real servers")
-	}
+	probetest.Real(t)
 	s := run(t)
 	p := start(t, "")
 	for range 2 {
@@ -79,9 +75,7 @@ func TestRestartBetweenPolls(t *testing.T) {
 }
 
 func TestRealLogin(t *testing.T) {
-	if testing.Short() {
-		t.Skip("starts real servers")
-	}
+	probetest.Real(t)
 	file := filepath.Join(t.TempDir(), "users")
 	if err := os.WriteFile(file, []byte("muster:battery-staple\n"), 0o600); err != nil {
 		t.Fatal(err)
@@ -116,9 +110,7 @@ func TestRealLogin(t *testing.T) {
 }
 
 func TestRealTLS(t *testing.T) {
-	if testing.Short() {
-		t.Skip("starts real servers")
-	}
+	probetest.Real(t)
 	ca := probetest.NewAuthority(t)
 	certificate, key := ca.Issue(t, "127.0.0.1").Write(t, t.TempDir(), "server")
 	s := run(t, "-Z", "-o", "ssl_chain_cert="+certificate+",ssl_key="+key)

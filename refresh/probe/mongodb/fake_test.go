@@ -1,7 +1,6 @@
 package mongodb_test
 
 import (
-	"context"
 	"crypto/md5"
 	"encoding/binary"
 	"encoding/hex"
@@ -17,6 +16,7 @@ import (
 	"github.com/musterhq/muster/fsm"
 	"github.com/musterhq/muster/refresh"
 	"github.com/musterhq/muster/refresh/probe/mongodb"
+	"github.com/musterhq/muster/refresh/probe/probetest"
 )
 
 // fake plays a MongoDB server. No real one was at hand when this was written: its answers are those that MongoDB's manual
@@ -201,31 +201,15 @@ func (u *user) conversation(mechanism string) (*scram.ServerConversation, error)
 // start makes a prober; dial is all it can reach, and the password it finds.
 func start(t *testing.T, config fsm.JSON, e refresh.Env) refresh.Prober {
 	t.Helper()
-	asker, err := mongodb.New(config, e)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(asker.Close)
-	return asker.(refresh.Prober)
+	return probetest.Start(t, mongodb.New, config, e)
 }
 
 // piped dials handle, once for each connection.
 func piped(t *testing.T, password string, handle func(net.Conn)) refresh.Env {
 	t.Helper()
-	return refresh.Env{
-		Reveal: func(refresh.Secret) (string, error) { return password, nil },
-		Dial: func(context.Context, string, string) (net.Conn, error) {
-			ours, theirs := net.Pipe()
-			done := make(chan struct{})
-			go func() {
-				defer close(done)
-				defer theirs.Close()
-				handle(theirs)
-			}()
-			t.Cleanup(func() { _ = ours.Close(); <-done })
-			return ours, nil
-		},
-	}
+	env := probetest.Piped(t, handle)
+	env.Reveal = func(refresh.Secret) (string, error) { return password, nil }
+	return env
 }
 
 var target = refresh.Target{Cluster: "orders", Node: "orders-1", Address: "mongo-1", Port: 27017}

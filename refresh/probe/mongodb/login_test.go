@@ -88,15 +88,16 @@ func TestWithoutLogin(t *testing.T) {
 func TestConfigRefused(t *testing.T) {
 	reveal := func(refresh.Secret) (string, error) { return "", nil }
 	for config, field := range map[fsm.JSON]string{
-		`{"password":"hunter2"}`:   "password",
-		`{"username":"muster"}`:    "username",
-		`{"password_env":"M"}`:     "username",
-		`{"auth_source":"orders"}`: "auth_source",
+		`{"password":"hunter2"}`:      "password",
+		`{"username":"muster"}`:       "username",
+		`{"password_env":"M"}`:        "username",
+		`{"auth_source":"orders"}`:    "auth_source",
+		`{"tls_server_name":"x"}`:     "tls_server_name",
+		`{"replica_set":"orders-rs"}`: "replica_set",
+
 		`{"username":"muster","password_env":"M","auth_source":"$external"}`: "auth_source",
 		`{"username":"muster","password_env":"M","auth_source":""}`:          "auth_source",
 		`{"username":"muster","password_env":"M","auth_source":"a.b"}`:       "auth_source",
-		`{"tls_server_name":"x"}`:                                            "tls_server_name",
-		`{"replica_set":"orders-rs"}`:                                        "replica_set",
 	} {
 		_, err := mongodb.New(config, refresh.Env{Reveal: reveal})
 		var invalid *fsm.Error

@@ -12,9 +12,7 @@ import (
 
 // One node that began a cluster of its own says in real words what TestGalera has by heart.
 func TestGaleraNode(t *testing.T) {
-	if testing.Short() {
-		t.Skip("starts real servers")
-	}
+	probetest.Real(t)
 	a := run(t, 7, "--binlog-format=ROW", "--wsrep-on=ON", "--wsrep-cluster-address=gcomm://", "--wsrep-node-address=127.0.0.1",
 		"--wsrep-provider="+probetest.Program(t, "MUSTER_GALERA", "/usr/lib/galera/libgalera_smm.so"),
 		fmt.Sprintf("--wsrep-provider-options=gmcast.listen_addr=tcp://127.0.0.1:%d", probetest.FreePort(t)))

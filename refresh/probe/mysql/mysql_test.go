@@ -78,31 +78,15 @@ func TestSuite(t *testing.T) {
 // start makes a prober; dial is all it can reach.
 func start(t *testing.T, config fsm.JSON, env refresh.Env) refresh.Prober {
 	t.Helper()
-	asker, err := mysql.New(config, env)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(asker.Close)
-	return asker.(refresh.Prober)
+	return probetest.Start(t, mysql.New, config, env)
 }
 
 // piped dials handle, once for each connection.
 func piped(t *testing.T, handle func(net.Conn)) refresh.Env {
 	t.Helper()
-	return refresh.Env{
-		Reveal: func(refresh.Secret) (string, error) { return "correct-horse", nil },
-		Dial: func(context.Context, string, string) (net.Conn, error) {
-			ours, theirs := net.Pipe()
-			done := make(chan struct{})
-			go func() {
-				defer close(done)
-				defer theirs.Close()
-				handle(theirs)
-			}()
-			t.Cleanup(func() { _ = ours.Close(); <-done })
-			return ours, nil
-		},
-	}
+	env := probetest.Piped(t, handle)
+	env.Reveal = func(refresh.Secret) (string, error) { return "correct-horse", nil }
+	return env
 }
 
 var target = refresh.Target{Cluster: "orders", Node: "m1", Address: "m1", Port: 3306}

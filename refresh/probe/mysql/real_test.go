@@ -8,6 +8,7 @@ import (
 
 	"github.com/musterhq/muster/fsm"
 	"github.com/musterhq/muster/refresh"
+	"github.com/musterhq/muster/refresh/probe/probetest"
 )
 
 // want checks what a server reports and gives its one shard.
@@ -27,9 +28,7 @@ func want(t *testing.T, p refresh.Prober, s *server, role string) fsm.Shard {
 }
 
 func TestPrimaryAndReplica(t *testing.T) {
-	if testing.Short() {
-		t.Skip("starts real servers")
-	}
+	probetest.Real(t)
 	a, b := run(t, 1), run(t, 2)
 	a.users(t)
 	b.do(t, "SET GLOBAL read_only = ON")
@@ -77,9 +76,7 @@ func TestPrimaryAndReplica(t *testing.T) {
 }
 
 func TestLogins(t *testing.T) {
-	if testing.Short() {
-		t.Skip("starts real servers")
-	}
+	probetest.Real(t)
 	authority, certificate, key := certificate(t)
 	a := run(t, 1, "--plugin-load-add=auth_ed25519", "--ssl-cert="+certificate, "--ssl-key="+key)
 	a.users(t)

@@ -95,48 +95,16 @@ func start(t *testing.T, config fsm.JSON) refresh.Prober {
 	if err != nil {
 		t.Fatal(err)
 	}
-	asker, err := nats.New(config, refresh.Env{HTTP: client, Dial: client.Dial})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { asker.Close(); client.Close() })
-	return asker.(refresh.Prober)
+	t.Cleanup(client.Close)
+	return probetest.Start(t, nats.New, config, refresh.Env{HTTP: client, Dial: client.Dial})
 }
 
 // ask polls a fake once.
 func ask(t *testing.T, config fsm.JSON, serve func(net.Conn)) fsm.Report {
 	t.Helper()
-	l, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		for {
-			conn, err := l.Accept()
-			if err != nil {
-				return
-			}
-			serve(conn)
-			_ = conn.Close()
-		}
-	}()
-	client, err := poll.New(poll.Config{Rules: poll.Rules{AllowLoopback: true}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	asker, err := nats.New(config, refresh.Env{HTTP: client, Dial: client.Dial})
-	if err != nil {
-		t.Fatal(err)
-	}
-	target := refresh.Target{Node: "n1", Address: "127.0.0.1", Port: l.Addr().(*net.TCPAddr).Port}
-	r := asker.(refresh.Prober).Probe(t.Context(), target)
-	asker.Close()
-	client.Close()
-	_ = l.Close()
-	<-done
-	return r
+	target := probetest.Listen(t, serve)
+	target.Node = "n1"
+	return start(t, config).Probe(t.Context(), target)
 }
 
 func TestWhatPagesMean(t *testing.T) {

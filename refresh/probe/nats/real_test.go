@@ -111,9 +111,7 @@ func led(t *testing.T, p refresh.Prober, shard string, members ...*member) []*me
 }
 
 func TestMetaLeader(t *testing.T) {
-	if testing.Short() {
-		t.Skip("starts real servers")
-	}
+	probetest.Real(t)
 	all := cluster(t, "n1", "n2", "n3")
 	p := start(t, `{"streams":true}`)
 	all[0].start(t)
@@ -159,9 +157,7 @@ func store(t *testing.T, url string) {
 }
 
 func TestLameDuck(t *testing.T) {
-	if testing.Short() {
-		t.Skip("starts real servers")
-	}
+	probetest.Real(t)
 	m := cluster(t, "n1")[0]
 	m.start(t)
 	p := start(t, "")
@@ -183,9 +179,7 @@ func TestLameDuck(t *testing.T) {
 }
 
 func TestPortOfClients(t *testing.T) {
-	if testing.Short() {
-		t.Skip("starts real servers")
-	}
+	probetest.Real(t)
 	m := cluster(t, "n1")[0]
 	m.start(t)
 	monitor := m.target.Port

@@ -1,7 +1,6 @@
 package postgres_test
 
 import (
-	"context"
 	"errors"
 	"net"
 	"testing"
@@ -39,28 +38,13 @@ func TestSuite(t *testing.T) {
 // start makes a prober; dial is all it can reach.
 func start(t *testing.T, config fsm.JSON, env refresh.Env) refresh.Prober {
 	t.Helper()
-	asker, err := postgres.New(config, env)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(asker.Close)
-	return asker.(refresh.Prober)
+	return probetest.Start(t, postgres.New, config, env)
 }
 
 // piped dials handle, once for each connection.
 func piped(t *testing.T, handle func(net.Conn)) refresh.Env {
 	t.Helper()
-	return refresh.Env{Dial: func(context.Context, string, string) (net.Conn, error) {
-		ours, theirs := net.Pipe()
-		done := make(chan struct{})
-		go func() {
-			defer close(done)
-			defer theirs.Close()
-			handle(theirs)
-		}()
-		t.Cleanup(func() { _ = ours.Close(); <-done })
-		return ours, nil
-	}}
+	return probetest.Piped(t, handle)
 }
 
 var target = refresh.Target{Cluster: "orders", Node: "p1", Address: "p1", Port: 5432}

@@ -48,9 +48,7 @@ const (
 )
 
 func TestPrimaryAndReplica(t *testing.T) {
-	if testing.Short() {
-		t.Skip("starts real servers")
-	}
+	probetest.Real(t)
 	before := goleak.IgnoreCurrent()
 	a := primary(t, "a")
 	b := replica(t, a, "b")
@@ -95,9 +93,7 @@ func TestPrimaryAndReplica(t *testing.T) {
 }
 
 func TestServersThatDoNotAnswer(t *testing.T) {
-	if testing.Short() {
-		t.Skip("starts real servers")
-	}
+	probetest.Real(t)
 	a := primary(t, "a")
 	p := start(t, fsm.JSON("{"+kept(t, "password_file", secret)+"}"), loopback())
 	want(t, p, a, fsm.RolePrimary)
@@ -126,9 +122,7 @@ func TestServersThatDoNotAnswer(t *testing.T) {
 }
 
 func TestLogins(t *testing.T) {
-	if testing.Short() {
-		t.Skip("starts real servers")
-	}
+	probetest.Real(t)
 	a := primary(t, "a")
 	withTLS := certified(t, a)
 	for name, c := range map[string]struct{ config, reason, detail string }{

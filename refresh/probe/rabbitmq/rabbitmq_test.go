@@ -95,40 +95,15 @@ func TestSuite(t *testing.T) {
 func start(t *testing.T, config fsm.JSON) refresh.Prober {
 	t.Helper()
 	dialer := poll.NewDialer(poll.Rules{AllowLoopback: true})
-	asker, err := rabbitmq.New(config, refresh.Env{Dial: dialer.Dial, Reveal: reveal})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(asker.Close)
-	return asker.(refresh.Prober)
+	return probetest.Start(t, rabbitmq.New, config, refresh.Env{Dial: dialer.Dial, Reveal: reveal})
 }
 
 // ask polls a fake once.
 func ask(t *testing.T, config fsm.JSON, serve func(net.Conn)) fsm.Report {
 	t.Helper()
-	l, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		for {
-			conn, err := l.Accept()
-			if err != nil {
-				return
-			}
-			serve(conn)
-			_ = conn.Close()
-		}
-	}()
-	p := start(t, config)
-	target := refresh.Target{Node: "a", Address: "127.0.0.1", Port: l.Addr().(*net.TCPAddr).Port}
-	r := p.Probe(t.Context(), target)
-	p.Close()
-	_ = l.Close()
-	<-done
-	return r
+	target := probetest.Listen(t, serve)
+	target.Node = "a"
+	return start(t, config).Probe(t.Context(), target)
 }
 
 func TestWhatPagesMean(t *testing.T) {

@@ -10,14 +10,13 @@ import (
 
 	"github.com/musterhq/muster/fsm"
 	"github.com/musterhq/muster/refresh"
+	"github.com/musterhq/muster/refresh/probe/probetest"
 )
 
 const queueBody = `{"durable":true,"arguments":{"x-queue-type":"quorum"}}`
 
 func TestRealCluster(t *testing.T) {
-	if testing.Short() {
-		t.Skip("starts real servers")
-	}
+	probetest.Real(t)
 	all := brokers(t, "a", "b", "c")
 	a := all[0]
 	p := start(t, "{"+login+"}")

@@ -1,7 +1,6 @@
 package redis_test
 
 import (
-	"context"
 	"errors"
 	"net"
 	"strings"
@@ -36,28 +35,13 @@ func TestSuite(t *testing.T) {
 // start makes a prober; dial is all it can reach.
 func start(t *testing.T, config fsm.JSON, env refresh.Env) refresh.Prober {
 	t.Helper()
-	asker, err := redis.New(config, env)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(asker.Close)
-	return asker.(refresh.Prober)
+	return probetest.Start(t, redis.New, config, env)
 }
 
 // piped dials handle, once for each connection.
 func piped(t *testing.T, handle func(net.Conn)) refresh.Env {
 	t.Helper()
-	return refresh.Env{Dial: func(context.Context, string, string) (net.Conn, error) {
-		ours, theirs := net.Pipe()
-		done := make(chan struct{})
-		go func() {
-			defer close(done)
-			defer theirs.Close()
-			handle(theirs)
-		}()
-		t.Cleanup(func() { _ = ours.Close(); <-done })
-		return ours, nil
-	}}
+	return probetest.Piped(t, handle)
 }
 
 const clusterNodes = "aa 10.0.0.1:6379@16379,host slave cc 0 1 2 connected\n" +

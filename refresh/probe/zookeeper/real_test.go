@@ -12,12 +12,11 @@ import (
 
 	"github.com/musterhq/muster/fsm"
 	"github.com/musterhq/muster/refresh"
+	"github.com/musterhq/muster/refresh/probe/probetest"
 )
 
 func TestEnsemble(t *testing.T) {
-	if testing.Short() {
-		t.Skip("starts real servers")
-	}
+	probetest.Real(t)
 	before := goleak.IgnoreCurrent()
 	t.Cleanup(func() { goleak.VerifyNone(t, before) })
 	servers := plan(t, []string{"a", "b", "c", "observer"})
@@ -92,9 +91,7 @@ func set(t *testing.T, s *server, n int) {
 
 // The word is allowed whatever the list of allowed ones says, since ZooKeeper's own scripts need it.
 func TestAlone(t *testing.T) {
-	if testing.Short() {
-		t.Skip("starts real servers")
-	}
+	probetest.Real(t)
 	s := plan(t, []string{"a"}, "4lw.commands.whitelist=ruok")[0]
 	s.listens(t)
 	settle(t, start(t, "", loopback()), []*server{s}, func(r []fsm.Report) bool {

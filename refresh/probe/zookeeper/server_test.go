@@ -7,7 +7,6 @@ import (
 	"strconv"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/musterhq/muster/fsm"
 	"github.com/musterhq/muster/refresh"
@@ -115,23 +114,11 @@ func loopback() refresh.Env {
 // settle polls servers until what they say is as wanted, and gives their reports.
 func settle(t *testing.T, p refresh.Prober, servers []*server, as func([]fsm.Report) bool) []fsm.Report {
 	t.Helper()
-	tick, limit := time.NewTicker(20*time.Millisecond), time.NewTimer(30*time.Second)
-	defer tick.Stop()
-	defer limit.Stop()
-	for {
-		var reports []fsm.Report
-		for _, s := range servers {
-			reports = append(reports, p.Probe(t.Context(), s.target))
-		}
-		if as(reports) {
-			return reports
-		}
-		select {
-		case <-tick.C:
-		case <-limit.C:
-			t.Fatalf("servers still say %+v", reports)
-		}
+	targets := make([]refresh.Target, 0, len(servers))
+	for _, s := range servers {
+		targets = append(targets, s.target)
 	}
+	return probetest.Settle(t, p, targets, as)
 }
 
 // role is that of the shard "0"; "" for a server that holds none.

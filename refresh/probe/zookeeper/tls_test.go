@@ -11,9 +11,7 @@ import (
 )
 
 func TestTLS(t *testing.T) {
-	if testing.Short() {
-		t.Skip("starts real servers")
-	}
+	probetest.Real(t)
 	dir := t.TempDir()
 	in := func(name string) string { return filepath.Join(dir, name) }
 	ca := probetest.NewAuthority(t)

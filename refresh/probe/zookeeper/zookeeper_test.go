@@ -49,33 +49,16 @@ func TestSuite(t *testing.T) {
 
 func start(t *testing.T, config fsm.JSON, env refresh.Env) refresh.Prober {
 	t.Helper()
-	asker, err := zookeeper.New(config, env)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(asker.Close)
-	return asker.(refresh.Prober)
+	return probetest.Start(t, zookeeper.New, config, env)
 }
 
 // ask polls a server that does as handle does with its one connection.
 func ask(t *testing.T, handle func(net.Conn)) fsm.Report {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		if conn, err := l.Accept(); err == nil {
-			handle(conn)
-			_ = conn.Close()
-		}
-	}()
-	t.Cleanup(func() { _ = l.Close(); <-done })
+	target := probetest.Listen(t, handle)
+	target.Node = "z1"
 	env := refresh.Env{Dial: poll.NewDialer(poll.Rules{AllowLoopback: true}).Dial}
-	port := l.Addr().(*net.TCPAddr).Port
-	return start(t, "", env).Probe(t.Context(), refresh.Target{Node: "z1", Address: "127.0.0.1", Port: port})
+	return start(t, "", env).Probe(t.Context(), target)
 }
 
 func TestWhatAnswersMean(t *testing.T) {
