@@ -206,7 +206,7 @@ func TestClaimRows(t *testing.T) {
 func TestEffective(t *testing.T) {
 	f := newFace(t)
 	f.fleet()
-	f.do("PUT", "/v1/settings", `{"vars": {"a": 1, "b": {"deep": true}}}`)
+	f.do("PUT", "/v1/settings", `{"group": "all", "vars": {"a": 1, "b": {"deep": true}}}`)
 	f.do("PATCH", "/v1/cluster/orders", `{"group": "core", "labels": {"rack": "c"}, "vars": {"b": 2, "c": 3}, "refresh": {"timeout": "1s"}}`)
 	f.do("PATCH", "/v1/cluster/orders/node/orders-1", `{"group": "special", "vars": {"c": 4}, "labels": {"own": "x"}}`)
 	got := into[httpd.Effective](f.get("/v1/cluster/orders/effective"), http.StatusOK)
@@ -237,13 +237,13 @@ func TestEffective(t *testing.T) {
 	if diff := cmp.Diff(labels, node.Labels); diff != "" {
 		t.Errorf("labels (-want +got):\n%s", diff)
 	}
-	group := &httpd.EffectiveKey{Value: "special", From: "node", Over: []httpd.Hidden{{Value: "core", From: "cluster"}}}
+	group := &httpd.EffectiveKey{Value: "special", From: "node", Over: []httpd.Hidden{{Value: "core", From: "cluster"}, {Value: "all", From: "globals"}}}
 	if diff := cmp.Diff(group, node.Group); diff != "" || node.Vars["c"].From != "node" || node.Node != "orders-1" {
 		t.Errorf("node is %+v (-want +got):\n%s", node, diff)
 	}
 	plain := into[httpd.Effective](f.get("/v1/cluster/carts/effective?node=carts-1"), http.StatusOK)
 	rack := &httpd.EffectiveKey{Value: "r1", From: "record of prod"}
-	if diff := cmp.Diff(rack, plain.Labels["rack"]); plain.Group != nil || diff != "" {
+	if diff := cmp.Diff(rack, plain.Labels["rack"]); plain.Group == nil || plain.Group.From != "globals" || diff != "" {
 		t.Errorf("carts is %+v (-want +got):\n%s", plain, diff)
 	}
 	f.get("/v1/cluster/orders/effective?node=nobody").refuses(http.StatusNotFound, fsm.CodeNotFound)

@@ -167,6 +167,12 @@ func TestSettingIsAPatch(t *testing.T) {
 			"Cluster orders is set (index 9).\n",
 		},
 		{
+			"cluster set orders -guard group=voters,min_commissioned=2 -guard min_well=1,max_maintenance=3", "PATCH /v1/cluster/orders",
+			`{"guards":[{"group":"voters","min_commissioned":2},{"min_well":1,"max_maintenance":3}]}`,
+			"Cluster orders is set (index 9).\n",
+		},
+		{"cluster set orders -guard=", "PATCH /v1/cluster/orders", `{"guards":[]}`, "Cluster orders is set (index 9).\n"},
+		{
 			"node set orders/n/1 -label rack=r7 -cas 7", "PATCH /v1/cluster/orders/node/n%2F1?cas=7",
 			`{"labels":{"rack":"r7"}}`, "Node orders/n/1 is as it was (index 9).\n",
 		},
@@ -178,7 +184,9 @@ func TestSettingIsAPatch(t *testing.T) {
 			t.Errorf("%s: exit %d, out %q, stderr %q, asked %v", c.args, r.code, r.out, r.err, got)
 		}
 	}
-	for _, args := range []string{"cluster set orders", "node set orders/n", "cluster set orders -label tier", "cluster set orders -label a=1 -label a=2", "settings set"} {
+	for _, args := range []string{"cluster set orders", "node set orders/n", "cluster set orders -label tier", "cluster set orders -label a=1 -label a=2", "settings set",
+		"cluster set orders -guard min_wel=1", "cluster set orders -guard min_well=one", "cluster set orders -guard voters",
+	} {
 		if r := (run{}).do(t, fleet(t), strings.Fields(args)...); r.code != 1 {
 			t.Errorf("%s: exit %d, want 1", args, r.code)
 		}
@@ -187,11 +195,14 @@ func TestSettingIsAPatch(t *testing.T) {
 
 func TestGroupSettingsKeepWhatIsNotNamed(t *testing.T) {
 	was := fsm.DefaultSettings()
-	was.Index, was.Vars = 41, `{"team":"x","old":1}`
+	was.Index, was.Vars, was.Labels = 41, `{"team":"x","old":1}`, map[string]string{"site": "eu", "old": "1"}
+	was.Guards = []fsm.Guard{{MinWell: 9}}
 	a := newAPI(t).on("GET", "/v1/settings", was).on("PUT", "/v1/settings", httpd.Ack{Index: 42, Changed: true})
-	r := run{}.do(t, a, "settings", "set", "-voters", "3", "-retention-age", "48h", "-var", "old=", "-var", "team=y")
+	r := run{}.do(t, a, "settings", "set", "-voters", "3", "-retention-age", "48h", "-var", "old=", "-var", "team=y",
+		"-group", "core", "-label", "old=", "-label", "tier=1", "-guard", "max_maintenance=1")
 	want := was
 	want.Voters, want.Retention.Age, want.Vars = 3, 48*fsm.Hour, `{"team":"y"}`
+	want.Group, want.Labels, want.Guards = "core", map[string]string{"site": "eu", "tier": "1"}, []fsm.Guard{{MaxMaintenance: 1}}
 	var got fsm.Settings
 	last := a.requests()[1]
 	if err := json.Unmarshal([]byte(last.body), &got); err != nil {

@@ -56,6 +56,7 @@ func nodes() []httpd.NodeRow {
 		base("orders-3", "10.0.0.3"), base("orders-4", "10.0.0.4"), base("orders-5", "fd00::5")
 	primary.Shards[0].Role, primary.Shards[0].LagMS = fsm.RolePrimary, nil
 	gone.Shards[1].Role = fsm.RolePrimary
+	gone.LabelSources = map[string]string{"rack": "operator"}
 	gone.Reach = fsm.Axis{Value: fsm.NotReachable, Reason: fsm.ReasonRefused, Detail: "connect: refused", Since: ago(3 * time.Minute)}
 	gone.Failures, gone.ObservedAt = 2, ago(4*time.Minute)
 	slow.Shards[0].High = &fsm.High{LagMS: 45_000, Since: ago(time.Minute)}
