@@ -111,6 +111,12 @@ func (l *Line) state() (heard bool, ended error) {
 	return l.heard > 0, l.ended
 }
 
+// lost says whether the server had closed the connection before anything of an answer came.
+func (l *Line) lost() bool {
+	heard, ended := l.state()
+	return !heard && ended != nil && refresh.FaultOf(ended).Reason == fsm.ReasonReset
+}
+
 // end notes how a connection ended; the caller holds mu. One that was closed from here, or only ran into a deadline, tells
 // nothing.
 func (l *Line) end(err error) {

@@ -17,6 +17,10 @@ const (
 	maxAnswer = 1 << 20          // bytes
 )
 
+// ErrStale, in the error of a question over a kept client, says that the server had ended the session before it was asked, or
+// that the client was used enough. It is asked once more over a new one.
+var ErrStale = errors.New("the connection was kept too long")
+
 // Client is a store's client for one target.
 type Client interface{ Close() }
 
@@ -53,9 +57,9 @@ func (k *link[C]) close() {
 }
 
 // Ask asks t by a kept client, or a new one. A client whose question failed is not kept. A server that closed a kept
-// connection is asked once more over a new one, if nothing of an answer had come. When ctx ends all connections of the
-// client are closed. Of several errors the one that is returned tells most: an answer that was too long, then the end of
-// ctx, then what the server said, then how the connection ended.
+// connection is asked once more over a new one, if nothing of an answer had come, and so is one of which ErrStale tells.
+// When ctx ends all connections of the client are closed. Of several errors the one that is returned tells most: an answer
+// that was too long, then the end of ctx, then what the server said, then how the connection ended.
 func (p *Links[C]) Ask(ctx context.Context, t refresh.Target, ask func(context.Context, C) error) error {
 	if err := ctx.Err(); err != nil {
 		return err
@@ -63,8 +67,7 @@ func (p *Links[C]) Ask(ctx context.Context, t refresh.Target, ask func(context.C
 	address := t.HostPort()
 	if k := p.take(address); k != nil {
 		err := p.use(ctx, k, ask)
-		heard, ended := k.line.state()
-		if err == nil || heard || ended == nil || refresh.FaultOf(ended).Reason != fsm.ReasonReset || ctx.Err() != nil {
+		if err == nil || ctx.Err() != nil || !errors.Is(err, ErrStale) && !k.line.lost() {
 			return err
 		}
 	}

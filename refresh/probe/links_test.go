@@ -313,6 +313,34 @@ func TestClose(t *testing.T) {
 	links.Close()
 }
 
+// A kept client that is stale by its own word is asked once more over a new one, and a new one is not.
+func TestStaleClientsAreReplaced(t *testing.T) {
+	p := network(t, echo)
+	links := linksOver(p)
+	defer links.Close()
+	if err := links.Ask(t.Context(), at(1), question); err != nil {
+		t.Fatal(err)
+	}
+	asked := 0
+	stale := func(times int) func(context.Context, *store) error {
+		return func(ctx context.Context, s *store) error {
+			if asked++; asked <= times {
+				return fmt.Errorf("bye: %w", probe.ErrStale)
+			}
+			return question(ctx, s)
+		}
+	}
+	if err := links.Ask(t.Context(), at(1), stale(1)); err != nil || asked != 2 {
+		t.Errorf("asked %d times, error is %v", asked, err)
+	}
+	p.expect(t, 2, 1)
+	asked = 0
+	if err := links.Ask(t.Context(), at(2), stale(9)); !errors.Is(err, probe.ErrStale) || asked != 1 {
+		t.Errorf("a new one is asked %d times, error is %v", asked, err)
+	}
+	p.expect(t, 3, 1)
+}
+
 // The error that tells most: too long an answer, the end of ctx, what the server said, how the connection ended.
 func TestWhichErrorIsTold(t *testing.T) {
 	said := refresh.NewFault(fsm.ReasonAuth, "who are you")

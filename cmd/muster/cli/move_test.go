@@ -184,7 +184,8 @@ func TestSettingIsAPatch(t *testing.T) {
 			t.Errorf("%s: exit %d, out %q, stderr %q, asked %v", c.args, r.code, r.out, r.err, got)
 		}
 	}
-	for _, args := range []string{"cluster set orders", "node set orders/n", "cluster set orders -label tier", "cluster set orders -label a=1 -label a=2", "settings set",
+	for _, args := range []string{
+		"cluster set orders", "node set orders/n", "cluster set orders -label tier", "cluster set orders -label a=1 -label a=2", "settings set",
 		"cluster set orders -guard min_wel=1", "cluster set orders -guard min_well=one", "cluster set orders -guard voters",
 	} {
 		if r := (run{}).do(t, fleet(t), strings.Fields(args)...); r.code != 1 {

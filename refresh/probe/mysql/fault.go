@@ -6,10 +6,8 @@ import (
 
 	"github.com/musterhq/muster/fsm"
 	"github.com/musterhq/muster/refresh"
+	"github.com/musterhq/muster/refresh/probe"
 )
-
-// errStale says that the server had ended a kept connection before it was asked.
-var errStale = errors.New("the connection was kept too long")
 
 // refusal is an error that the server answers with.
 type refusal struct {
@@ -52,7 +50,7 @@ func faultOf(err error) error {
 	case 1142:
 		return refresh.NewFault(fsm.ReasonAuth, "%w: GRANT SELECT ON performance_schema.replication_group_members", said)
 	case shutdownInProgress, 1077, 1079, 1158, 1159, 1160, 1161, 1927, 4031:
-		return fmt.Errorf("%w: %w", errStale, refresh.NewFault(fsm.ReasonStore, "%w", said))
+		return fmt.Errorf("%w: %w", probe.ErrStale, refresh.NewFault(fsm.ReasonStore, "%w", said))
 	case tooManyConnections, 1041, 1135, 1203, 1226, 3032, 3168:
 		return refresh.NewFault(fsm.ReasonStore, "%w", said)
 	}

@@ -24,13 +24,8 @@ const (
 	goodbye    = time.Second
 )
 
-var (
-	// errStale says that a kept connection had ended, or had been used enough, before it was asked.
-	errStale = errors.New("the connection was kept too long")
-
-	// errSpent stops pgconn from making a second connection, as it would to cancel a query.
-	errSpent = errors.New("the connection is gone")
-)
+// errSpent stops pgconn from making a second connection, as it would to cancel a query.
+var errSpent = errors.New("the connection is gone")
 
 // client is a pgconn connection.
 type client struct {
@@ -167,7 +162,7 @@ func (c *client) Close() { c.close() }
 // ask asks once, and where the answer leaves the lag open once more.
 func (c *client) ask(ctx context.Context) (facts, error) {
 	if c.guard.heard > maxHeard {
-		return facts{}, errStale
+		return facts{}, probe.ErrStale
 	}
 	f, err := c.query(ctx, question)
 	if err != nil || !f.unclear() {

@@ -10,6 +10,7 @@ import (
 
 	"github.com/musterhq/muster/fsm"
 	"github.com/musterhq/muster/refresh"
+	"github.com/musterhq/muster/refresh/probe"
 )
 
 // faultOf gives the errors that a server answers with, and pgconn's own, their reasons.
@@ -18,7 +19,7 @@ func faultOf(err error) error {
 	var long *pgproto3.ExceededMaxBodyLenErr
 	var fault *refresh.FaultError
 	switch {
-	case errors.Is(err, errStale), errors.As(err, &fault):
+	case errors.Is(err, probe.ErrStale), errors.As(err, &fault):
 		return err
 	case errors.As(err, &said):
 		return answered(said)
@@ -36,7 +37,7 @@ func answered(said *pgconn.PgError) error {
 	}
 	switch code := said.Code; {
 	case code == "57P01", code == "57P02", code == "57P05":
-		return fmt.Errorf("%w: %w", errStale, refresh.NewFault(fsm.ReasonStore, "%s", text))
+		return fmt.Errorf("%w: %w", probe.ErrStale, refresh.NewFault(fsm.ReasonStore, "%s", text))
 	case code == "42501":
 		return refresh.NewFault(fsm.ReasonAuth, "%s: the user needs EXECUTE on it, as PUBLIC has by default", text)
 	case code == "42883", code == "42703", code == "42P01":

@@ -2,7 +2,6 @@ package postgres
 
 import (
 	"context"
-	"errors"
 	"strings"
 
 	"github.com/musterhq/muster/fsm"
@@ -46,17 +45,11 @@ func (p *Prober) Close() { p.links.Close() }
 
 // Probe implements refresh.Prober.
 func (p *Prober) Probe(ctx context.Context, t refresh.Target) fsm.Report {
-	var f facts
-	ask := func(ctx context.Context, c *client) (err error) {
-		f, err = c.ask(ctx)
-		return err
-	}
-	err := p.links.Ask(ctx, t, ask)
-	if errors.Is(err, errStale) {
-		err = p.links.Ask(ctx, t, ask)
-	}
-	if err != nil {
-		return t.Failed(err)
-	}
-	return f.report(t.Node)
+	return p.links.Report(ctx, t, func(ctx context.Context, c *client) (fsm.Report, error) {
+		f, err := c.ask(ctx)
+		if err != nil {
+			return fsm.Report{}, err
+		}
+		return f.report(t.Node), nil
+	})
 }
