@@ -17,8 +17,8 @@ const (
 	maxAnswer = 1 << 20          // bytes
 )
 
-// ErrStale, in the error of a question over a kept client, says that the server had ended the session before it was asked, or
-// that the client was used enough. It is asked once more over a new one.
+// ErrStale says, within the error of a question over a kept client, that the server had ended the session before it was
+// asked, or that the client was used enough. It is asked once more over a new one.
 var ErrStale = errors.New("the connection was kept too long")
 
 // Client is a store's client for one target.
