@@ -76,7 +76,7 @@ those in a file before they are.`,
 		Example: `  muster discovery preview orders
   muster discovery preview -file orders.hcl`,
 		Args: atMost(1),
-		RunE: p.verb(true, func(ctx context.Context, api *httpd.Client, args []string) error {
+		RunE: p.verb(false, func(ctx context.Context, api *httpd.Client, args []string) error {
 			if (len(args) == 0) == (len(files) == 0) {
 				return errors.New("say what to preview: the NAME of a stored discovery, or -file FILE")
 			}

@@ -58,7 +58,7 @@ func (p *Program) history(
 func (p *Program) workTable(rows []fsm.Work) *table.Table {
 	t := table.Columns(table.Column{Head: "When (UTC)"}, table.Column{Head: "Age", Right: true}, table.Column{Head: "By"},
 		table.Column{Head: "Why"}, table.Column{Head: "Took", Right: true}, table.Column{Head: "Outcome"},
-		table.Column{Head: "What", Max: 90})
+		table.Column{Head: "What"})
 	for i := range rows {
 		w := &rows[i]
 		what := w.Error
