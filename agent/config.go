@@ -43,6 +43,7 @@ type Config struct {
 	Worker          bool              // replicate and refresh, never vote
 	Labels          map[string]string // for `on`, such as zone=a
 	Insecure        bool              // allow addresses off loopback without TLS, gossip key and ACLs
+	Debug           bool              // serve profiles of the process at the API
 	RaftMultiplier  int               // 1 to 10: stretches raft's timing on slow hosts
 	Version         string            // of the program
 

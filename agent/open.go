@@ -273,7 +273,7 @@ func (a *Agent) makeFace(context.Context) error {
 		Replica: replicaFace{a}, Log: a, Clock: replicaFace{a}, Rules: a, Work: a,
 		Members: membersFace{a}, Raft: raftFace{a}, Life: lifeFace{a},
 		Metrics:    promhttp.HandlerFor(a.cfg.Gatherer, promhttp.HandlerOpts{ErrorLog: slog.NewLogLogger(a.log.Handler(), slog.LevelWarn)}),
-		Registerer: a.cfg.Registerer, Logger: a.log,
+		Registerer: a.cfg.Registerer, Logger: a.log, Debug: a.cfg.Debug,
 	})
 	return err
 }

@@ -45,6 +45,9 @@ func (s *Server) routes() map[string]methods {
 	for _, part := range []map[string]methods{s.fleetRoutes(), s.workRoutes(), s.groupRoutes()} {
 		maps.Copy(all, part)
 	}
+	if s.Debug {
+		maps.Copy(all, debugRoutes())
+	}
 	return all
 }
 

@@ -24,7 +24,7 @@ const (
 	stopTimeout       = 5 * time.Second
 )
 
-// Config is what a Server needs. All but Hosts, MaxWaiting and Metrics must be set.
+// Config is what a Server needs. All but Hosts, MaxWaiting, Metrics and Debug must be set.
 type Config struct {
 	Replica Replica
 	Log     Log
@@ -44,6 +44,8 @@ type Config struct {
 	Hosts []string
 	// MaxWaiting bounds the requests that block or follow at any time; 0 is 4096.
 	MaxWaiting int
+	// Debug serves the process's profiles at /debug/pprof/.
+	Debug bool
 }
 
 func (c *Config) validate() error {

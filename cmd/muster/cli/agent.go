@@ -83,6 +83,7 @@ and in files of the folder "secrets" in the data directory.`,
 	f.BoolVar(&cfg.Worker, "worker", false, "replicate and refresh, but never vote")
 	f.StringArrayVar(&labels, "label", nil, "`KEY=VALUE` of this peer, which the setting \"on\" may name; may be repeated")
 	f.IntVar(&cfg.RaftMultiplier, "raft-multiplier", 1, "stretch raft's timing by `N`, 1 to 10, on slow machines")
+	f.BoolVar(&cfg.Debug, "enable-debug", false, "serve profiles of the process at /debug/pprof/ of the API")
 	f.BoolVar(&cfg.Insecure, "insecure", false, "allow addresses off loopback without TLS, gossip key and ACLs")
 	logs.flags(c)
 	return c

@@ -1,0 +1,23 @@
+package httpd
+
+import (
+	"net/http"
+	"net/http/pprof"
+)
+
+// debugRoutes are the profiles of this process, as package net/http/pprof makes them. They tell of the process's memory and
+// may load it, so they are served only where Config.Debug asks for them.
+func debugRoutes() map[string]methods {
+	page := func(do http.HandlerFunc, params ...string) methods {
+		return methods{"GET": {func(w http.ResponseWriter, r *http.Request) error {
+			do(w, r)
+			return nil
+		}, params}}
+	}
+	return map[string]methods{
+		"/debug/pprof/":        page(pprof.Index),
+		"/debug/pprof/profile": page(pprof.Profile, "seconds"),
+		"/debug/pprof/trace":   page(pprof.Trace, "seconds"),
+		"/debug/pprof/{name}":  page(pprof.Index, "debug", "gc", "seconds"),
+	}
+}

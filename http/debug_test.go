@@ -1,0 +1,25 @@
+package httpd_test
+
+import (
+	"net/http"
+	"testing"
+
+	"github.com/musterhq/muster/fsm"
+	httpd "github.com/musterhq/muster/http"
+)
+
+func TestProfilesAreServedOnlyWhenAskedFor(t *testing.T) {
+	pages := []string{
+		"/debug/pprof/", "/debug/pprof/profile?seconds=1", "/debug/pprof/heap", "/debug/pprof/goroutine?debug=1",
+	}
+	without, with := newFace(t), newFace(t, func(c *httpd.Config) { c.Debug = true })
+	for _, page := range pages {
+		without.get(page).refuses(http.StatusNotFound, fsm.CodeNotFound)
+		if a := with.get(page); a.Code != http.StatusOK || a.Body.Len() == 0 {
+			t.Errorf("%s is answered %d with %d bytes", page, a.Code, a.Body.Len())
+		}
+	}
+	if a := with.get("/debug/pprof/nothing"); a.Code != http.StatusNotFound {
+		t.Errorf("a profile that is none is answered %d", a.Code)
+	}
+}
