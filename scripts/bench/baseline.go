@@ -1,14 +1,13 @@
 package main
 
 import (
-	"bufio"
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net"
-	"net/http"
 	"os"
 	"os/exec"
 	"strconv"
@@ -17,85 +16,135 @@ import (
 	"time"
 )
 
-// cost is what one poll took of a baseline's process.
-type cost struct {
-	Pace   string  `json:"pace"`
-	Polls  int     `json:"polls"`
-	Micros float64 `json:"cpu_us_per_poll"`
-	Errors int     `json:"errors"`
+// asking is how a bare client asks the nodes of a fleet.
+type asking struct {
+	Pace     string        // beats, paced or saturated
+	File     string        // discovery file
+	Interval time.Duration // between two polls of a node
+	Span     time.Duration // of measuring
+	Part, Of int           // which nodes: every Of-th from Part on
 }
 
-// beat is the rhythm in which the "beats" baseline asks together, as the peers do.
+// cost is what polls took of the CPU of the processes that sent them.
+type cost struct {
+	CPU    float64 // seconds
+	Polls  int
+	Dialed int
+	Errors int
+}
+
+// micros is the CPU of a poll.
+func (c cost) micros() float64 { return c.CPU * 1e6 / float64(max(c.Polls, 1)) }
+
+// dialed is the share of polls that needed a new connection, in percent.
+func (c cost) dialed() float64 { return 100 * float64(c.Dialed) / float64(max(c.Polls, 1)) }
+
+// beat is the rhythm in which the pace "beats" asks together, as the peers do.
 const beat = 250 * time.Millisecond
 
-// baseline runs this program again as a bare client of the fleet, so that its CPU is its own.
-func (b *bench) baseline(ctx context.Context, pace string) (cost, error) {
+// bare asks a fleet with net/http and keep-alive and does nothing else, from as many processes as there are peers, so that
+// each has a peer's share of the nodes and the same limit of open files.
+func (b *bench) bare(ctx context.Context, f *fleet, pace string, interval time.Duration) (cost, error) {
+	step("bare GETs, " + pace)
+	var wg sync.WaitGroup
+	var mu sync.Mutex
+	var total cost
+	var errs []error
+	for part := range b.peers {
+		wg.Go(func() {
+			c, err := childCost(ctx, asking{pace, f.file, interval, b.baseline, part, b.peers})
+			mu.Lock()
+			defer mu.Unlock()
+			errs = append(errs, err)
+			total.CPU += c.CPU
+			total.Polls += c.Polls
+			total.Dialed += c.Dialed
+			total.Errors += c.Errors
+		})
+	}
+	wg.Wait()
+	if err := errors.Join(errs...); err != nil {
+		return cost{}, err
+	}
+	if total.Polls == 0 || total.Errors*100 > total.Polls {
+		return cost{}, fmt.Errorf("bare GETs, %s: %d of %d went wrong", pace, total.Errors, total.Polls)
+	}
+	return total, nil
+}
+
+// childCost runs this program again as a bare client, so that its CPU is its own.
+func childCost(ctx context.Context, a asking) (cost, error) {
 	self, err := os.Executable()
 	if err != nil {
 		return cost{}, err
 	}
+	text, err := json.Marshal(a)
+	if err != nil {
+		return cost{}, err
+	}
 	var out, stderr bytes.Buffer
-	cmd := exec.CommandContext(ctx, self, "baseline", pace, b.file, b.Interval.String(), b.Baseline.String())
+	cmd := exec.CommandContext(ctx, self, "baseline", string(text))
 	cmd.Stdout, cmd.Stderr = &out, &stderr
 	if err := cmd.Run(); err != nil {
-		return cost{}, fmt.Errorf("baseline %s: %w\n%s", pace, err, stderr.String())
+		return cost{}, fmt.Errorf("bare GETs, %s: %w\n%s", a.Pace, err, stderr.String())
 	}
 	var c cost
 	err = json.Unmarshal(out.Bytes(), &c)
 	return c, err
 }
 
-// target is a node in the fleet's discovery file.
-type target struct {
-	Address string `json:"address"`
-	Port    int    `json:"port"`
-}
-
-// baseline polls the fleet with net/http: args are the pace, the discovery file, the interval and for how long. It prints
-// its cost.
-func baseline(args []string) error {
-	if len(args) != 4 {
+// baselineChild is that process: its argument is an asking, and it prints its cost.
+func baselineChild(ctx context.Context, args []string, to io.Writer) error {
+	if len(args) != 1 {
 		return fmt.Errorf("baseline: %d arguments", len(args))
 	}
-	urls, err := targets(args[1])
+	var a asking
+	if err := json.Unmarshal([]byte(args[0]), &a); err != nil {
+		return err
+	}
+	urls, err := targets(a.File)
 	if err != nil {
 		return err
 	}
-	interval, err := time.ParseDuration(args[2])
-	if err != nil {
-		return err
-	}
-	span, err := time.ParseDuration(args[3])
-	if err != nil {
-		return err
-	}
-	p := newPoller(len(urls))
-	p.all(urls) // connections and tags
+	p := newPoller(share(urls, a.Part, a.Of))
+	p.all(ctx) // connections and tags
 	began := cpuTime()
-	p.polls, p.failed = 0, 0
-	switch args[0] {
+	p.forget()
+	switch a.Pace {
 	case "saturated":
-		for end := time.Now().Add(span); time.Now().Before(end); {
-			p.all(urls)
+		for end := time.Now().Add(a.Span); time.Now().Before(end); {
+			p.all(ctx)
 		}
 	case "beats":
-		p.paced(urls, interval, span, beat)
+		p.paced(ctx, a, beat)
 	default:
-		p.paced(urls, interval, span, 0)
+		p.paced(ctx, a, a.Interval/time.Duration(len(p.nodes)))
 	}
-	used := cpuTime() - began
-	return json.NewEncoder(os.Stdout).Encode(cost{
-		Pace: args[0], Polls: p.polls, Micros: float64(used.Microseconds()) / float64(max(p.polls, 1)), Errors: p.failed,
-	})
+	c := p.cost()
+	c.CPU = (cpuTime() - began).Seconds()
+	return json.NewEncoder(to).Encode(c)
 }
 
+// share is every of-th from part on.
+func share(all []string, part, of int) []string {
+	var out []string
+	for i := part; i < len(all); i += of {
+		out = append(out, all[i])
+	}
+	return out
+}
+
+// targets are the nodes of a discovery file, as URLs of the node protocol.
 func targets(file string) ([]string, error) {
 	raw, err := os.ReadFile(file)
 	if err != nil {
 		return nil, err
 	}
 	var clusters []struct {
-		Nodes []target `json:"nodes"`
+		Nodes []struct {
+			Address string `json:"address"`
+			Port    int    `json:"port"`
+		} `json:"nodes"`
 	}
 	if err := json.Unmarshal(raw, &clusters); err != nil {
 		return nil, err
@@ -107,101 +156,6 @@ func targets(file string) ([]string, error) {
 		}
 	}
 	return urls, nil
-}
-
-// poller is a bare keep-alive client that sends the tags it was given.
-type poller struct {
-	client *http.Client
-	mu     sync.Mutex
-	tags   map[string]string
-	polls  int
-	failed int
-}
-
-func newPoller(n int) *poller {
-	return &poller{tags: map[string]string{}, client: &http.Client{
-		Timeout: 5 * time.Second,
-		Transport: &http.Transport{
-			MaxIdleConns: n, MaxIdleConnsPerHost: 1, IdleConnTimeout: 10 * time.Minute, DisableCompression: true,
-		},
-	}}
-}
-
-// all polls every target once, 64 at a time.
-func (p *poller) all(urls []string) {
-	var wg sync.WaitGroup
-	next := make(chan string)
-	for range 64 {
-		wg.Go(func() {
-			for u := range next {
-				p.one(u)
-			}
-		})
-	}
-	for _, u := range urls {
-		next <- u
-	}
-	close(next)
-	wg.Wait()
-}
-
-// paced polls every target once an interval: in beats all that are due together, else one by one.
-func (p *poller) paced(urls []string, interval, span, beat time.Duration) {
-	step := interval / time.Duration(len(urls))
-	if beat > 0 {
-		step = beat
-	}
-	each := max(1, int(int64(len(urls))*int64(step)/int64(interval)))
-	tick := time.NewTicker(step)
-	defer tick.Stop()
-	end := time.Now().Add(span)
-	var wg sync.WaitGroup
-	defer wg.Wait()
-	for at := 0; time.Now().Before(end); {
-		<-tick.C
-		for range each {
-			u := urls[at%len(urls)]
-			at++
-			wg.Go(func() { p.one(u) })
-		}
-	}
-}
-
-func (p *poller) one(u string) {
-	p.mu.Lock()
-	tag := p.tags[u]
-	p.mu.Unlock()
-	tag, err := p.get(u, tag)
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.polls++
-	if err != nil {
-		p.failed++
-		return
-	}
-	p.tags[u] = tag
-}
-
-func (p *poller) get(u, tag string) (string, error) {
-	req, err := http.NewRequestWithContext(context.Background(), http.MethodGet, u, nil)
-	if err != nil {
-		return "", err
-	}
-	if tag != "" {
-		req.Header.Set("If-None-Match", tag)
-	}
-	res, err := p.client.Do(req)
-	if err != nil {
-		return "", err
-	}
-	defer func() { _ = res.Body.Close() }()
-	if _, err := io.Copy(io.Discard, bufio.NewReader(res.Body)); err != nil {
-		return "", err
-	}
-	if res.StatusCode == http.StatusNotModified {
-		return tag, nil
-	}
-	return res.Header.Get("ETag"), nil
 }
 
 // cpuTime is the user and system time this process has used.

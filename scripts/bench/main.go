@@ -1,8 +1,7 @@
-// Command bench measures muster on this machine: three peers that refresh a fleet of nodes on loopback, beside bare
-// keep-alive GETs over the same fleet, equally paced, in the same run. It prints a table and writes it as JSON, with the
-// machine and the commit, to scripts/bench/results. Nothing here fails by timing.
-//
-// The share of noise is large on small machines: read ratios, not microseconds.
+// Command bench measures muster on this machine, scenario by scenario: real processes on loopback, and beside each figure a
+// baseline measured in the same run, so that the ratio says something on a noisy machine too. It prints a table and writes
+// it as JSON, with the machine, the commit and the settings. Nothing here fails by timing. README.md says how to repeat and
+// to read each figure.
 package main
 
 import (
@@ -10,6 +9,7 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"io"
 	"os"
 	"os/signal"
 	"syscall"
@@ -18,60 +18,100 @@ import (
 	"github.com/musterhq/muster/scripts/rig"
 )
 
-// settings of one run.
+// settings are the flags that scenarios have in common. What a scenario alone needs is in its own flags.
 type settings struct {
-	Clusters int           `json:"clusters"`
-	Nodes    int           `json:"nodes_per_cluster"`
-	Interval time.Duration `json:"interval_ns"`
-	Warmup   time.Duration `json:"warmup_ns"`
-	Measure  time.Duration `json:"measure_ns"`
-	Peers    int           `json:"peers"`
-	Baseline time.Duration `json:"baseline_ns"`
+	peers    int           // of a group
+	nodes    int           // of a cluster
+	warmup   time.Duration // after the first views, before measuring
+	measure  time.Duration // how long muster is measured
+	baseline time.Duration // how long each baseline is measured
+	profile  bool          // keep profiles of the peers
+	results  string        // folder
+}
+
+func (s *settings) flags(f *flag.FlagSet) {
+	f.IntVar(&s.peers, "peers", 3, "`N` peers of the group")
+	f.IntVar(&s.nodes, "nodes", 10, "`N` nodes of each cluster")
+	f.DurationVar(&s.warmup, "warmup", 15*time.Second, "after the first views, before measuring")
+	f.DurationVar(&s.measure, "measure", time.Minute, "how long muster is measured")
+	f.DurationVar(&s.baseline, "baseline", 10*time.Second, "how long each baseline is measured")
+	f.BoolVar(&s.profile, "profile", false, "keep CPU and heap profiles of the peers, in profiles/ of the results' folder")
+	f.StringVar(&s.results, "results", "scripts/bench/results", "`FOLDER` for the JSON and the profiles")
 }
 
 func main() {
-	if len(os.Args) > 1 && os.Args[1] == "baseline" {
-		exit(baseline(os.Args[2:]))
-	}
-	var s settings
-	flag.IntVar(&s.Clusters, "clusters", 1000, "clusters of the fleet")
-	flag.IntVar(&s.Nodes, "nodes", 10, "nodes of each cluster")
-	flag.IntVar(&s.Peers, "peers", 3, "peers of the group")
-	flag.DurationVar(&s.Interval, "interval", 10*time.Second, "refresh interval")
-	flag.DurationVar(&s.Warmup, "warmup", 30*time.Second, "after the first views, before measuring")
-	flag.DurationVar(&s.Measure, "measure", 60*time.Second, "how long muster is measured")
-	flag.DurationVar(&s.Baseline, "baseline", 20*time.Second, "how long each baseline is measured")
-	results := flag.String("results", "scripts/bench/results", "folder for the JSON")
-	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	exit(run(ctx, s, *results))
-}
-
-func exit(err error) {
+	err := program(ctx, os.Args[1:], os.Stdout)
+	if errors.Is(err, flag.ErrHelp) {
+		return
+	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
+		stop()
 		os.Exit(1)
 	}
-	os.Exit(0)
 }
 
-func run(ctx context.Context, s settings, results string) (err error) {
+// program runs what the arguments ask for: scenarios, or as a child process the part of one that its CPU is measured of.
+func program(ctx context.Context, args []string, to io.Writer) error {
+	if len(args) > 0 {
+		if run, ok := children()[args[0]]; ok {
+			return run(ctx, args[1:], to)
+		}
+	}
+	all := scenarios()
+	var s settings
+	f, own := flagSet(all, &s)
+	if err := f.Parse(args); err != nil {
+		return err
+	}
+	chosen, err := pick(all, f.Args())
+	if err != nil {
+		return err
+	}
+	return run(ctx, &s, func(b *bench) error {
+		for _, c := range chosen {
+			if err := b.measured(ctx, c, newResult(ctx, c.name, values(f, own, c.name)), to); err != nil {
+				return fmt.Errorf("%s: %w", c.name, err)
+			}
+		}
+		return nil
+	})
+}
+
+// run builds the program, makes a folder for everything and takes it away afterwards.
+func run(ctx context.Context, s *settings, do func(*bench) error) (err error) {
 	dir, err := os.MkdirTemp("", "muster-bench-")
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
-	b := &bench{settings: s, rig: rig.New(dir)}
-	defer func() { err = errors.Join(err, b.rig.Stop()) }()
-	r, err := b.measure(ctx)
+	step("building")
+	bin, err := rig.Build(ctx, dir)
 	if err != nil {
 		return err
 	}
-	r.print(os.Stdout)
-	path, err := r.save(results)
+	return do(&bench{settings: *s, bin: bin, dir: dir})
+}
+
+// measured runs one scenario, prints what it found and writes it.
+func (b *bench) measured(ctx context.Context, s scenario, out *result, to io.Writer) (err error) {
+	step("scenario " + s.name)
+	b.scenario = s.name
+	defer func() { err = errors.Join(err, b.stop()) }()
+	if err := s.run(ctx, b, out); err != nil {
+		return err
+	}
+	out.print(to)
+	path, err := out.save(b.results)
 	if err == nil {
-		fmt.Println("\nwritten to", path)
+		fmt.Fprintf(to, "\nwritten to %s\n\n", path)
 	}
 	return err
+}
+
+// step says on stderr what is being done.
+func step(what string) {
+	fmt.Fprintf(os.Stderr, "%s == %s\n", time.Now().Format(time.TimeOnly), what)
 }

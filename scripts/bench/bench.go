@@ -1,0 +1,163 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"time"
+
+	"github.com/musterhq/muster/fsm"
+	httpd "github.com/musterhq/muster/http"
+	"github.com/musterhq/muster/scripts/rig"
+)
+
+// bench is what scenarios work with.
+type bench struct {
+	settings
+	bin      string // muster
+	dir      string // temporary
+	scenario string // the one that runs
+	rigs     []*rig.Rig
+}
+
+// rig makes one in a folder of its own. It ends with the scenario, or before when it is stopped.
+func (b *bench) rig() (*rig.Rig, error) {
+	dir, err := os.MkdirTemp(b.dir, b.scenario+"-")
+	if err != nil {
+		return nil, err
+	}
+	r := rig.New(dir)
+	b.rigs = append(b.rigs, r)
+	return r, nil
+}
+
+// stop ends the rigs of a scenario.
+func (b *bench) stop() error {
+	var errs []error
+	for _, r := range b.rigs {
+		errs = append(errs, r.Stop(), os.RemoveAll(r.Dir))
+	}
+	b.rigs = nil
+	return errors.Join(errs...)
+}
+
+// fleet is nodes that are played.
+type fleet struct {
+	clusters, nodes int
+	file            string // discovery file
+	control         string // host:port of the control endpoint
+	process         *rig.Process
+}
+
+// size is the nodes of all clusters.
+func (f *fleet) size() int { return f.clusters * f.nodes }
+
+// fleet plays clusters, with further flags of muster fleet, until its rig ends.
+func (b *bench) fleet(ctx context.Context, r *rig.Rig, clusters int, flags ...string) (*fleet, error) {
+	step(fmt.Sprintf("a fleet of %d x %d nodes", clusters, b.nodes))
+	port, err := rig.Port()
+	if err != nil {
+		return nil, err
+	}
+	f := &fleet{clusters: clusters, nodes: b.nodes, file: filepath.Join(r.Dir, "fleet.json")}
+	if f.control, err = rig.Addr(); err != nil {
+		return nil, err
+	}
+	f.process, err = r.Start("fleet", b.bin, append([]string{
+		"fleet", "-clusters", strconv.Itoa(clusters), "-nodes", strconv.Itoa(b.nodes), "-peers", strconv.Itoa(b.peers),
+		"-port", strconv.Itoa(port), "-file", f.file, "-control-addr", f.control,
+	}, flags...)...)
+	if err != nil {
+		return nil, err
+	}
+	ctx, cancel := context.WithTimeout(ctx, 2*time.Minute)
+	defer cancel()
+	return f, rig.Until(ctx, "the fleet's discovery file", func(context.Context) error {
+		if !f.process.Running() {
+			return fmt.Errorf("the fleet has ended; see %s", f.process.Log)
+		}
+		_, err := os.Stat(f.file)
+		return err
+	})
+}
+
+// group is peers under measurement.
+type group struct {
+	*rig.Group
+	b *bench
+}
+
+// group starts peers, with further flags of muster agent, and waits until they are ready.
+func (b *bench) group(ctx context.Context, r *rig.Rig, flags ...string) (*group, error) {
+	step(fmt.Sprintf("%d peers", b.peers))
+	ctx, cancel := context.WithTimeout(ctx, time.Minute)
+	defer cancel()
+	flags = append([]string{"-log-level", "warn"}, flags...)
+	if b.profile {
+		flags = append(flags, "-enable-debug")
+	}
+	g, err := r.Group(ctx, b.bin, b.peers, flags...)
+	return &group{g, b}, err
+}
+
+// refreshes applies a discovery of a fleet's file, changed when change is not nil, and waits until every cluster has been
+// asked once.
+func (g *group) refreshes(ctx context.Context, f *fleet, interval time.Duration, change func(*fsm.Spec)) error {
+	step("waiting for the first views")
+	ctx, cancel := context.WithTimeout(ctx, 5*time.Minute)
+	defer cancel()
+	spec := fsm.DefaultSpec()
+	spec.Backend, spec.Cluster = "file", "{{.cluster}}"
+	spec.Config = fsm.JSON(fmt.Sprintf(`{"files":[%q]}`, f.file))
+	spec.Refresh.Interval = fsm.DurationOf(interval)
+	if change != nil {
+		change(&spec)
+	}
+	if _, err := g.Running()[0].API.PutDiscovery(ctx, "fleet", spec, nil); err != nil {
+		return err
+	}
+	return rig.Until(ctx, "the views of all clusters", func(ctx context.Context) error {
+		seen := 0
+		err := g.clusters(ctx, func(c httpd.ClusterRow) {
+			if c.Health == fsm.HealthHealthy {
+				seen++
+			}
+		})
+		if err == nil && seen < f.clusters {
+			err = fmt.Errorf("%d of %d clusters are seen healthy", seen, f.clusters)
+		}
+		return err
+	})
+}
+
+// clusters calls take with every cluster as the first peer that runs has it.
+func (g *group) clusters(ctx context.Context, take func(httpd.ClusterRow)) error {
+	list := httpd.List{Read: httpd.Read{Stale: true}, Limit: 1000}
+	for {
+		page, err := g.Running()[0].API.Clusters(ctx, list)
+		if err != nil {
+			return err
+		}
+		for _, c := range page.Rows {
+			take(c)
+		}
+		if list.After = page.Next; page.Next == "" {
+			return nil
+		}
+	}
+}
+
+// wait lets time pass; it is false when ctx ended before.
+func wait(ctx context.Context, d time.Duration) bool {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-ctx.Done():
+		return false
+	case <-t.C:
+		return true
+	}
+}
