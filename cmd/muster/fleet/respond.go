@@ -70,8 +70,9 @@ func (s *share) pause(d time.Duration) bool {
 }
 
 func (p poll) append(b []byte) []byte {
+	metrics := string(p.request.path) == metricsPath
 	switch {
-	case string(p.request.path) != refresh.NodePath:
+	case string(p.request.path) != refresh.NodePath && !metrics:
 		return append(b, notFound...)
 	case string(p.request.method) != "GET":
 		return append(b, notAllowed...)
@@ -81,6 +82,8 @@ func (p poll) append(b []byte) []byte {
 	switch {
 	case p.answer.manner == garbage:
 		return fmt.Appendf(b, "HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s", len(halfDocument), halfDocument)
+	case metrics:
+		return p.appendMetrics(b, now)
 	case p.request.matches(p.answer.etag):
 		p.notModified.Add(1)
 		return p.appendNotModified(b, now)
