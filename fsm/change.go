@@ -83,18 +83,12 @@ func (tx *txn) write(j *judged, name string, cause Cause) uint64 {
 		tx.schedule(Subject{KindRefresh, j.id}, func(s *Schedule) { s.AtOnce = true })
 	}
 	tx.appendAll(j, name, cause)
-	for _, id := range sortedKeys(j.view.Nodes) {
-		if n := j.view.Nodes[id]; n != j.before[id] {
-			n.Cluster, n.Index = j.id, tx.index
-			tx.put(tableNodes, n)
-		}
+	put, gone := j.moved()
+	for _, n := range put {
+		n.Index = tx.index
 	}
-	for _, id := range sortedKeys(j.before) {
-		if j.view.Nodes[id] == nil {
-			tx.drop(tableNodes, j.before[id])
-			tx.unlist(j.id, id)
-		}
-	}
+	tx.putNodes(j.id, put, gone)
+	tx.unlist(j.id, gone)
 	if j.view.Cluster == nil {
 		tx.drop(tableClusters, j.row)
 		tx.forget(Subject{KindRefresh, j.id})
@@ -105,6 +99,21 @@ func (tx *txn) write(j *judged, name string, cause Cause) uint64 {
 		tx.atOnce(Subject{KindRefresh, j.id})
 	}
 	return j.id
+}
+
+// moved are the nodes that the change writes, and the ids of those it takes away.
+func (j *judged) moved() (put []*Node, gone []string) {
+	for _, id := range sortedKeys(j.view.Nodes) {
+		if n := j.view.Nodes[id]; n != j.before[id] {
+			put = append(put, n)
+		}
+	}
+	for _, id := range sortedKeys(j.before) {
+		if j.view.Nodes[id] == nil {
+			gone = append(gone, id)
+		}
+	}
+	return put, gone
 }
 
 // move writes a cluster's row with a new version.
@@ -123,17 +132,6 @@ func (tx *txn) appendAll(j *judged, name string, cause Cause) {
 			n = j.before[f.Node]
 		}
 		tx.append(name, n != nil && n.Lifecycle == Maintenance, cause, f)
-	}
-}
-
-// unlist drops all listings of a node that is gone.
-func (tx *txn) unlist(cluster uint64, node string) {
-	var rows []*Listing
-	for l := range tx.NodeListings(cluster, node) {
-		rows = append(rows, l)
-	}
-	for _, l := range rows {
-		tx.remove(tableListings, l)
 	}
 }
 

@@ -50,8 +50,8 @@ func (tx *txn) restart(d *Discovery) {
 		tx.close(open, nil)
 	}
 	tx.schedule(s, func(row *Schedule) { row.AtOnce = true })
-	for l := range tx.Listed(d.ID) {
-		tx.touch(Subject{KindRefresh, l.Cluster})
+	for cluster := range tx.ListedClusters(d.ID) {
+		tx.touch(Subject{KindRefresh, cluster})
 	}
 }
 

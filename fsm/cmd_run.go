@@ -1,5 +1,7 @@
 package fsm
 
+import "slices"
+
 // RunComplete reports one part of a run: what it found about some clusters, each judged alone. Parts are numbered from 0;
 // clusters whose base has moved are named in the Result and sent again in a later part. The last part carries the outcome
 // and closes the claim.
@@ -63,15 +65,11 @@ func (c *RunComplete) apply(tx *txn) Result {
 // stillListed names the clusters, a hundred at most, that a discovery about to go still has listings in: its row must outlive
 // them.
 func (tx *txn) stillListed(discovery uint64) (out []Moved) {
-	last := uint64(0)
-	for l := range tx.Listed(discovery) {
-		if l.Cluster == last {
-			continue
-		}
-		if last = l.Cluster; len(out) == 100 {
+	for id := range tx.ListedClusters(discovery) {
+		if len(out) == 100 {
 			break
 		}
-		c := tx.ClusterByID(last)
+		c := tx.ClusterByID(id)
 		out = append(out, Moved{c.Name, c.Index})
 	}
 	return out
@@ -99,18 +97,8 @@ func (tx *txn) enrol(d *Discovery, e Enrolment, cause Cause) error {
 	default:
 		return nil
 	}
-	for _, l := range e.Put {
-		if tx.Node(id, l.Node) == nil {
-			continue
-		}
-		l.Discovery, l.Cluster = d.ID, id
-		tx.insert(tableListings, &l)
-	}
-	for _, node := range e.Drop {
-		if l := row[Listing](&tx.Reader, tableListings, byID, listingKey(id, node, d.ID)); l != nil {
-			tx.remove(tableListings, l)
-		}
-	}
+	put := slices.DeleteFunc(slices.Clone(e.Put), func(l Listing) bool { return !tx.hasNode(id, l.Node) })
+	tx.putListings(id, d.ID, put, e.Drop)
 	return nil
 }
 

@@ -93,16 +93,6 @@ func (r *Reader) Clusters(after string) iter.Seq[*Cluster] {
 	return from[Cluster](r, tableClusters, byName, past(after))
 }
 
-// Node is the node of that id in a cluster, or nil.
-func (r *Reader) Node(cluster uint64, id string) *Node {
-	return row[Node](r, tableNodes, byID, nodeKey(cluster, id))
-}
-
-// Nodes yields a cluster's nodes by id.
-func (r *Reader) Nodes(cluster uint64) iter.Seq[*Node] {
-	return scan[Node](r, tableNodes, byID, num(cluster))
-}
-
 // View is the agreed picture of a cluster; its Cluster is nil when there is none of that id.
 func (r *Reader) View(cluster uint64) *View {
 	v := &View{Cluster: r.ClusterByID(cluster), Nodes: map[string]*Node{}}
@@ -110,21 +100,6 @@ func (r *Reader) View(cluster uint64) *View {
 		v.Nodes[n.ID] = n
 	}
 	return v
-}
-
-// Listings yields the listings of a cluster by node and age of discovery.
-func (r *Reader) Listings(cluster uint64) iter.Seq[*Listing] {
-	return scan[Listing](r, tableListings, byID, num(cluster))
-}
-
-// NodeListings yields the listings of one node by age of discovery.
-func (r *Reader) NodeListings(cluster uint64, node string) iter.Seq[*Listing] {
-	return scan[Listing](r, tableListings, byID, append(nodeKey(cluster, node), 0))
-}
-
-// Listed yields what a discovery listed, by cluster id and node.
-func (r *Reader) Listed(discovery uint64) iter.Seq[*Listing] {
-	return scan[Listing](r, tableListings, byDiscovery, num(discovery))
 }
 
 // Claim is the open claim of a subject, or nil.
@@ -195,26 +170,12 @@ func (r *Reader) EventsSince(at Time) uint64 {
 // settings name a prober: guessing one would call healthy nodes dead.
 func (r *Reader) RefreshOf(c *Cluster) RefreshSpec {
 	spec := DefaultRefresh()
-	if d := r.discoveryOf(r.Listings(c.ID)); d != nil {
+	if d := r.discoveryOf(c.ID); d != nil {
 		spec = d.Spec.Refresh
 	} else {
 		spec.Enabled = c.Refresh.Prober != nil
 	}
 	return c.Refresh.Over(spec)
-}
-
-// discoveryOf is the discovery whose listing is in force, nil when there is none.
-func (r *Reader) discoveryOf(listings iter.Seq[*Listing]) *Discovery {
-	var inForce *Listing
-	for l := range listings {
-		if inForce == nil || better(l, inForce) {
-			inForce = l
-		}
-	}
-	if inForce == nil {
-		return nil
-	}
-	return r.DiscoveryByID(inForce.Discovery)
 }
 
 // past is the least key above all that begin with s; nil for the beginning.

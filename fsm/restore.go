@@ -101,14 +101,16 @@ func (r *Reader) wholeClusters(m *Meta) error {
 			return fmt.Errorf("discovery %q has id %d of %d given", d.Name, d.ID, m.Discovery)
 		}
 	}
-	for n := range scan[Node](r, tableNodes, byID, nil) {
-		if r.ClusterByID(n.Cluster) == nil {
-			return fmt.Errorf("node %q is of cluster %d, which is not there", n.ID, n.Cluster)
+	for row := range scan[roster](r, tableNodes, byID, nil) {
+		if r.ClusterByID(row.cluster) == nil {
+			return fmt.Errorf("there are nodes of cluster %d, which is not there", row.cluster)
 		}
 	}
-	for l := range scan[Listing](r, tableListings, byID, nil) {
-		if r.Node(l.Cluster, l.Node) == nil || r.DiscoveryByID(l.Discovery) == nil {
-			return fmt.Errorf("listing of %q by discovery %d lacks the one or the other", l.Node, l.Discovery)
+	for row := range scan[listings](r, tableListings, byID, nil) {
+		for _, packed := range row.nodes {
+			if id := keyOf(packed); !r.hasNode(row.cluster, id) || r.DiscoveryByID(row.discovery) == nil {
+				return fmt.Errorf("listing of %q by discovery %d lacks the one or the other", id, row.discovery)
+			}
 		}
 	}
 	return nil
@@ -132,6 +134,7 @@ func (r *Reader) wholeSubjects() error {
 }
 
 func loadRows(tx *memdb.Txn, r *frameReader) error {
+	into := loader{tx: tx}
 	for rows := uint64(0); ; rows++ {
 		digest := r.digest.Sum(nil)
 		number, body, err := r.frame()
@@ -149,7 +152,7 @@ func loadRows(tx *memdb.Txn, r *frameReader) error {
 			if _, err := r.from.ReadByte(); !errors.Is(err, io.EOF) {
 				return errors.New("the snapshot goes on after its end")
 			}
-			return nil
+			return into.flush()
 		}
 		i := slices.IndexFunc(storedTables, func(t stored) bool { return t.number == number })
 		if i < 0 {
@@ -159,7 +162,7 @@ func loadRows(tx *memdb.Txn, r *frameReader) error {
 		if err != nil {
 			return fmt.Errorf("row %d of table %s: %w", rows, storedTables[i].table, err)
 		}
-		if err := tx.Insert(storedTables[i].table, row); err != nil {
+		if err := into.add(storedTables[i].table, row); err != nil {
 			return err
 		}
 	}

@@ -72,11 +72,9 @@ func schema() *memdb.DBSchema {
 			also(byDiscovery, func(d *Discovery) []byte { return num(d.ID) })),
 		table(tableClusters, func(c *Cluster) []byte { return num(c.ID) },
 			also(byName, func(c *Cluster) []byte { return []byte(c.Name) })),
-		table(tableNodes, func(n *Node) []byte { return nodeKey(n.Cluster, n.ID) }),
-		table(tableListings, func(l *Listing) []byte { return listingKey(l.Cluster, l.Node, l.Discovery) },
-			also(byDiscovery, func(l *Listing) []byte {
-				return append(append(num(l.Discovery), num(l.Cluster)...), l.Node...)
-			})),
+		table(tableNodes, func(r *roster) []byte { return num(r.cluster) }),
+		table(tableListings, func(l *listings) []byte { return listingsKey(l.cluster, l.discovery) },
+			also(byDiscovery, func(l *listings) []byte { return listingsKey(l.discovery, l.cluster) })),
 		table(tableClaims, func(c *Claim) []byte { return subjectKey(c.Subject) },
 			also(byPeer, func(c *Claim) []byte { return append(text(c.Peer), subjectKey(c.Subject)...) })),
 		table(tableSchedules, func(s *Schedule) []byte { return subjectKey(s.Subject) }),
@@ -98,13 +96,6 @@ var nil0 = []byte{0}
 func num(n uint64) []byte { return binary.BigEndian.AppendUint64(make([]byte, 0, 16), n) }
 
 func text(s string) []byte { return append(append(make([]byte, 0, len(s)+16), s...), 0) }
-
-func nodeKey(cluster uint64, id string) []byte { return append(num(cluster), id...) }
-
-func listingKey(cluster uint64, node string, discovery uint64) []byte {
-	k := append(append(num(cluster), node...), 0)
-	return binary.BigEndian.AppendUint64(k, discovery)
-}
 
 func subjectKey(s Subject) []byte {
 	return binary.BigEndian.AppendUint64([]byte{byte(s.Kind)}, s.ID)

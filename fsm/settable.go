@@ -65,12 +65,12 @@ type Layer struct {
 // lists any of its nodes now, a node by the oldest that lists it.
 func (r *Reader) Layers(c *Cluster, n *Node) []Layer {
 	layers := []Layer{{From: LayerGlobals, Settable: r.Settings().Settable}}
-	listings := r.Listings(c.ID)
+	d := r.discoveryOf(c.ID)
 	if n != nil {
-		listings = r.NodeListings(c.ID, n.ID)
+		d = r.nodeDiscovery(c.ID, n.ID)
 	}
 	name := ""
-	if d := r.discoveryOf(listings); d != nil {
+	if d != nil {
 		name = d.Name
 		layers = append(layers, Layer{From: LayerDiscovery, Discovery: name, Settable: d.Spec.Settable})
 	}

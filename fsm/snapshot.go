@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"hash"
 	"io"
+	"iter"
 )
 
 // A snapshot is frames of (table number, length, CBOR row): a header first, then every row table by table in key order, and
@@ -44,11 +45,16 @@ type stored struct {
 	load   func(raw []byte) (any, error)
 }
 
+// storedAs is a table whose rows travel as they are kept.
 func storedAs[T any](number byte, table string) stored {
+	return storedOf(number, table, func(r *Reader) iter.Seq[*T] { return scan[T](r, table, byID, nil) })
+}
+
+func storedOf[T any](number byte, table string, rows func(*Reader) iter.Seq[*T]) stored {
 	return stored{
 		number, table,
 		func(r *Reader, yield func(any) bool) {
-			for row := range scan[T](r, table, byID, nil) {
+			for row := range rows(r) {
 				if !yield(row) {
 					return
 				}
@@ -68,8 +74,12 @@ var storedTables = []stored{
 	storedAs[Peer](4, tablePeers),
 	storedAs[Discovery](5, tableDiscoveries),
 	storedAs[Cluster](6, tableClusters),
-	storedAs[Node](7, tableNodes),
-	storedAs[Listing](8, tableListings),
+	storedOf(7, tableNodes, func(r *Reader) iter.Seq[*Node] {
+		return unpack(scan[roster](r, tableNodes, byID, nil), (*roster).all)
+	}),
+	storedOf(8, tableListings, func(r *Reader) iter.Seq[*Listing] {
+		return unpack(scan[listings](r, tableListings, byID, nil), (*listings).all)
+	}),
 	storedAs[Claim](9, tableClaims),
 	storedAs[Schedule](10, tableSchedules),
 	storedAs[eventRow](11, tableEvents),

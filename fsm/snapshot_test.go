@@ -203,6 +203,11 @@ func TestRestoreWrong(t *testing.T) {
 		change(&all[i])
 		return all
 	}
+	exchanged := func(i, j int) []frame {
+		all := slices.Clone(good)
+		all[i], all[j] = all[j], all[i]
+		return all
+	}
 	bomb := binary.BigEndian.AppendUint32([]byte{0xa1, 0x0a, 0xa1, 0x06, 0x9a}, 1<<20)
 	bomb = append(bomb, bytes.Repeat([]byte{0xa0}, 1<<20)...)
 	for name, test := range map[string]struct {
@@ -222,6 +227,10 @@ func TestRestoreWrong(t *testing.T) {
 		"a list of nothing":       {with(at(7), func(f *frame) { f.body = bomb }), rows, false},
 		"a cluster missing":       {slices.Delete(slices.Clone(good), at(6), at(6)+1), rows - 1, false},
 		"a node missing":          {slices.Delete(slices.Clone(good), at(7), at(7)+1), rows - 1, false},
+		"nodes out of order":      {exchanged(at(7), at(7)+1), rows, false},
+		"a cluster's nodes apart": {exchanged(at(7), at(8)-1), rows, false},
+		"a node twice":            {slices.Insert(slices.Clone(good), at(7), good[at(7)]), rows + 1, false},
+		"a listing twice":         {slices.Insert(slices.Clone(good), at(8), good[at(8)]), rows + 1, false},
 		"a discovery missing":     {slices.Delete(slices.Clone(good), at(5), at(5)+1), rows - 1, false},
 		"a schedule missing":      {slices.Delete(slices.Clone(good), at(11)-1, at(11)), rows - 1, false},
 		"the first event missing": {slices.Delete(slices.Clone(good), at(11), at(11)+1), rows - 1, false},
