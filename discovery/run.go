@@ -3,8 +3,9 @@ package discovery
 import (
 	"context"
 	"crypto/sha256"
+	"encoding/binary"
 	"encoding/hex"
-	"encoding/json"
+	"maps"
 	"slices"
 
 	"github.com/musterhq/muster/fsm"
@@ -20,22 +21,26 @@ type run struct {
 	outcome   *fsm.RunOutcome
 }
 
-// take sorts records by cluster and lets the guard judge a full read.
+// take parts records, which are sorted, by cluster and lets the guard judge a full read.
 func (u *run) take(r *fsm.Reader, records []fsm.Record) {
 	u.byCluster = map[string][]fsm.Record{}
-	for _, rec := range records {
-		if _, known := u.byCluster[rec.Cluster]; !known {
-			u.pending = append(u.pending, rec.Cluster)
+	for first := 0; first < len(records); {
+		name, next := records[first].Cluster, first+1
+		for next < len(records) && records[next].Cluster == name {
+			next++
 		}
-		u.byCluster[rec.Cluster] = append(u.byCluster[rec.Cluster], rec)
+		u.pending = append(u.pending, name)
+		u.byCluster[name] = records[first:next]
+		first = next
 	}
 	u.outcome.Records, u.outcome.Hash = len(records), hashRecords(records)
 	if !u.claim.Full() {
 		return
 	}
-	verdict := fsm.Judge(owned(r, u.discovery.ID), records, u.discovery, u.claim.Granted)
+	own := owned(r, u.discovery.ID)
+	verdict := fsm.Judge(own, records, u.discovery, u.claim.Granted)
 	u.hold, u.outcome.Held = verdict.Hold, verdict.Held
-	u.pending = append(u.pending, listedClusters(r, u.discovery.ID, u.byCluster)...)
+	u.pending = append(u.pending, vanished(own, u.byCluster)...)
 }
 
 // word is how the run went, for metrics.
@@ -55,45 +60,69 @@ func (u *run) word() string {
 func owned(r *fsm.Reader, discovery uint64) []fsm.Owned {
 	var out []fsm.Owned
 	var cluster *fsm.Cluster
+	var kept []string // nodes of the cluster with an operator's word, sorted
 	for l := range r.Listed(discovery) {
 		if cluster == nil || cluster.ID != l.Cluster {
-			cluster = r.ClusterByID(l.Cluster)
+			cluster, kept = r.ClusterByID(l.Cluster), kept[:0]
+			for n := range r.Nodes(l.Cluster) {
+				if n.Word() {
+					kept = append(kept, n.ID)
+				}
+			}
 		}
-		n := r.Node(l.Cluster, l.Node)
-		out = append(out, fsm.Owned{NodeRef: fsm.NodeRef{Cluster: cluster.Name, Node: l.Node}, Kept: n.Word()})
+		_, word := slices.BinarySearch(kept, l.Node)
+		out = append(out, fsm.Owned{NodeRef: fsm.NodeRef{Cluster: cluster.Name, Node: l.Node}, Kept: word})
 	}
 	return out
 }
 
-// listedClusters are the clusters in which the discovery has listings, but for those read, by name.
-func listedClusters(r *fsm.Reader, discovery uint64, read map[string][]fsm.Record) []string {
+// vanished are the clusters of what is owned, but for those read, by name.
+func vanished(owned []fsm.Owned, read map[string][]fsm.Record) []string {
 	var out []string
-	last := uint64(0)
-	for l := range r.Listed(discovery) {
-		if l.Cluster == last {
+	for i, o := range owned {
+		if i > 0 && o.Cluster == owned[i-1].Cluster {
 			continue
 		}
-		last = l.Cluster
-		name := r.ClusterByID(l.Cluster).Name
-		if _, ok := read[name]; !ok {
-			out = append(out, name)
+		if _, ok := read[o.Cluster]; !ok {
+			out = append(out, o.Cluster)
 		}
 	}
 	slices.Sort(out)
 	return out
 }
 
+// hashRecords names what was read in 16 hex digits. Each text is led by its length, so no two reads are written alike.
 func hashRecords(records []fsm.Record) string {
 	h := sha256.New()
-	enc := json.NewEncoder(h)
+	var buf []byte
+	text := func(s string) { buf = append(binary.AppendUvarint(buf, uint64(len(s))), s...) }
+	table := func(m map[string]string) {
+		buf = binary.AppendUvarint(buf, uint64(len(m)))
+		for _, k := range slices.Sorted(maps.Keys(m)) {
+			text(k)
+			text(m[k])
+		}
+	}
 	for i := range records {
-		_ = enc.Encode(&records[i]) // a Record always encodes, and a hash takes all
+		r := &records[i]
+		buf = binary.AppendVarint(buf[:0], int64(r.Port))
+		for _, s := range []string{r.Cluster, r.Node, r.Address, r.Service, r.Datacenter, r.Source, r.Probe} {
+			text(s)
+		}
+		buf = binary.AppendUvarint(buf, uint64(len(r.Tags)))
+		for _, tag := range r.Tags {
+			text(tag)
+		}
+		table(r.Meta)
+		table(r.Labels)
+		h.Write(buf)
 	}
 	return hex.EncodeToString(h.Sum(nil)[:8])
 }
 
 // report sends the run in parts of at most maxPart. A cluster that had moved, or whose enrolment was too large for one part,
-// is compared again with the replica once that holds what was accepted, and sent in a later part.
+// is compared again with the replica once that holds what was accepted, and sent in a later part. Clusters do not depend on
+// each other, so for the rest nothing is waited for: a follower learns of a commit up to 100 ms after the leader's answer.
 func (r *Runner) report(ctx context.Context, u *run) error {
 	for part := uint32(0); ; part++ {
 		c, rest := u.part(r.cfg.Replica.Read())
@@ -116,10 +145,23 @@ func (r *Runner) report(ctx context.Context, u *run) error {
 			u.outcome.Error = "what was computed for cluster " + name + " is refused, though it has not moved"
 			u.pending = nil
 		}
+		if !returns(c, res, rest) {
+			continue
+		}
 		if err := r.cfg.Replica.WaitIndex(ctx, res.Index); err != nil {
 			return err
 		}
 	}
+}
+
+// returns says whether a later part is about a cluster of this one: because it had moved, had more than fitted, or because
+// the answer was lost.
+func returns(part *fsm.RunComplete, res fsm.Result, rest []string) bool {
+	if res.Already || len(res.Moved) > 0 {
+		return true
+	}
+	n := len(part.Enrolments)
+	return n > 0 && len(rest) > 0 && part.Enrolments[n-1].Cluster == rest[0]
 }
 
 // refused is a cluster whose enrolment was not accepted at the very version it was computed from; empty when there is none.
@@ -165,14 +207,20 @@ func (u *run) part(r *fsm.Reader) (part *fsm.RunComplete, rest []string) {
 		if e.IsZero() {
 			continue
 		}
+		if size := e.Size(); size <= left {
+			part.Enrolments = append(part.Enrolments, e)
+			left -= size
+			continue
+		}
+		if len(part.Enrolments) > 0 {
+			return part, u.pending[i:]
+		}
 		cut, whole := e.Within(left)
-		if !whole && len(part.Enrolments) > 0 {
-			return part, u.pending[i:]
-		}
 		part.Enrolments = append(part.Enrolments, cut)
-		if left -= cut.Size(); !whole {
+		if !whole {
 			return part, u.pending[i:]
 		}
+		left = 0
 	}
 	return part, nil
 }

@@ -126,7 +126,7 @@ func (r *Runner) run(ctx context.Context, claim *fsm.Claim) {
 // collect reads what the claim asks for and judges the whole of it, before the first part.
 func (r *Runner) collect(ctx context.Context, run *run) error {
 	if run.discovery.Deleting {
-		run.pending = listedClusters(r.cfg.Replica.Read(), run.discovery.ID, nil)
+		run.pending = vanished(owned(r.cfg.Replica.Read(), run.discovery.ID), nil)
 		return nil
 	}
 	records, err := r.read(ctx, run.discovery.Spec, Want{Names: run.claim.Names})

@@ -29,6 +29,9 @@ type desk struct {
 	before  func(c fsm.Command) // called with the desk locked
 	lost    int                 // answers to come that are lost on their way
 	offline error               // what Propose answers while there is no leader
+	lags    bool                // the replica holds what is sent only once it was waited for
+	behind  *fsm.Reader         // what it holds until then
+	waits   int
 }
 
 // place is a source that can be watched.
@@ -98,6 +101,9 @@ func (d *desk) Propose(_ context.Context, c fsm.Command) (fsm.Result, error) {
 		return fsm.Result{}, d.offline
 	}
 	d.sent = append(d.sent, c)
+	if d.lags && d.behind == nil {
+		d.behind = d.state.Read()
+	}
 	if d.before != nil {
 		d.before(c)
 	}
@@ -111,10 +117,23 @@ func (d *desk) Propose(_ context.Context, c fsm.Command) (fsm.Result, error) {
 }
 
 // Read is discovery.Replica's.
-func (d *desk) Read() *fsm.Reader { return d.state.Read() }
+func (d *desk) Read() *fsm.Reader {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.behind != nil {
+		return d.behind
+	}
+	return d.state.Read()
+}
 
 // WaitIndex is discovery.Replica's.
-func (d *desk) WaitIndex(context.Context, uint64) error { return nil }
+func (d *desk) WaitIndex(context.Context, uint64) error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.behind = nil
+	d.waits++
+	return nil
+}
 
 // Take is discovery.Claims's.
 func (d *desk) Take(ctx context.Context) ([]*fsm.Claim, error) {

@@ -1,6 +1,7 @@
 package discovery
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"slices"
@@ -13,8 +14,9 @@ import (
 
 // namer makes cluster names from records with a template. It is safe for concurrent use.
 type namer struct {
-	tmpl *template.Template
-	over bool // it speaks of .cluster, so it also names records that come with one
+	tmpl   *template.Template
+	fields []string // what it speaks of
+	over   bool     // of .cluster among them, so it also names records that come with one
 }
 
 var errLong = errors.New("gives more than a name may hold")
@@ -133,6 +135,7 @@ func (n *namer) checkField(path []string) error {
 		return fmt.Errorf(".%s goes deeper than records do", strings.Join(path, "."))
 	}
 	n.over = n.over || path[0] == "cluster"
+	n.fields = append(n.fields, path[0])
 	return nil
 }
 
@@ -142,22 +145,48 @@ func (n *namer) name(r *fsm.Record) (string, error) {
 		return r.Cluster, nil
 	}
 	var out limited
-	if err := n.tmpl.Execute(&out, view(r)); err != nil {
+	if err := n.tmpl.Execute(&out, n.view(r)); err != nil {
 		return "", fmt.Errorf("%s: cluster: %s", place(r), templateFault(err))
 	}
 	return strings.ReplaceAll(string(out), "/", "."), nil
 }
 
-// view is a record as templates see it.
-func view(r *fsm.Record) map[string]any {
-	cluster := r.Cluster
-	if cluster == "" {
-		cluster = r.Service
+// view is a record as the template sees it: only the fields it speaks of, since there is one for each record of a source.
+func (n *namer) view(r *fsm.Record) map[string]any {
+	out := make(map[string]any, len(n.fields))
+	for _, field := range n.fields {
+		out[field] = fieldOf(r, field)
 	}
-	return map[string]any{
-		"cluster": cluster, "node": r.Node, "address": r.Address, "port": r.Port, "service": r.Service,
-		"datacenter": r.Datacenter, "tags": r.Tags, "meta": r.Meta, "labels": r.Labels, "source": r.Source, "probe": r.Probe,
+	return out
+}
+
+// fieldOf is one of recordFields.
+func fieldOf(r *fsm.Record, field string) any {
+	switch field {
+	case "cluster":
+		return cmp.Or(r.Cluster, r.Service)
+	case "node":
+		return r.Node
+	case "address":
+		return r.Address
+	case "port":
+		return r.Port
+	case "service":
+		return r.Service
+	case "datacenter":
+		return r.Datacenter
+	case "tags":
+		return r.Tags
+	case "meta":
+		return r.Meta
+	case "labels":
+		return r.Labels
+	case "source":
+		return r.Source
+	case "probe":
+		return r.Probe
 	}
+	return nil
 }
 
 // limited takes no more than could ever be cut down to a name, so that a template cannot fill memory.
