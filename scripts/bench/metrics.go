@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bufio"
 	"context"
 	"fmt"
 	"io"
@@ -17,7 +16,16 @@ type metrics map[string]float64
 
 // scrape reads the metrics of what serves HTTP at addr, host:port.
 func scrape(ctx context.Context, addr string) (metrics, error) {
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+addr+"/metrics", nil)
+	raw, err := get(ctx, "http://"+addr+"/metrics")
+	if err != nil {
+		return nil, err
+	}
+	return parseMetrics(raw)
+}
+
+// get reads a whole page.
+func get(ctx context.Context, from string) ([]byte, error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, from, nil)
 	if err != nil {
 		return nil, err
 	}
@@ -27,28 +35,30 @@ func scrape(ctx context.Context, addr string) (metrics, error) {
 	}
 	defer func() { _ = res.Body.Close() }()
 	if res.StatusCode != http.StatusOK {
-		return nil, fmt.Errorf("metrics of %s: %s", addr, res.Status)
+		return nil, fmt.Errorf("%s: %s", from, res.Status)
 	}
-	return parseMetrics(res.Body)
+	return io.ReadAll(res.Body)
 }
 
 // client is what this process asks peers with, beside their API. Packing answers would be on the peers' bill.
 var client = &http.Client{Transport: &http.Transport{DisableCompression: true}}
 
-func parseMetrics(from io.Reader) (metrics, error) {
+// parseMetrics reads the text format, without times.
+func parseMetrics(text []byte) (metrics, error) {
 	out := metrics{}
-	lines := bufio.NewScanner(from)
-	for lines.Scan() {
-		line := lines.Text()
+	for line := range strings.Lines(string(text)) {
+		line = strings.TrimSpace(line)
 		at := strings.LastIndexByte(line, ' ')
 		if at < 0 || strings.HasPrefix(line, "#") {
 			continue
 		}
-		if v, err := strconv.ParseFloat(line[at+1:], 64); err == nil {
-			out[line[:at]] += v
+		v, err := strconv.ParseFloat(line[at+1:], 64)
+		if err != nil {
+			return nil, fmt.Errorf("metrics: %w", err)
 		}
+		out[line[:at]] += v
 	}
-	return out, lines.Err()
+	return out, nil
 }
 
 // sum adds up all series of a name that have these labels, each written as label="value".

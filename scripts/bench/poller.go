@@ -7,7 +7,6 @@ import (
 	"net/http"
 	"sync"
 	"sync/atomic"
-	"syscall"
 	"time"
 )
 
@@ -32,11 +31,7 @@ const spareFiles = 1024
 
 func newPoller(urls []string) *poller {
 	p := &poller{}
-	room := len(urls)
-	var limit syscall.Rlimit
-	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit); err == nil && int(limit.Cur) < room+spareFiles {
-		room = max(0, int(limit.Cur)-spareFiles)
-	}
+	room := keepable(len(urls), thisMachine().OpenFiles)
 	for i, u := range urls {
 		p.nodes = append(p.nodes, &asked{url: u, keep: i < room})
 	}
@@ -52,6 +47,14 @@ func newPoller(urls []string) *poller {
 	}
 	p.kept, p.dialing = that(true), that(false)
 	return p
+}
+
+// keepable is how many of these nodes a connection may be kept to.
+func keepable(nodes int, openFiles uint64) int {
+	if uint64(nodes)+spareFiles <= openFiles {
+		return nodes
+	}
+	return max(0, int(openFiles)-spareFiles)
 }
 
 // forget begins to count anew.

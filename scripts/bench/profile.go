@@ -3,8 +3,6 @@ package main
 import (
 	"context"
 	"fmt"
-	"io"
-	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -74,21 +72,9 @@ func (p *profiling) path(peer *rig.Peer, kind string) string {
 }
 
 func (p *profiling) fetch(ctx context.Context, peer *rig.Peer, from, kind string) error {
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+peer.HTTP+"/debug/pprof/"+from, nil)
+	raw, err := get(ctx, "http://"+peer.HTTP+"/debug/pprof/"+from)
 	if err != nil {
 		return err
-	}
-	res, err := client.Do(req)
-	if err != nil {
-		return fmt.Errorf("profile: %w", err)
-	}
-	defer func() { _ = res.Body.Close() }()
-	if res.StatusCode != http.StatusOK {
-		return fmt.Errorf("profile of %s: %s", peer.Name, res.Status)
-	}
-	raw, err := io.ReadAll(res.Body)
-	if err != nil {
-		return fmt.Errorf("profile of %s: %w", peer.Name, err)
 	}
 	return os.WriteFile(p.path(peer, kind), raw, 0o644)
 }

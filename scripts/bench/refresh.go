@@ -34,7 +34,7 @@ func (r *refresh) run(ctx context.Context, b *bench, out *result) error {
 	if err != nil {
 		return err
 	}
-	m, err := r.muster(ctx, b, f)
+	m, err := r.muster(ctx, b, f, out)
 	if err != nil {
 		return err
 	}
@@ -42,7 +42,9 @@ func (r *refresh) run(ctx context.Context, b *bench, out *result) error {
 	if err != nil {
 		return err
 	}
-	out.add(m.figures("muster")...)
+	if err := r.beside(ctx, b, f, m, out); err != nil {
+		return err
+	}
 	for i, pace := range paces {
 		each := (before[i].micros() + after[i].micros()) / 2
 		out.add(
@@ -52,6 +54,25 @@ func (r *refresh) run(ctx context.Context, b *bench, out *result) error {
 			figure{Name: "node refresh : bare GET", Case: pace, Value: m.micros() / each, Unit: "x", Goal: goalOf(pace)},
 		)
 	}
+	return nil
+}
+
+// beside measures Prometheus; where it is not to be had, a note on stderr is all there is.
+func (r *refresh) beside(ctx context.Context, b *bench, f *fleet, m measured, out *result) error {
+	p, err := b.prometheus(ctx, f, r.interval)
+	if errors.Is(err, errNoPrometheus) {
+		step(err.Error())
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	out.add(
+		figure{Name: "CPU of a scrape by Prometheus", Case: "Prometheus", Value: p.micros, Unit: "us"},
+		figure{Name: "scrapes", Case: "Prometheus", Value: p.perSec, Unit: "/s"},
+		figure{Name: "memory of a target", Case: "Prometheus", Value: p.rss / 1024 / float64(f.size()), Unit: "KiB"},
+		figure{Name: "node refresh : scrape", Case: "Prometheus", Value: m.micros() / p.micros, Unit: "x", Goal: "<= 0.2"},
+	)
 	return nil
 }
 
@@ -75,14 +96,22 @@ func (r *refresh) baselines(ctx context.Context, b *bench, f *fleet) ([]cost, er
 	return out, nil
 }
 
-// muster measures a group, which ends with it.
-func (r *refresh) muster(ctx context.Context, b *bench, f *fleet) (m measured, err error) {
+// muster measures a group, which ends with it: idle, then with the fleet.
+func (r *refresh) muster(ctx context.Context, b *bench, f *fleet, out *result) (m measured, err error) {
 	at, err := b.rig()
 	if err != nil {
 		return m, err
 	}
 	defer func() { err = errors.Join(err, at.Stop()) }()
 	g, err := b.group(ctx, at)
+	if err != nil {
+		return m, err
+	}
+	leader, err := g.Leader(ctx)
+	if err != nil {
+		return m, err
+	}
+	idle, err := g.during(ctx, leader, b.baseline, "idle")
 	if err != nil {
 		return m, err
 	}
@@ -93,9 +122,14 @@ func (r *refresh) muster(ctx context.Context, b *bench, f *fleet) (m measured, e
 	if !wait(ctx, b.warmup) {
 		return m, context.Cause(ctx)
 	}
-	leader, err := g.Leader(ctx)
-	if err != nil {
+	if m, err = g.during(ctx, leader, b.measure, "muster"); err != nil {
 		return m, err
 	}
-	return g.during(ctx, leader, b.measure, "muster")
+	out.add(m.figures("muster")...)
+	asleep := idle.cpu() / idle.seconds
+	out.add(
+		figure{Name: "CPU of the group without clusters", Case: "muster", Value: 100 * asleep, Unit: "% of a core"},
+		figure{Name: "CPU of a node refresh beyond that", Case: "muster", Value: m.micros() - asleep*m.seconds*1e6/m.polls(), Unit: "us"},
+	)
+	return m, nil
 }

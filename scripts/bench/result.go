@@ -36,17 +36,27 @@ func newResult(ctx context.Context, scenario string, settings map[string]string)
 	}
 }
 
-// add appends figures, but for those that are no number: what there was nothing to measure of has no figure.
+// add appends figures, with six digits of their values, but for those that are no number: what there was nothing to measure
+// of has no figure.
 func (r *result) add(figures ...figure) {
 	for _, f := range figures {
-		if !math.IsNaN(f.Value) && !math.IsInf(f.Value, 0) {
-			r.Figures = append(r.Figures, f)
+		if math.IsNaN(f.Value) || math.IsInf(f.Value, 0) {
+			continue
 		}
+		if f.Value != 0 {
+			unit := math.Pow(10, 5-math.Floor(math.Log10(math.Abs(f.Value))))
+			f.Value = math.Round(f.Value*unit) / unit
+		}
+		r.Figures = append(r.Figures, f)
 	}
 }
 
-// spread appends p50, p99 and the greatest of values, as three figures named after f; f's goal is that of p99.
+// spread appends p50, p99 and the greatest of values, as three figures named after f; f's goal is that of p99. Without
+// values there are none.
 func (r *result) spread(f figure, values []float64) {
+	if len(values) == 0 {
+		return
+	}
 	q := quantilesOf(values)
 	name, goal := f.Name, f.Goal
 	f.Name, f.Value, f.Goal = name+", p50", q.P50, ""

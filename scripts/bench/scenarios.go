@@ -19,11 +19,15 @@ type scenario struct {
 
 // scenarios are all there are, in the order in which they run.
 func scenarios() []scenario {
-	r := &refresh{}
+	r, s := &refresh{}, &scale{}
 	return []scenario{
 		{
 			name: "refresh", about: "CPU of an unchanged node refresh beside bare GETs and Prometheus",
 			run: r.run, flags: r.flags,
+		},
+		{
+			name: "scale", about: "10,000 to 100,000 nodes: CPU, memory, log, lateness, API latency",
+			run: s.run, flags: s.flags,
 		},
 	}
 }

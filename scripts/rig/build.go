@@ -2,7 +2,9 @@ package rig
 
 import (
 	"bytes"
+	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"os"
@@ -62,10 +64,13 @@ var (
 	ports   = map[int]bool{} // given out by this process
 )
 
+var errGiven = errors.New("all were given out before")
+
 // Port is a free port on a loopback address, for TCP and UDP, that this process has not given out before.
 func Port() (int, error) {
 	portsMu.Lock()
 	defer portsMu.Unlock()
+	var last error
 	for range 100 {
 		l, err := net.Listen("tcp", "127.0.0.1:0")
 		if err != nil {
@@ -81,8 +86,9 @@ func Port() (int, error) {
 			ports[port] = true
 			return port, nil
 		}
+		last = cmp.Or(udpErr, errGiven)
 	}
-	return 0, fmt.Errorf("no free port found")
+	return 0, fmt.Errorf("no free port found: %w", last)
 }
 
 // Addr is 127.0.0.1 with a free port.
