@@ -6,7 +6,7 @@ import (
 )
 
 // idle holds the connections that wait for their next request: at most one for each address, in the order they came, so
-// that the one unused for longest is found at once.
+// that those which have rested too long are found at once.
 type idle struct {
 	max     int
 	timeout time.Duration
@@ -15,7 +15,7 @@ type idle struct {
 	byAddress      map[string]*conn
 	newest, oldest *conn
 	closed         bool
-	evicted        uint64 // closed for want of room
+	unkept         uint64 // closed for want of room
 }
 
 func (p *idle) init(limit int, timeout time.Duration) {
@@ -39,35 +39,34 @@ func (p *idle) take(address string) *conn {
 	return cn
 }
 
-// put makes cn idle. It closes what that leaves no room for, and up to two that have rested too long: more than come in.
+// put makes cn idle, or closes it when there is no room. It first closes up to two that have rested too long: more than come in.
 func (p *idle) put(cn *conn) {
 	cn.since = time.Now()
 	var out [4]*conn
 	n := 0
+	drop := func(old *conn) {
+		out[n] = old
+		n++
+	}
 	p.mu.Lock()
-	if p.closed {
-		p.mu.Unlock()
-		_ = cn.Close()
-		return
+	for range 2 {
+		if old := p.oldest; old != nil && cn.since.Sub(old.since) > p.timeout {
+			p.remove(old)
+			drop(old)
+		}
 	}
 	if rival := p.byAddress[cn.address]; rival != nil {
 		p.remove(rival)
-		out[n] = rival
-		n++
+		drop(rival)
 	}
-	p.insert(cn)
-	if len(p.byAddress) > p.max {
-		out[n] = p.oldest
-		n++
-		p.remove(p.oldest)
-		p.evicted++
-	}
-	for range 2 {
-		if p.oldest != nil && cn.since.Sub(p.oldest.since) > p.timeout {
-			out[n] = p.oldest
-			n++
-			p.remove(p.oldest)
-		}
+	switch {
+	case p.closed:
+		drop(cn)
+	case len(p.byAddress) >= p.max:
+		p.unkept++
+		drop(cn)
+	default:
+		p.insert(cn)
 	}
 	p.mu.Unlock()
 	for _, old := range out[:n] {
@@ -117,8 +116,8 @@ func (p *idle) isClosed() bool {
 	return p.closed
 }
 
-func (p *idle) counts() (size int, evicted uint64) {
+func (p *idle) counts() (size int, unkept uint64) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return len(p.byAddress), p.evicted
+	return len(p.byAddress), p.unkept
 }

@@ -5,7 +5,7 @@ import "github.com/prometheus/client_golang/prometheus"
 // metrics is one collector, so that it registers and unregisters as a whole.
 type metrics struct {
 	idle    prometheus.GaugeFunc
-	evicted prometheus.CounterFunc
+	unkept  prometheus.CounterFunc
 	dialed  prometheus.Counter
 	retried prometheus.Counter
 }
@@ -16,9 +16,9 @@ func newMetrics(p *idle) *metrics {
 			Name: "muster_poll_idle_connections",
 			Help: "Connections kept for their next poll.",
 		}, func() float64 { n, _ := p.counts(); return float64(n) }),
-		evicted: prometheus.NewCounterFunc(prometheus.CounterOpts{
-			Name: "muster_poll_evicted_connections_total",
-			Help: "Idle connections closed because there were too many; steadily growing, the limit is too low for the fleet.",
+		unkept: prometheus.NewCounterFunc(prometheus.CounterOpts{
+			Name: "muster_poll_unkept_connections_total",
+			Help: "Connections closed after their poll because so many were idle already; steadily growing, the limit is too low for the fleet.",
 		}, func() float64 { _, n := p.counts(); return float64(n) }),
 		dialed: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "muster_poll_dials_total",
@@ -33,14 +33,14 @@ func newMetrics(p *idle) *metrics {
 
 // Describe implements prometheus.Collector.
 func (m *metrics) Describe(ch chan<- *prometheus.Desc) {
-	for _, c := range []prometheus.Collector{m.idle, m.evicted, m.dialed, m.retried} {
+	for _, c := range []prometheus.Collector{m.idle, m.unkept, m.dialed, m.retried} {
 		c.Describe(ch)
 	}
 }
 
 // Collect implements prometheus.Collector.
 func (m *metrics) Collect(ch chan<- prometheus.Metric) {
-	for _, c := range []prometheus.Collector{m.idle, m.evicted, m.dialed, m.retried} {
+	for _, c := range []prometheus.Collector{m.idle, m.unkept, m.dialed, m.retried} {
 		c.Collect(ch)
 	}
 }
