@@ -1,7 +1,6 @@
 package fsm
 
 import (
-	"encoding/binary"
 	"iter"
 	"slices"
 )
@@ -14,7 +13,7 @@ type listings struct {
 }
 
 func listingsKey(cluster, discovery uint64) []byte {
-	return binary.BigEndian.AppendUint64(num(cluster), discovery)
+	return appendNum(appendNum(make([]byte, 0, 32), cluster), discovery)
 }
 
 func packListing(p *packer, l *Listing) {

@@ -8,10 +8,12 @@ import (
 )
 
 // loader writes the rows of a snapshot into an empty database. Nodes and listings, which travel one by one in the order of
-// their keys, it gathers into the rows they are kept in.
+// their keys, it gathers into the rows they are kept in, and claims, which come before the schedules, it puts
+// beside those.
 type loader struct {
-	tx   *memdb.Txn
-	open gathered
+	tx     *memdb.Txn
+	open   gathered
+	claims map[Subject]*Claim
 }
 
 // gathered is a row that may not be whole yet.
@@ -30,8 +32,23 @@ func (l *loader) add(table string, row any) error {
 	case *Listing:
 		r := &listings{cluster: v.Cluster, discovery: v.Discovery}
 		return l.gather(gathered{table, listingsKey(v.Cluster, v.Discovery), r, &r.nodes}, packed(v, packListing))
+	case *Claim:
+		l.claims[v.Subject] = v
+		return nil
+	case *Schedule:
+		whole := &subjectRow{schedule: v, open: l.claims[v.Subject]}
+		delete(l.claims, v.Subject)
+		return l.tx.Insert(table, whole)
 	}
 	return l.tx.Insert(table, row)
+}
+
+// finish writes what is not written yet.
+func (l *loader) finish() error {
+	for s := range l.claims {
+		return fmt.Errorf("claim of %s %d, which is not there", s.Kind, s.ID)
+	}
+	return l.flush()
 }
 
 // gather adds to the open row when next is the same one, and else begins it.

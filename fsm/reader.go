@@ -102,24 +102,59 @@ func (r *Reader) View(cluster uint64) *View {
 	return v
 }
 
+// subject is the row of a subject, or nil.
+func (r *Reader) subject(s Subject) *subjectRow {
+	return row[subjectRow](r, tableSubjects, byID, subjectKey(s))
+}
+
 // Claim is the open claim of a subject, or nil.
-func (r *Reader) Claim(s Subject) *Claim { return row[Claim](r, tableClaims, byID, subjectKey(s)) }
+func (r *Reader) Claim(s Subject) *Claim {
+	if row := r.subject(s); row != nil {
+		return row.open
+	}
+	return nil
+}
 
-// Claims yields all open claims.
-func (r *Reader) Claims() iter.Seq[*Claim] { return scan[Claim](r, tableClaims, byID, nil) }
+// Claims yields all open claims. It looks through all subjects.
+func (r *Reader) Claims() iter.Seq[*Claim] {
+	return func(yield func(*Claim) bool) {
+		for row := range scan[subjectRow](r, tableSubjects, byID, nil) {
+			if row.open != nil && !yield(row.open) {
+				return
+			}
+		}
+	}
+}
 
-// ClaimsOf yields the open claims a peer holds.
+// ClaimsOf yields the open claims a peer holds. It looks through all subjects.
 func (r *Reader) ClaimsOf(peer string) iter.Seq[*Claim] {
-	return scan[Claim](r, tableClaims, byPeer, text(peer))
+	return func(yield func(*Claim) bool) {
+		for c := range r.Claims() {
+			if c.Peer == peer && !yield(c) {
+				return
+			}
+		}
+	}
 }
 
 // Schedule is the schedule of a subject, or nil when there is no such subject.
 func (r *Reader) Schedule(s Subject) *Schedule {
-	return row[Schedule](r, tableSchedules, byID, subjectKey(s))
+	if row := r.subject(s); row != nil {
+		return row.schedule
+	}
+	return nil
 }
 
 // Schedules yields all.
-func (r *Reader) Schedules() iter.Seq[*Schedule] { return scan[Schedule](r, tableSchedules, byID, nil) }
+func (r *Reader) Schedules() iter.Seq[*Schedule] {
+	return func(yield func(*Schedule) bool) {
+		for row := range scan[subjectRow](r, tableSubjects, byID, nil) {
+			if !yield(row.schedule) {
+				return
+			}
+		}
+	}
+}
 
 // Peer is the peer of that id, or nil.
 func (r *Reader) Peer(id string) *Peer { return row[Peer](r, tablePeers, byID, []byte(id)) }

@@ -125,18 +125,12 @@ func (r *Reader) wholeSubjects() error {
 			return fmt.Errorf("schedule of %s %d, which is not there", s.Subject.Kind, s.Subject.ID)
 		}
 	}
-	for c := range r.Claims() {
-		if !there(c.Subject) || r.Schedule(c.Subject) == nil {
-			return fmt.Errorf("claim of %s %d, which is not there", c.Subject.Kind, c.Subject.ID)
-		}
-	}
 	return nil
 }
 
 func loadRows(tx *memdb.Txn, r *frameReader) error {
-	into := loader{tx: tx}
+	into := loader{tx: tx, claims: map[Subject]*Claim{}}
 	for rows := uint64(0); ; rows++ {
-		digest := r.digest.Sum(nil)
 		number, body, err := r.frame()
 		if err != nil {
 			return err
@@ -146,13 +140,13 @@ func loadRows(tx *memdb.Txn, r *frameReader) error {
 			if err := decode(body, &end); err != nil {
 				return fmt.Errorf("end frame: %w", err)
 			}
-			if end.Rows != rows || !bytes.Equal(end.Digest, digest) {
+			if end.Rows != rows || !bytes.Equal(end.Digest, r.read) {
 				return errors.New("digest does not match: the snapshot is damaged")
 			}
 			if _, err := r.from.ReadByte(); !errors.Is(err, io.EOF) {
 				return errors.New("the snapshot goes on after its end")
 			}
-			return into.flush()
+			return into.finish()
 		}
 		i := slices.IndexFunc(storedTables, func(t stored) bool { return t.number == number })
 		if i < 0 {
@@ -168,37 +162,40 @@ func loadRows(tx *memdb.Txn, r *frameReader) error {
 	}
 }
 
+// frameReader reads frames one after the other.
 type frameReader struct {
 	from   *bufio.Reader
 	digest hash.Hash
+	body   []byte
+	read   []byte // digest of the frames before the end frame, once that is reached
 }
 
+// frame reads the next one. Its body is good until the one after.
 func (r *frameReader) frame() (number byte, body []byte, err error) {
-	if number, err = r.ReadByte(); err != nil {
+	head, err := r.from.Peek(1 + binary.MaxVarintLen64)
+	if len(head) == 0 {
 		return 0, nil, cutShort(err)
 	}
-	size, err := binary.ReadUvarint(r)
-	if err != nil {
+	size, n := binary.Uvarint(head[1:])
+	switch {
+	case n == 0 && err != nil:
 		return 0, nil, cutShort(err)
-	}
-	if size > maxRow {
+	case n <= 0 || size > maxRow:
 		return 0, nil, fmt.Errorf("a row of %d bytes: the snapshot is damaged", size)
 	}
-	body = make([]byte, size)
-	if _, err = io.ReadFull(r.from, body); err != nil {
+	if number = head[0]; number == frameEnd {
+		r.read = r.digest.Sum(nil)
+	}
+	r.digest.Write(head[:1+n])
+	if _, err = r.from.Discard(1 + n); err != nil {
 		return 0, nil, cutShort(err)
 	}
-	r.digest.Write(body)
-	return number, body, nil
-}
-
-// ReadByte reads one byte into the digest.
-func (r *frameReader) ReadByte() (byte, error) {
-	b, err := r.from.ReadByte()
-	if err == nil {
-		r.digest.Write([]byte{b})
+	r.body = slices.Grow(r.body[:0], int(size))[:size]
+	if _, err = io.ReadFull(r.from, r.body); err != nil {
+		return 0, nil, cutShort(err)
 	}
-	return b, err
+	r.digest.Write(r.body)
+	return number, r.body, nil
 }
 
 func cutShort(err error) error {

@@ -1,10 +1,6 @@
 package fsm
 
-import (
-	"encoding/binary"
-
-	"github.com/hashicorp/go-memdb"
-)
+import "github.com/hashicorp/go-memdb"
 
 // The tables of the state. Keys are bytes in sort order; strings inside a compound key end in a zero byte, which no name
 // holds.
@@ -15,8 +11,7 @@ const (
 	tableClusters    = "clusters"
 	tableNodes       = "nodes"
 	tableListings    = "listings"
-	tableClaims      = "claims"
-	tableSchedules   = "schedules"
+	tableSubjects    = "subjects"
 	tablePeers       = "peers"
 	tableSettings    = "settings"
 	tableEvents      = "events"
@@ -27,8 +22,10 @@ const (
 	byID        = "id"
 	byName      = "name"
 	byDiscovery = "discovery"
-	byPeer      = "peer"
 )
+
+// indexClaims is the index row of the open claims, which have no table of their own.
+const indexClaims = "claims"
 
 // key is a memdb index over rows of one type whose arguments are ready-made key bytes.
 type key[T any] func(*T) []byte
@@ -57,6 +54,12 @@ type indexRow struct {
 	Index uint64 `cbor:"2,keyasint"`
 }
 
+// subjectRow is all that is kept of a subject beside the view: a claim that is granted or closed writes this one row.
+type subjectRow struct {
+	schedule *Schedule
+	open     *Claim // nil for none
+}
+
 // eventRow is an event as it is kept: encoded, since most are never read.
 type eventRow struct {
 	Seq  uint64
@@ -75,9 +78,7 @@ func schema() *memdb.DBSchema {
 		table(tableNodes, func(r *roster) []byte { return num(r.cluster) }),
 		table(tableListings, func(l *listings) []byte { return listingsKey(l.cluster, l.discovery) },
 			also(byDiscovery, func(l *listings) []byte { return listingsKey(l.discovery, l.cluster) })),
-		table(tableClaims, func(c *Claim) []byte { return subjectKey(c.Subject) },
-			also(byPeer, func(c *Claim) []byte { return append(text(c.Peer), subjectKey(c.Subject)...) })),
-		table(tableSchedules, func(s *Schedule) []byte { return subjectKey(s.Subject) }),
+		table(tableSubjects, func(s *subjectRow) []byte { return subjectKey(s.schedule.Subject) }),
 		table(tablePeers, func(p *Peer) []byte { return []byte(p.ID) }),
 		table(tableSettings, func(*Settings) []byte { return nil0 }),
 		table(tableEvents, func(e *eventRow) []byte { return num(e.Seq) }),
@@ -93,10 +94,17 @@ func schema() *memdb.DBSchema {
 // nil0 is the key of a table's only row.
 var nil0 = []byte{0}
 
-func num(n uint64) []byte { return binary.BigEndian.AppendUint64(make([]byte, 0, 16), n) }
+// num is a number as a key: a byte for each half byte, since the tree under a table copies the whole node of each level it
+// writes through, and one with 256 children is 4 KiB.
+func num(n uint64) []byte { return appendNum(make([]byte, 0, 17), n) }
 
-func text(s string) []byte { return append(append(make([]byte, 0, len(s)+16), s...), 0) }
+func appendNum(key []byte, n uint64) []byte {
+	for shift := 60; shift >= 0; shift -= 4 {
+		key = append(key, byte(n>>shift&15))
+	}
+	return key
+}
 
 func subjectKey(s Subject) []byte {
-	return binary.BigEndian.AppendUint64([]byte{byte(s.Kind)}, s.ID)
+	return appendNum(append(make([]byte, 0, 17), byte(s.Kind)), s.ID)
 }

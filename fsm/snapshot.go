@@ -80,8 +80,8 @@ var storedTables = []stored{
 	storedOf(8, tableListings, func(r *Reader) iter.Seq[*Listing] {
 		return unpack(scan[listings](r, tableListings, byID, nil), (*listings).all)
 	}),
-	storedAs[Claim](9, tableClaims),
-	storedAs[Schedule](10, tableSchedules),
+	storedOf(9, tableSubjects, (*Reader).Claims),
+	storedOf(10, tableSubjects, (*Reader).Schedules),
 	storedAs[eventRow](11, tableEvents),
 	storedAs[eventRow](12, tableAudit),
 }

@@ -93,40 +93,55 @@ func (tx *txn) append(cluster string, maintenance bool, cause Cause, f Fact) {
 	}
 }
 
-// schedule changes the schedule row of a subject, making it if need be.
-func (tx *txn) schedule(s Subject, change func(*Schedule)) {
-	row := Schedule{Subject: s}
-	if old := tx.Schedule(s); old != nil {
-		row = *old
+// rewrite changes the row of a subject, making it if need be.
+func (tx *txn) rewrite(s Subject, change func(*subjectRow)) {
+	row := new(subjectRow)
+	if old := tx.subject(s); old != nil {
+		*row = *old
+	} else {
+		row.schedule = &Schedule{Subject: s}
 	}
-	change(&row)
-	tx.insert(tableSchedules, &row)
+	change(row)
+	tx.insert(tableSubjects, row)
 	tx.touch(s)
+}
+
+// schedule changes the schedule of a subject, making it if need be.
+func (tx *txn) schedule(s Subject, change func(*Schedule)) {
+	tx.rewrite(s, func(row *subjectRow) { row.reschedule(change) })
+}
+
+func (r *subjectRow) reschedule(change func(*Schedule)) {
+	next := *r.schedule
+	change(&next)
+	r.schedule = &next
 }
 
 // atOnce makes a subject due at once: now, or when its open claim closes.
 func (tx *txn) atOnce(s Subject) {
-	if c := tx.Claim(s); c != nil {
-		again := *c
+	tx.rewrite(s, func(row *subjectRow) {
+		if row.open == nil {
+			row.reschedule(func(s *Schedule) { s.AtOnce = true })
+			return
+		}
+		again := *row.open
 		again.Again = true
-		tx.insert(tableClaims, &again)
-		return
-	}
-	tx.schedule(s, func(row *Schedule) { row.AtOnce = true })
+		row.open = &again
+	})
 }
 
 // grant opens a claim; the subject has none.
 func (tx *txn) grant(c Claim) *Claim {
 	c.Token, c.Granted = tx.index, tx.meta.Time
-	tx.put(tableClaims, &c)
+	tx.bumped[indexClaims] = true
 	tx.granted[c.Subject] = &c
-	tx.schedule(c.Subject, func(row *Schedule) {
-		switch c.Reason {
-		case WhyConfirm:
-			row.Confirm = 0
-		case WhyNudge:
-		default:
-			row.AtOnce, row.Odd, row.Confirm = false, 0, 0
+	tx.rewrite(c.Subject, func(row *subjectRow) {
+		row.open = &c
+		switch s := row.schedule; {
+		case c.Reason == WhyConfirm:
+			row.reschedule(func(s *Schedule) { s.Confirm = 0 })
+		case c.Reason != WhyNudge && (s.AtOnce || s.Odd != 0 || s.Confirm != 0):
+			row.reschedule(func(s *Schedule) { s.AtOnce, s.Odd, s.Confirm = false, 0, 0 })
 		}
 	})
 	return &c
@@ -134,35 +149,37 @@ func (tx *txn) grant(c Claim) *Claim {
 
 // renew writes an open claim after an accepted part; its ttl starts anew.
 func (tx *txn) renew(c *Claim) {
-	tx.insert(tableClaims, c)
-	tx.touch(c.Subject)
+	tx.rewrite(c.Subject, func(row *subjectRow) { row.open = c })
 }
 
 // close ends an open claim; what was asked for meanwhile makes the subject due at once.
 func (tx *txn) close(c *Claim, change func(*Schedule)) {
-	tx.end(c)
-	tx.schedule(c.Subject, func(row *Schedule) {
-		if change != nil {
-			change(row)
-		}
-		row.AtOnce = row.AtOnce || c.Again
+	tx.ended(c)
+	tx.rewrite(c.Subject, func(row *subjectRow) {
+		row.open = nil
+		row.reschedule(func(s *Schedule) {
+			if change != nil {
+				change(s)
+			}
+			s.AtOnce = s.AtOnce || c.Again
+		})
 	})
 }
 
 // forget removes the schedule and the open claim of a subject that is gone.
 func (tx *txn) forget(s Subject) {
 	if c := tx.Claim(s); c != nil {
-		tx.end(c)
+		tx.ended(c)
 	}
-	if row := tx.Schedule(s); row != nil {
-		tx.remove(tableSchedules, row)
+	if row := tx.subject(s); row != nil {
+		tx.remove(tableSubjects, row)
 	}
 	tx.touch(s)
 }
 
-// end takes an open claim's row away.
-func (tx *txn) end(c *Claim) {
-	tx.drop(tableClaims, c)
+// ended notes that a claim is no longer open.
+func (tx *txn) ended(c *Claim) {
+	tx.bumped[indexClaims] = true
 	tx.applied.Closed = append(tx.applied.Closed, c)
 	if c.Token == tx.index {
 		delete(tx.granted, c.Subject)

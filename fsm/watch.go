@@ -11,7 +11,7 @@ var (
 	SetDiscoveries = Set{table: tableDiscoveries}
 	SetClusters    = Set{table: tableClusters}
 	SetNodes       = Set{table: tableNodes}
-	SetClaims      = Set{table: tableClaims}
+	SetClaims      = Set{table: indexClaims}
 	SetPeers       = Set{table: tablePeers}
 	SetSettings    = Set{table: tableSettings}
 	SetEvents      = Set{table: tableEvents}
