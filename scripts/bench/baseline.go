@@ -106,7 +106,7 @@ func baselineChild(ctx context.Context, args []string, to io.Writer) error {
 	if err != nil {
 		return err
 	}
-	p := newPoller(share(urls, a.Part, a.Of))
+	p := newPoller(share(urls, a.Part, a.Of), thisMachine().OpenFiles)
 	p.all(ctx) // connections and tags
 	began := cpuTime()
 	p.forget()

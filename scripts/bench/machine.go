@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"os"
 	"os/exec"
 	"runtime"
@@ -35,6 +36,38 @@ func thisMachine() machine {
 		m.OpenFiles = limit.Max // the Go runtime raises it so far
 	}
 	return m
+}
+
+// ticks are those of all CPUs since the machine started.
+type ticks struct{ all, busy float64 }
+
+// clock reads them. What the host of a virtual machine took is busy.
+func clock() (ticks, error) {
+	raw, err := os.ReadFile("/proc/stat")
+	if err != nil {
+		return ticks{}, err
+	}
+	return ticksOf(string(raw))
+}
+
+func ticksOf(stat string) (t ticks, err error) {
+	line, _, _ := strings.Cut(stat, "\n")
+	fields := strings.Fields(line)
+	const idle, waiting, stolen = 4, 5, 8 // after the word "cpu"; guests' times, after that, are in the user's
+	if len(fields) <= stolen {
+		return t, fmt.Errorf("/proc/stat begins with %q", line)
+	}
+	for i, field := range fields[1 : stolen+1] {
+		n, err := strconv.ParseFloat(field, 64)
+		if err != nil {
+			return t, fmt.Errorf("/proc/stat: %w", err)
+		}
+		t.all += n
+		if i+1 != idle && i+1 != waiting {
+			t.busy += n
+		}
+	}
+	return t, nil
 }
 
 // field is what the first line of a file says after a name and a colon; empty when none does.

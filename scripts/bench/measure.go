@@ -81,10 +81,18 @@ func (m measured) figures(column string) []figure {
 	overdue := quantilesOf(m.overdue)
 	return []figure{
 		{Name: "CPU of a node refresh", Case: column, Value: m.micros(), Unit: "us", Note: "summed over the peers, everything they do"},
+		{
+			Name: "machine busy", Case: column, Value: 100 * m.machine.busy / m.machine.all, Unit: "%",
+			Note: "all CPUs and all processes; how much of it is noise, those know who started them",
+		},
 		{Name: "polls", Case: column, Value: m.polls() / m.seconds, Unit: "/s"},
 		{Name: "polls that dialed", Case: column, Value: m.dialed(), Unit: "%"},
 		{Name: "overdue, p99", Case: column, Value: overdue.P99, Unit: "s", Goal: "< 3", Note: "the longest waiting subject, looked at every second"},
 		{Name: "overdue, max", Case: column, Value: overdue.Max, Unit: "s"},
+		{
+			Name: "granted late, p99", Case: column, Value: m.leader.quantile("muster_refresh_late_seconds", 0.99), Unit: "s",
+			Note: "of every refresh, as exact as the buckets of the histogram",
+		},
 		{Name: "RSS of the largest peer", Case: column, Value: mib(rss), Unit: "MiB", Goal: "< 300"},
 		{Name: "of it anonymous", Case: column, Value: mib(anon), Unit: "MiB"},
 		{Name: "log entries", Case: column, Value: m.entries() / m.seconds, Unit: "/s", Goal: "<= 10"},

@@ -11,7 +11,7 @@ import (
 )
 
 // poller asks nodes with net/http and sends the tags it was given. It keeps a connection to as many nodes as open files
-// allow, always the same ones, and dials anew for each poll of the others: the best that a bare client can do.
+// allow, always the same ones and spread evenly, and dials anew for each poll of the others: the best that a bare client can do.
 type poller struct {
 	nodes         []*asked
 	kept, dialing *http.Client
@@ -29,11 +29,11 @@ type asked struct {
 // spareFiles are open files that are left for polls that dial, and for the process.
 const spareFiles = 1024
 
-func newPoller(urls []string) *poller {
+func newPoller(urls []string, openFiles uint64) *poller {
 	p := &poller{}
-	room := keepable(len(urls), thisMachine().OpenFiles)
+	room := keepable(len(urls), openFiles)
 	for i, u := range urls {
-		p.nodes = append(p.nodes, &asked{url: u, keep: i < room})
+		p.nodes = append(p.nodes, &asked{url: u, keep: i*room/len(urls) < (i+1)*room/len(urls)})
 	}
 	dial := func(ctx context.Context, network, addr string) (net.Conn, error) {
 		p.dialed.Add(1)

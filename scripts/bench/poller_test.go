@@ -49,6 +49,13 @@ func TestConnectionsStayBelowTheLimit(t *testing.T) {
 			t.Errorf("%d nodes with %d files: %d connections, want %d", test.nodes, test.files, got, test.want)
 		}
 	}
+	var kept []bool
+	for _, n := range newPoller(make([]string, 6), spareFiles+2).nodes {
+		kept = append(kept, n.keep)
+	}
+	if diff := cmp.Diff([]bool{false, false, true, false, false, true}, kept); diff != "" {
+		t.Errorf("nodes with a connection of their own (-want +got):\n%s", diff)
+	}
 }
 
 // node answers as a node does and remembers who asked for what.
@@ -73,7 +80,7 @@ func TestBareClientKeepsTagsAndConnections(t *testing.T) {
 	for _, keep := range []bool{true, false} {
 		n := &node{conns: map[string]bool{}}
 		server := httptest.NewServer(n)
-		p := newPoller([]string{server.URL + "/v1/node"})
+		p := newPoller([]string{server.URL + "/v1/node"}, 20000)
 		p.nodes[0].keep = keep
 		for range 3 {
 			p.all(t.Context())
@@ -113,7 +120,7 @@ func TestPacedPollsComeOnceAnInterval(t *testing.T) {
 			for i := range 40 {
 				urls = append(urls, fmt.Sprintf("http://node/%d", i))
 			}
-			p := newPoller(urls)
+			p := newPoller(urls, 20000)
 			a := &answers{when: map[string][]time.Time{}}
 			p.kept = &http.Client{Transport: a}
 			p.paced(t.Context(), asking{Interval: 10 * time.Second, Span: 30*time.Second + time.Millisecond}, step)

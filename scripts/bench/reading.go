@@ -64,6 +64,7 @@ func mib(bytes float64) float64 { return bytes / (1 << 20) }
 // reading is what the running peers say and use at one moment.
 type reading struct {
 	at      time.Time
+	machine ticks
 	leader  metrics // of who leads
 	peers   []metrics
 	process []process
@@ -72,6 +73,10 @@ type reading struct {
 // read takes a reading of the group.
 func (g *group) read(ctx context.Context, leader *rig.Peer) (reading, error) {
 	r := reading{at: time.Now()}
+	var err error
+	if r.machine, err = clock(); err != nil {
+		return r, err
+	}
 	var errs []error
 	for _, p := range g.Running() {
 		m, err := scrape(ctx, p.HTTP)
@@ -111,9 +116,10 @@ func (r reading) rss() (all, anon float64) {
 	return all, anon
 }
 
-// minus is what was added since before, by the same peers: counters, histograms and CPU. Memory stays as it is.
+// minus is what was added since before, by the same peers: counters, histograms, CPU and ticks. Memory stays as it is.
 func (r reading) minus(before reading) reading {
 	out := reading{at: r.at, leader: r.leader.minus(before.leader)}
+	out.machine = ticks{r.machine.all - before.machine.all, r.machine.busy - before.machine.busy}
 	for i := range r.peers {
 		out.peers = append(out.peers, r.peers[i].minus(before.peers[i]))
 		p := r.process[i]

@@ -47,14 +47,19 @@ func TestReadingsSinceBefore(t *testing.T) {
 func TestFiguresOfAMeasurement(t *testing.T) {
 	m := measured{
 		reading: reading{
-			leader:  metrics{"muster_agent_entries_total": 40, "muster_agent_entry_bytes_total": 7160},
+			machine: ticks{all: 200, busy: 150},
+			leader: metrics{
+				"muster_agent_entries_total": 40, "muster_agent_entry_bytes_total": 7160,
+				`muster_refresh_late_seconds_bucket{le="0.5"}`: 100, `muster_refresh_late_seconds_bucket{le="+Inf"}`: 100,
+			},
 			peers:   []metrics{{"muster_refresh_polls_total": 6000, "muster_poll_dials_total": 30, "muster_refresh_unchanged_total": 500}, {"muster_refresh_polls_total": 4000}},
 			process: []process{{cpu: 0.5, rss: 100 << 20}, {cpu: 0.1, rss: 200 << 20}},
 		},
 		seconds: 10, overdue: []float64{0.1, 0.3, 0.2},
 	}
 	want := map[string]float64{
-		"CPU of a node refresh": 60, "polls": 1000, "polls that dialed": 0.3, "overdue, p99": 0.3, "overdue, max": 0.3,
+		"CPU of a node refresh": 60, "machine busy": 75, "polls": 1000, "polls that dialed": 0.3, "overdue, p99": 0.3, "overdue, max": 0.3,
+		"granted late, p99":       0.495,
 		"RSS of the largest peer": 200, "of it anonymous": 0, "log entries": 4, "log bytes": 1000,
 		"log bytes of an unchanged cluster refresh": 20,
 	}
@@ -66,5 +71,20 @@ func TestFiguresOfAMeasurement(t *testing.T) {
 	}
 	if len(want) > 0 {
 		t.Errorf("missing: %v", want)
+	}
+}
+
+func TestTicksOfTheMachine(t *testing.T) {
+	got, err := ticksOf("cpu  10 1 20 500 7 2 3 4 9 0\ncpu0 1 2\n")
+	if want := (ticks{all: 547, busy: 40}); err != nil || got != want {
+		t.Errorf("%+v, %v; want %+v", got, err, want)
+	}
+	for _, wrong := range []string{"", "cpu 1 2 3\n", "cpu 1 2 3 4 5 6 7 x 9 10\n"} {
+		if got, err := ticksOf(wrong); err == nil {
+			t.Errorf("%q means %+v", wrong, got)
+		}
+	}
+	if now, err := clock(); err != nil || now.busy <= 0 || now.all < now.busy {
+		t.Errorf("this machine says %+v, %v", now, err)
 	}
 }

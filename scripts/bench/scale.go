@@ -68,9 +68,11 @@ func (s *scale) at(ctx context.Context, b *bench, size int, out *result) (m meas
 	if err != nil {
 		return m, err
 	}
+	began := time.Now()
 	if err := g.refreshes(ctx, f, s.interval, nil); err != nil {
 		return m, err
 	}
+	first := time.Since(began)
 	step("warming up")
 	if !wait(ctx, max(b.warmup, s.interval+beat)) {
 		return m, context.Cause(ctx)
@@ -83,6 +85,9 @@ func (s *scale) at(ctx context.Context, b *bench, size int, out *result) (m meas
 		return m, err
 	}
 	out.add(m.figures(column)...)
+	out.add(figure{
+		Name: "first views of all", Case: column, Value: first.Seconds(), Unit: "s", Note: "from applying the discovery, to the second",
+	})
 	for _, pace := range []string{"beats", "paced"} {
 		out.add(
 			figure{Name: "CPU of a bare GET, " + pace, Case: column, Value: bare[pace].micros(), Unit: "us"},
