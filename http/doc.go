@@ -62,8 +62,13 @@
 // onmessage sees all; a heartbeat is a comment with an id, which moves Last-Event-ID on and dispatches nothing; the end is an
 // event named end. Last-Event-ID wins over ?after=, since a browser repeats the URL it began with.
 //
-// A follower holds one batch of at most 256 events and no reader. One that does not take a write within 30 s is cut off;
-// one that falls behind what is kept gets the end with the oldest cursor. Nobody waits for it.
+// An event is decoded and encoded once on a peer: the newest are kept as they are told, in at most 8 MiB, and filters look at
+// their headings. A follower at the end looks again 25 ms after its last look at the soonest, so that under load events go
+// out together and with one wake; after a quiet time the first goes at once.
+//
+// A follower holds at most 16 KiB and an event while it writes, and nothing but its connection while it waits. One that does
+// not take a write within 30 s is cut off and counted; one that falls behind what is kept gets the end with the oldest
+// cursor. Nobody waits for it.
 //
 // # Who may ask
 //

@@ -2,7 +2,6 @@ package httpd
 
 import (
 	"encoding/json"
-	"fmt"
 	"slices"
 
 	"github.com/musterhq/muster/fsm"
@@ -26,27 +25,28 @@ type Event struct {
 	Cursor      string          `json:"cursor,omitempty"`
 }
 
-// eventOf tells an event of a state. It is of the epoch in which it was appended.
-func eventOf(m *fsm.Meta, e *fsm.Event) (Event, error) {
-	out := Event{
-		Epoch: placeOf(m, e.Seq).Epoch, Seq: e.Seq, Time: e.Time, Type: e.Type, Cluster: e.Cluster, Node: e.Node,
-		Shard: e.Shard, Maintenance: e.Maintenance, Cause: e.Cause,
-	}
-	var err error
-	if out.Before, err = partOf(e.Before); err != nil {
-		return out, fmt.Errorf("event %d: before: %w", e.Seq, err)
-	}
-	if out.After, err = partOf(e.After); err != nil {
-		return out, fmt.Errorf("event %d: after: %w", e.Seq, err)
-	}
-	return out, nil
+// telling is an Event before it is encoded: its parts are told in one go with the rest.
+type telling struct {
+	Epoch       string        `json:"epoch"`
+	Seq         uint64        `json:"seq"`
+	Time        fsm.Time      `json:"time"`
+	Type        fsm.EventType `json:"type"`
+	Cluster     string        `json:"cluster"`
+	Node        string        `json:"node"`
+	Shard       string        `json:"shard"`
+	Before      fsm.Part      `json:"before,omitempty"`
+	After       fsm.Part      `json:"after,omitempty"`
+	Maintenance bool          `json:"maintenance,omitempty"`
+	Cause       fsm.Cause     `json:"cause"`
+	Cursor      string        `json:"cursor,omitempty"`
 }
 
-func partOf(p fsm.Part) (json.RawMessage, error) {
-	if p == nil {
-		return nil, nil
+// tellingOf tells an event of a state. It is of the epoch in which it was appended.
+func tellingOf(m *fsm.Meta, e *fsm.Event) telling {
+	return telling{
+		Epoch: placeOf(m, e.Seq).Epoch, Seq: e.Seq, Time: e.Time, Type: e.Type, Cluster: e.Cluster, Node: e.Node,
+		Shard: e.Shard, Before: e.Before, After: e.After, Maintenance: e.Maintenance, Cause: e.Cause,
 	}
-	return json.Marshal(p)
 }
 
 // placeOf is the cursor after the event of a seq: of the epoch in which that was appended.

@@ -81,42 +81,35 @@ func (q *eventQuery) start(r *fsm.Reader) (uint64, error) {
 	return seq, nil
 }
 
-// batch is events that were asked for, and how far was looked for them.
-type batch struct {
-	events []Event
-	seen   uint64 // seq of the last event that was looked at
-	more   bool   // the look ended at a bound
+// found is events that were asked for, and the seq of the last event that was looked at for them.
+type found struct {
+	events []telling
+	seen   uint64
 }
 
 // collect looks for at most limit events after a seq among at most maxExamined.
-func (q *eventQuery) collect(r *fsm.Reader, after uint64, limit int) (batch, error) {
-	out := batch{events: []Event{}, seen: after}
+func (q *eventQuery) collect(r *fsm.Reader, after uint64, limit int) found {
+	out := found{events: []telling{}, seen: after}
 	m, source, examined := r.Meta(), r.Events, 0
 	if q.audit {
 		source = r.Audit
 	}
 	for e := range source(after) {
 		if len(out.events) == limit || examined == maxExamined {
-			out.more = true
 			break
 		}
 		examined++
 		out.seen = e.Seq
-		if !q.wants(e) {
-			continue
+		if q.wants(headingOf(e)) {
+			out.events = append(out.events, tellingOf(m, e))
 		}
-		told, err := eventOf(m, e)
-		if err != nil {
-			return out, err
-		}
-		out.events = append(out.events, told)
 	}
-	return out, nil
+	return out
 }
 
-func (q *eventQuery) wants(e *fsm.Event) bool {
-	return e.Type.Matches(q.pattern) && (q.cluster == "" || q.cluster == e.Cluster) &&
-		(q.node == "" || q.node == e.Node) && e.Time >= q.since
+func (q *eventQuery) wants(e heading) bool {
+	return e.kind.Matches(q.pattern) && (q.cluster == "" || q.cluster == e.cluster) &&
+		(q.node == "" || q.node == e.node) && e.time >= q.since
 }
 
 func (s *Server) listEvents(w http.ResponseWriter, r *http.Request) error {
@@ -158,10 +151,7 @@ func (s *Server) pageEvents(w http.ResponseWriter, r *http.Request, cluster stri
 	if err != nil {
 		return err
 	}
-	found, err := q.collect(g.Reader, seq, limit)
-	if err != nil {
-		return err
-	}
-	w.Header().Set("X-Muster-Next", placeOf(g.Meta(), found.seen).String())
-	return s.reply(w, r, http.StatusOK, found.events)
+	page := q.collect(g.Reader, seq, limit)
+	w.Header().Set("X-Muster-Next", placeOf(g.Meta(), page.seen).String())
+	return s.reply(w, r, http.StatusOK, page.events)
 }

@@ -5,3 +5,10 @@ var (
 	PlaceOf = placeOf
 	ParseAt = parseAt
 )
+
+// What bounds a press and a follower.
+const (
+	PressSlots   = pressSlots
+	PressLine    = pressLine
+	FollowAtOnce = followAtOnce
+)

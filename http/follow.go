@@ -1,7 +1,10 @@
 package httpd
 
 import (
+	"context"
+	"errors"
 	"net/http"
+	"os"
 	"strings"
 	"time"
 
@@ -10,11 +13,13 @@ import (
 
 const (
 	heartbeat    = 15 * time.Second
-	followAtOnce = 256 // events a follower holds at a time
+	followAtOnce = 16 << 10 // bytes, and an event, that a follower holds at a time
+	// followGap is the least time between two looks of a follower that is at the end: what comes meanwhile goes out together.
+	followGap = 25 * time.Millisecond
 )
 
 // follow streams events from the peer asked until the client goes, the cursor is too old, or the server stops. Each
-// follower goes at its own pace: it holds no more than one batch, and what it has not taken stays in the state until it
+// follower goes at its own pace: it holds no more than one write, and what it has not taken stays in the state until it
 // is trimmed there.
 func (s *Server) follow(w http.ResponseWriter, r *http.Request) error {
 	q, err := s.parseEvents(r.URL.Query())
@@ -31,62 +36,78 @@ func (s *Server) follow(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	defer release()
-	place, err := s.beginning(w, r, &q)
-	if err != nil {
+	f := &feed{Server: s, query: q, out: newStream(w, strings.Contains(r.Header.Get("Accept"), "text/event-stream"))}
+	if err := f.begin(w, r); err != nil {
 		return err
 	}
-	out := newStream(w, strings.Contains(r.Header.Get("Accept"), "text/event-stream"))
-	if err := s.run(r, &q, place, out); err != nil {
+	err = f.run(r.Context())
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		s.metrics.cut.Inc()
+	}
+	if err != nil {
 		s.log.Debug("follower gone", "client", clientAddress(r), "error", err)
 	}
 	return nil
 }
 
-// beginning is the place from which a follower begins, with the headers that say what was read.
-func (s *Server) beginning(w http.ResponseWriter, r *http.Request, q *eventQuery) (fsm.Cursor, error) {
-	g, err := s.settle(w, r, reading{level: Stale}, []fsm.Set{fsm.SetEvents})
-	if err != nil {
-		return fsm.Cursor{}, err
-	}
-	seq, err := q.start(g.Reader)
-	return placeOf(g.Meta(), seq), err
+// feed is one follower.
+type feed struct {
+	*Server
+	query eventQuery
+	place fsm.Cursor // after the last event that was looked at
+	out   *stream
 }
 
-// run feeds one follower from a place on. An error means that it is gone; every other end is told to it.
-func (s *Server) run(r *http.Request, q *eventQuery, place fsm.Cursor, out *stream) error {
-	if err := out.heartbeat(place.String()); err != nil {
+// begin finds the place from which a follower begins, with the headers that say what was read.
+func (f *feed) begin(w http.ResponseWriter, r *http.Request) error {
+	g, err := f.settle(w, r, reading{level: Stale}, []fsm.Set{fsm.SetEvents})
+	if err != nil {
+		return err
+	}
+	seq, err := f.query.start(g.Reader)
+	f.place = placeOf(g.Meta(), seq)
+	f.query.after, f.query.now = &f.place, false
+	return err
+}
+
+// run feeds a follower. An error means that it is gone; every other end is told to it.
+func (f *feed) run(ctx context.Context) error {
+	if err := f.out.heartbeat(f.place); err != nil {
 		return err
 	}
 	beat := time.NewTicker(heartbeat)
 	defer beat.Stop()
+	gap := time.NewTimer(followGap)
+	defer gap.Stop()
 	for {
-		found, next, wait, err := s.after(r, q, place)
-		if err != nil {
-			return out.end(place.String(), err)
+		wait, more, gone := f.look(ctx)
+		if gone != nil {
+			return f.out.end(f.place, gone)
 		}
-		for i := range found.events {
-			if err := out.event(&found.events[i]); err != nil {
-				return err
-			}
-		}
-		place = next
-		if err := out.flush(len(found.events)); err != nil {
+		if err := f.out.send(); err != nil {
 			return err
 		}
-		if found.more {
-			wait.Changed = closed
+		gap.Reset(followGap)
+		var moved fsm.Wait // on nothing, before the gap is over
+		if more {
+			moved.Changed = closed
 		}
-		select {
-		case <-s.stopping:
-			return out.end(place.String(), fsm.Errorf(fsm.CodeUnavailable, "this peer stops; go on elsewhere from the cursor"))
-		case <-r.Context().Done():
-			return r.Context().Err()
-		case <-beat.C:
-			if err := out.heartbeat(place.String()); err != nil {
-				return err
+		for again := true; again; {
+			again = false
+			select {
+			case <-f.stopping:
+				return f.out.end(f.place, fsm.Errorf(fsm.CodeUnavailable, "this peer stops; go on elsewhere from the cursor"))
+			case <-ctx.Done():
+				return ctx.Err()
+			case <-beat.C:
+				if err := f.out.heartbeat(f.place); err != nil {
+					return err
+				}
+			case <-gap.C:
+				moved, again = wait, true
+			case <-moved.Changed:
+			case <-moved.Abandoned:
 			}
-		case <-wait.Changed:
-		case <-wait.Abandoned:
 		}
 	}
 }
@@ -97,24 +118,31 @@ var closed = func() <-chan struct{} {
 	return c
 }()
 
-// after collects what comes after a place, with the place after that and what to wait on for more. The error says that
-// events after the place are gone: they were trimmed, or cut off by a restore.
-func (s *Server) after(r *http.Request, q *eventQuery, place fsm.Cursor) (batch, fsm.Cursor, fsm.Wait, error) {
-	reader, _, err := s.Replica.Read(r.Context(), Stale)
+// look gathers what comes after the place for one write, and moves the place. It returns what to wait on for more, unless
+// there is more already. The error says that events after the place are gone: they were trimmed, or cut off by a restore.
+func (f *feed) look(ctx context.Context) (wait fsm.Wait, more bool, err error) {
+	reader, _, err := f.Replica.Read(ctx, Stale)
 	if err != nil {
-		return batch{}, place, fsm.Wait{}, err
+		return wait, false, err
 	}
-	wait := reader.Wait(fsm.SetEvents)
-	on := *q
-	on.after, on.now = &place, false
-	seq, err := on.start(reader)
+	wait = reader.Wait(fsm.SetEvents)
+	seq, err := f.query.start(reader)
 	if err != nil {
-		return batch{}, place, wait, err
+		return wait, false, err
 	}
-	found, err := on.collect(reader, seq, followAtOnce)
-	for i := range found.events {
-		e := &found.events[i]
-		e.Cursor = fsm.Cursor{Epoch: e.Epoch, Seq: e.Seq}.String()
+	examined := 0
+	for e, err := range f.press.events(reader, &f.query, seq) {
+		if err != nil {
+			return wait, false, err
+		}
+		if examined == maxExamined || f.out.size() >= followAtOnce {
+			return wait, true, nil
+		}
+		examined++
+		if f.query.wants(e.heading) {
+			f.out.event(e)
+		}
+		f.place = e.place
 	}
-	return found, placeOf(reader.Meta(), found.seen), wait, err
+	return wait, false, nil
 }

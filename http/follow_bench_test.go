@@ -6,11 +6,21 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
-	"sync/atomic"
+	"syscall"
 	"testing"
+	"time"
 
 	"github.com/musterhq/muster/fsm"
 )
+
+// cpuTime is the user and system time of this process: followers also wait on purpose, and others use the machine.
+func cpuTime() time.Duration {
+	var u syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
+		panic(err)
+	}
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
+}
 
 // sink takes a stream as fast as it comes, counts its lines, and tells when there are as many as awaited.
 type sink struct {
@@ -87,12 +97,13 @@ func BenchmarkCatchUp(b *testing.B) {
 		b.Run(c.name, func(b *testing.B) {
 			b.ReportAllocs()
 			var size int
+			began := cpuTime()
 			for b.Loop() {
 				for range c.followers {
 					size = f.catchUp(b, c.query, c.lines, c.name == "sse")
 				}
 			}
-			b.ReportMetric(float64(b.Elapsed())/float64(b.N)/float64(total)/float64(c.followers), "ns/event")
+			b.ReportMetric(float64(cpuTime()-began)/float64(b.N)/float64(total)/float64(c.followers), "cpu-ns/event")
 			b.ReportMetric(float64(size)/float64(total), "B/event")
 		})
 	}
@@ -123,12 +134,17 @@ func BenchmarkFanOut(b *testing.B) {
 	for _, c := range []struct {
 		name, query string
 		followers   int
-	}{{"1000", "?after=now", 1000}, {"100", "?after=now", 100}, {"1000 filtered", "?after=now&cluster=carts", 1000}} {
-		b.Run(c.name, func(b *testing.B) { fanOut(b, c.query, c.followers) })
+		wanted      func(fsm.EventType) bool
+	}{
+		{"1000", "", 1000, func(fsm.EventType) bool { return true }},
+		{"100", "", 100, func(fsm.EventType) bool { return true }},
+		{"1000 filtered", "&type=" + string(fsm.ClusterHealthChanged), 1000, func(t fsm.EventType) bool { return t == fsm.ClusterHealthChanged }},
+	} {
+		b.Run(c.name, func(b *testing.B) { fanOut(b, "?after=now"+c.query, c.followers, c.wanted) })
 	}
 }
 
-func fanOut(b *testing.B, query string, followers int) {
+func fanOut(b *testing.B, query string, followers int, wanted func(fsm.EventType) bool) {
 	f := stormy(b, 100)
 	ctx, cancel := context.WithCancel(b.Context())
 	ended := make(chan struct{}, followers)
@@ -145,21 +161,25 @@ func fanOut(b *testing.B, query string, followers int) {
 		<-lines // the first heartbeat
 	}
 	b.ReportAllocs()
-	var events atomic.Uint64
-	round := 0
-	for b.Loop() {
+	var spent time.Duration
+	events := 0
+	for round := 0; b.Loop(); round++ {
 		before := f.state.Read().Meta().Seq
 		f.storm("orders", round)
-		round++
-		fresh := int(f.state.Read().Meta().Seq - before)
-		events.Add(uint64(fresh))
-		if query == "?after=now" {
-			for got := 0; got < fresh*followers; {
-				got += <-lines
+		fresh := 0
+		for e := range f.state.Read().Events(before) {
+			events++
+			if wanted(e.Type) {
+				fresh++
 			}
 		}
+		began := cpuTime()
+		for got := 0; got < fresh*followers; {
+			got += <-lines
+		}
+		spent += cpuTime() - began
 	}
-	b.ReportMetric(float64(b.Elapsed())/float64(events.Load())/float64(followers), "ns/event")
+	b.ReportMetric(float64(spent)/float64(events)/float64(followers), "cpu-ns/event")
 	cancel()
 	for range followers {
 		<-ended

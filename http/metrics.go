@@ -15,6 +15,7 @@ type metrics struct {
 	seconds  *prometheus.HistogramVec
 	refused  *prometheus.CounterVec
 	waiting  prometheus.Gauge
+	cut      prometheus.Counter
 }
 
 func newMetrics(reg prometheus.Registerer) (*metrics, error) {
@@ -33,8 +34,11 @@ func newMetrics(reg prometheus.Registerer) (*metrics, error) {
 		waiting: prometheus.NewGauge(prometheus.GaugeOpts{
 			Name: "muster_http_waiting_requests", Help: "Requests that block or follow now.",
 		}),
+		cut: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "muster_http_followers_cut_total", Help: "Followers cut off since they did not take a write within 30 s.",
+		}),
 	}
-	for _, c := range []prometheus.Collector{m.requests, m.seconds, m.refused, m.waiting} {
+	for _, c := range []prometheus.Collector{m.requests, m.seconds, m.refused, m.waiting, m.cut} {
 		if err := reg.Register(c); err != nil {
 			return nil, err
 		}

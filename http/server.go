@@ -70,6 +70,7 @@ type Server struct {
 	log      *slog.Logger
 	metrics  *metrics
 	waiting  waiting
+	press    press
 	turn     chan struct{} // held by the one change that is computed again
 	stopping chan struct{} // closed when waiting requests are to end
 	stop     func()

@@ -3,8 +3,8 @@ package httpd
 import (
 	"encoding/json"
 	"errors"
-	"fmt"
 	"net/http"
+	"sync"
 	"time"
 
 	"github.com/musterhq/muster/fsm"
@@ -24,13 +24,21 @@ type streamLine struct {
 }
 
 // stream writes events as lines of JSON, or as server-sent events. A heartbeat is a line {"type":"heartbeat","cursor":…}
-// there and a comment with an id here; the last line, {"type":"end",…}, is here an event named end.
+// there and a comment with an id here; the last line, {"type":"end",…}, is here an event named end. It holds memory only
+// between the first event of a write and the end of that write.
 type stream struct {
 	w     http.ResponseWriter
 	rc    *http.ResponseController
 	sse   bool
 	begun bool
+	buf   *[]byte // what send will write; nil when it is nothing
 }
+
+// buffers are those of streams that write.
+var buffers = sync.Pool{New: func() any { return new([]byte) }}
+
+// mostPooled is the largest buffer that is used again, so that one large event does not stay for ever.
+const mostPooled = 4 * followAtOnce
 
 func newStream(w http.ResponseWriter, sse bool) *stream {
 	return &stream{w: w, rc: http.NewResponseController(w), sse: sse}
@@ -50,32 +58,44 @@ func (s *stream) begin() {
 	s.w.WriteHeader(http.StatusOK)
 }
 
-// event writes one event; flush sends it on its way.
-func (s *stream) event(e *Event) error {
-	raw, err := json.Marshal(e)
-	if err != nil {
-		return err
+// size is how much is to be sent.
+func (s *stream) size() int {
+	if s.buf == nil {
+		return 0
 	}
-	if s.sse {
-		return s.write("id: %s\ndata: %s\n\n", e.Cursor, raw)
-	}
-	return s.write("%s\n", raw)
+	return len(*s.buf)
 }
 
-func (s *stream) heartbeat(cursor string) error {
-	if s.sse {
-		if err := s.write(": heartbeat\nid: %s\n\n", cursor); err != nil {
-			return err
-		}
-		return s.flush(1)
+func (s *stream) add(parts ...string) {
+	if s.buf == nil {
+		s.buf = buffers.Get().(*[]byte)
 	}
-	return s.line("", streamLine{Type: lineHeartbeat, Cursor: cursor})
+	for _, part := range parts {
+		*s.buf = append(*s.buf, part...)
+	}
+}
+
+// event adds one event; send sends it on its way.
+func (s *stream) event(e *printed) {
+	if s.sse {
+		s.add("id: ", e.place.String(), "\ndata: ", e.line, "\n\n")
+		return
+	}
+	s.add(e.line, "\n")
+}
+
+func (s *stream) heartbeat(place fsm.Cursor) error {
+	if s.sse {
+		s.add(": heartbeat\nid: ", place.String(), "\n\n")
+		return s.send()
+	}
+	return s.line("", streamLine{Type: lineHeartbeat, Cursor: place.String()})
 }
 
 // end tells why nothing more comes, and from where to go on.
-func (s *stream) end(cursor string, err error) error {
+func (s *stream) end(place fsm.Cursor, err error) error {
 	_, detail := detailOf(err)
-	return errors.Join(s.line("event: end\n", streamLine{Type: lineEnd, Cursor: cursor, Error: &detail}), asInternal(err))
+	return errors.Join(s.line("event: end\n", streamLine{Type: lineEnd, Cursor: place.String(), Error: &detail}), asInternal(err))
 }
 
 // asInternal keeps an error that the client was not told.
@@ -92,29 +112,30 @@ func (s *stream) line(name string, l streamLine) error {
 		return err
 	}
 	if s.sse {
-		err = s.write("%sdata: %s\n\n", name, raw)
+		s.add(name, "data: ", string(raw), "\n\n")
 	} else {
-		err = s.write("%s\n", raw)
+		s.add(string(raw), "\n")
 	}
-	if err != nil {
-		return err
-	}
-	return s.flush(1)
+	return s.send()
 }
 
-// write gives each write a deadline of its own: a follower may stay for ever, but not stand still.
-func (s *stream) write(format string, args ...any) error {
+// send writes what was added, if anything was. Each write has a deadline of its own: a follower may stay for ever, but not
+// stand still.
+func (s *stream) send() error {
+	if s.buf == nil {
+		return nil
+	}
 	s.begin()
 	// Not every writer has deadlines to set; the server's own do.
 	_ = s.rc.SetWriteDeadline(time.Now().Add(writeTimeout))
-	_, err := fmt.Fprintf(s.w, format, args...)
-	return err
-}
-
-// flush sends what was written, if anything was.
-func (s *stream) flush(lines int) error {
-	if lines == 0 {
-		return nil
+	_, err := s.w.Write(*s.buf)
+	if cap(*s.buf) <= mostPooled {
+		*s.buf = (*s.buf)[:0]
+		buffers.Put(s.buf)
+	}
+	s.buf = nil
+	if err != nil {
+		return err
 	}
 	return s.rc.Flush()
 }
