@@ -7,6 +7,7 @@ import (
 	"time"
 
 	httpd "github.com/musterhq/muster/http"
+	"github.com/musterhq/muster/scripts/rig"
 )
 
 // apiRate is how many requests a second the readers of the API send together.
@@ -42,8 +43,8 @@ func page(ctx context.Context, c *httpd.Client, r httpd.Read) error {
 }
 
 // latencies asks the peers in turn, at an even rate until ctx ends or an answer is an error, whatever earlier answers took.
-// It returns the milliseconds of each of reads, from sending to the end of the answer.
-func (g *group) latencies(ctx context.Context) ([][]float64, error) {
+// It returns the milliseconds of each of reads, from sending until the answer is decoded.
+func latencies(ctx context.Context, peers []*rig.Peer) ([][]float64, error) {
 	out := make([][]float64, len(reads))
 	var mu sync.Mutex
 	var first error
@@ -53,7 +54,6 @@ func (g *group) latencies(ctx context.Context) ([][]float64, error) {
 	defer cancel()
 	tick := time.NewTicker(time.Second / apiRate)
 	defer tick.Stop()
-	peers := g.Running()
 	for n := 0; ; n++ {
 		select {
 		case <-ctx.Done():

@@ -106,7 +106,7 @@ func (s *scale) read(ctx context.Context, g *group, column string, out *result) 
 	step("asking the API")
 	within, cancel := context.WithTimeout(ctx, s.reading)
 	defer cancel()
-	took, err := g.latencies(within)
+	took, err := latencies(within, g.Running())
 	if err != nil {
 		return err
 	}
