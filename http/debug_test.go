@@ -23,3 +23,11 @@ func TestProfilesAreServedOnlyWhenAskedFor(t *testing.T) {
 		t.Errorf("a profile that is none is answered %d", a.Code)
 	}
 }
+
+// TestRoutesHaveAnOrder makes many servers: on each, a fixed word of a path wins over a name that could be that word.
+func TestRoutesHaveAnOrder(t *testing.T) {
+	for range 20 {
+		f := newFace(t, func(c *httpd.Config) { c.Debug = true })
+		f.get("/debug/pprof/profile?debug=1").blames("debug") // which other profiles take
+	}
+}

@@ -123,10 +123,13 @@ func (s *Server) groupRoutes() map[string]methods {
 }
 
 // router finds a request's route. Paths are matched as they were escaped, so that names may hold a slash, and are never
-// cleaned; what a path names is in the request's PathValue.
+// cleaned; what a path names is in the request's PathValue. The first path that matches is taken: in order, fixed words come
+// before the names that could stand for them.
 func (s *Server) router() http.Handler {
 	router := mux.NewRouter().UseEncodedPath().SkipClean(true)
-	for path, m := range s.routes() {
+	routes := s.routes()
+	for _, path := range sortedKeys(routes) {
+		m := routes[path]
 		router.Path(path).Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			s.serve(w, r, path, func(w http.ResponseWriter, r *http.Request) error {
 				return m.serve(w, r, mux.Vars(r))
