@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"fmt"
-	"math"
 )
 
 // checkEvery is after how many events a walk through them looks whether it is still wanted.
@@ -23,22 +22,17 @@ func (r *Reader) AsOf(ctx context.Context, name string, seq uint64) (*View, Time
 	if c := r.Cluster(name); c != nil {
 		v = r.View(c.ID)
 	}
-	it, err := r.txn.ReverseLowerBound(tableEvents, byID, num(math.MaxUint64))
-	if err != nil {
-		panic(err) // a fault of the schema
-	}
-	for n := 0; ; n++ {
-		raw := it.Next()
-		if raw == nil || raw.(*eventRow).Seq <= seq {
-			return named(v, name), at, nil
-		}
+	n := 0
+	for e := range r.eventsBack(seq) {
 		if n%checkEvery == 0 && ctx.Err() != nil {
 			return nil, 0, ctx.Err()
 		}
-		if err := unfoldRow(v, name, raw.(*eventRow)); err != nil {
+		n++
+		if err := unfoldRow(v, name, e); err != nil {
 			return nil, 0, err
 		}
 	}
+	return named(v, name), at, nil
 }
 
 // named is a view whose cluster has its name, which no event tells: one that was removed since has none yet.
@@ -92,8 +86,8 @@ func (r *Reader) timeOf(seq uint64) (Time, error) {
 	case seq > m.Seq:
 		return 0, Invalid("at", "event %d is still to come; the last one is %d", seq, m.Seq)
 	}
-	for row := range from[eventRow](r, tableEvents, byID, num(seq)) {
-		return row.Time, nil
+	for e := range r.eventRows(seq) {
+		return e.Time, nil
 	}
 	return m.Time, nil
 }

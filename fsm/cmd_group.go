@@ -168,11 +168,7 @@ func (*EventsTrim) number() uint64 { return 7 }
 
 func (c *EventsTrim) apply(tx *txn) Result {
 	m := &tx.meta
-	for ; m.First < c.First && m.First <= m.Seq; m.First++ {
-		e := row[eventRow](&tx.Reader, tableEvents, byID, num(m.First))
-		m.Bytes -= int64(len(e.Raw))
-		tx.remove(tableEvents, e)
-	}
+	tx.dropEvents(c.First)
 	for excess := m.Audits - c.Audit; c.Audit > 0 && excess > 0; excess-- {
 		for e := range from[eventRow](&tx.Reader, tableAudit, byID, nil) {
 			tx.remove(tableAudit, e)

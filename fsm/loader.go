@@ -32,6 +32,10 @@ func (l *loader) add(table string, row any) error {
 	case *Listing:
 		r := &listings{cluster: v.Cluster, discovery: v.Discovery}
 		return l.gather(gathered{table, listingsKey(v.Cluster, v.Discovery), r, &r.nodes}, packed(v, packListing))
+	case *eventRow:
+		if table == tableEvents {
+			return l.tx.Insert(table, (&Reader{txn: l.tx}).page(v.Seq).with(*v))
+		}
 	case *Claim:
 		l.claims[v.Subject] = v
 		return nil

@@ -3,7 +3,6 @@ package fsm
 import (
 	"cmp"
 	"iter"
-	"math"
 	"slices"
 
 	"github.com/hashicorp/go-memdb"
@@ -162,44 +161,6 @@ func (r *Reader) Peer(id string) *Peer { return row[Peer](r, tablePeers, byID, [
 // Peers yields all by id.
 func (r *Reader) Peers() iter.Seq[*Peer] { return scan[Peer](r, tablePeers, byID, nil) }
 
-// Events yields the kept events after a seq.
-func (r *Reader) Events(after uint64) iter.Seq[*Event] { return events(r, tableEvents, after) }
-
-// Audit yields the kept events of operators after a seq.
-func (r *Reader) Audit(after uint64) iter.Seq[*Event] { return events(r, tableAudit, after) }
-
-func events(r *Reader, table string, after uint64) iter.Seq[*Event] {
-	return func(yield func(*Event) bool) {
-		if after == math.MaxUint64 {
-			return
-		}
-		for row := range from[eventRow](r, table, byID, num(after+1)) {
-			e := new(Event)
-			if err := decode(row.Raw, e); err != nil {
-				panic(err) // it was encoded here and checked when it came
-			}
-			if !yield(e) {
-				return
-			}
-		}
-	}
-}
-
-// EventsSince is the seq before the first kept event not older than a time.
-func (r *Reader) EventsSince(at Time) uint64 {
-	m := r.Meta()
-	lo, hi := m.First, m.Seq+1
-	for lo < hi {
-		mid := lo + (hi-lo)/2
-		if row[eventRow](r, tableEvents, byID, num(mid)).Time < at {
-			lo = mid + 1
-		} else {
-			hi = mid
-		}
-	}
-	return lo - 1
-}
-
 // RefreshOf is how a cluster is refreshed: the settings of the oldest discovery that lists any of its nodes now (or listed
 // them last), with the cluster's own over them. A cluster that no discovery lists any more is refreshed only if its own
 // settings name a prober: guessing one would call healthy nodes dead.
@@ -230,18 +191,4 @@ func sortedSubjects(m map[Subject]bool) []Subject {
 		return cmp.Or(cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.ID, b.ID))
 	})
 	return out
-}
-
-// EventsBeyond is the seq of the first event that may stay when the kept ones are to take at most so many bytes.
-func (r *Reader) EventsBeyond(bytes int64) uint64 {
-	m := r.Meta()
-	excess, first := m.Bytes-bytes, m.First
-	for e := range from[eventRow](r, tableEvents, byID, num(m.First)) {
-		if excess <= 0 {
-			break
-		}
-		excess -= int64(len(e.Raw))
-		first = e.Seq + 1
-	}
-	return first
 }

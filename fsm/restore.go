@@ -71,11 +71,13 @@ func load(db *database, from io.Reader) error {
 func (r *Reader) whole() error {
 	m := r.Meta()
 	next, size := m.First, int64(0)
-	for e := range scan[eventRow](r, tableEvents, byID, nil) {
-		if e.Seq != next {
-			return fmt.Errorf("event %d stands where %d is next", e.Seq, next)
+	for p := range scan[page](r, tableEvents, byID, nil) {
+		for _, e := range p.events {
+			if e.Seq != next {
+				return fmt.Errorf("event %d stands where %d is next", e.Seq, next)
+			}
+			next, size = next+1, size+int64(len(e.Raw))
 		}
-		next, size = next+1, size+int64(len(e.Raw))
 	}
 	if next != m.Seq+1 || size != m.Bytes {
 		return fmt.Errorf("events end at %d with %d bytes, not at %d with %d", next-1, size, m.Seq, m.Bytes)

@@ -60,13 +60,6 @@ type subjectRow struct {
 	open     *Claim // nil for none
 }
 
-// eventRow is an event as it is kept: encoded, since most are never read.
-type eventRow struct {
-	Seq  uint64
-	Time Time
-	Raw  []byte
-}
-
 func schema() *memdb.DBSchema {
 	tables := []*memdb.TableSchema{
 		table(tableMeta, func(*Meta) []byte { return nil0 }),
@@ -81,7 +74,7 @@ func schema() *memdb.DBSchema {
 		table(tableSubjects, func(s *subjectRow) []byte { return subjectKey(s.schedule.Subject) }),
 		table(tablePeers, func(p *Peer) []byte { return []byte(p.ID) }),
 		table(tableSettings, func(*Settings) []byte { return nil0 }),
-		table(tableEvents, func(e *eventRow) []byte { return num(e.Seq) }),
+		table(tableEvents, func(p *page) []byte { return num(p.number) }),
 		table(tableAudit, func(e *eventRow) []byte { return num(e.Seq) }),
 	}
 	s := &memdb.DBSchema{Tables: map[string]*memdb.TableSchema{}}

@@ -82,7 +82,7 @@ var storedTables = []stored{
 	}),
 	storedOf(9, tableSubjects, (*Reader).Claims),
 	storedOf(10, tableSubjects, (*Reader).Schedules),
-	storedAs[eventRow](11, tableEvents),
+	storedOf(11, tableEvents, func(r *Reader) iter.Seq[*eventRow] { return r.eventRows(0) }),
 	storedAs[eventRow](12, tableAudit),
 }
 

@@ -83,12 +83,11 @@ func (tx *txn) append(cluster string, maintenance bool, cause Cause, f Fact) {
 	e := Event{
 		Seq: tx.meta.Seq, Time: tx.meta.Time, Cluster: cluster, Maintenance: maintenance, Cause: cause, Fact: f,
 	}
-	row := &eventRow{Seq: e.Seq, Time: e.Time, Raw: mustEncode(e)}
-	tx.put(tableEvents, row)
-	tx.meta.Bytes += int64(len(row.Raw))
+	row := eventRow{Seq: e.Seq, Time: e.Time, Raw: mustEncode(e)}
+	tx.keepEvent(row)
 	tx.applied.Events++
 	if cause.Kind == CauseOperator {
-		tx.insert(tableAudit, row)
+		tx.insert(tableAudit, &row)
 		tx.meta.Audits++
 	}
 }
