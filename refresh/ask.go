@@ -4,151 +4,196 @@ import (
 	"context"
 	"fmt"
 	"sync"
+	"time"
 
 	"github.com/musterhq/muster/fsm"
 )
 
-// round is what the polls of one claim brought, before it is compared.
-type round struct {
-	cluster uint64
-	spec    fsm.RefreshSpec
-	reports []fsm.Report
-	failed  error // the third party failed: no node changes
-	took    fsm.Duration
+// asking is the polls of a round under way.
+type asking struct {
+	round *round
+	done  chan struct{} // closed when every poll has ended
+
+	mu   sync.Mutex
+	left int           // polls that have not ended
+	came int           // words there are
+	took time.Duration // until the last of them came
+	late bool          // a poll that was not waited for brought something else than was said for it
+	free []func()      // what the polls hold
 }
 
-// ask polls the nodes of a claim, all at once: every polled node, or those it lists.
-func (w *Worker) ask(ctx context.Context, r *fsm.Reader, cluster *fsm.Cluster, claim *fsm.Claim) *round {
-	out := &round{cluster: cluster.ID, spec: r.RefreshOf(cluster)}
-	byProber := map[string][]Target{}
-	for _, n := range asked(r, claim) {
-		kind := n.Endpoint.Probe
-		if kind == "" {
-			kind = out.spec.Prober
-		}
-		byProber[kind] = append(byProber[kind], Target{
-			Cluster: cluster.Name, Node: n.ID, Address: n.Endpoint.Address, Port: n.Endpoint.Port, Labels: n.Endpoint.Labels,
-		})
-	}
-	var mu sync.Mutex
-	var wg sync.WaitGroup
-	for kind, targets := range byProber {
-		wg.Go(func() {
-			reports, err := w.askAll(ctx, out.cluster, kind, out.spec, targets)
-			mu.Lock()
-			defer mu.Unlock()
-			out.reports = append(out.reports, reports...)
-			if err != nil {
-				out.failed = err
+// ask polls the nodes of a round that there is no word of yet, all at once. They are polled until ctx ends, each for the
+// timeout at most; whoever waits for a place among the polls under way has not begun yet.
+func (w *Worker) ask(ctx context.Context, round *round) *asking {
+	a := &asking{round: round, done: make(chan struct{}), left: 1} // the one that begins the others
+	polling, cancel := context.WithTimeout(ctx, round.spec.Timeout.Std())
+	a.free = append(a.free, cancel)
+	askers := map[string]Asker{}
+	for i := range round.asked {
+		q := &round.asked[i]
+		asker, known := askers[q.kind]
+		if !known {
+			if round.words[i].came {
+				continue
 			}
-		})
-	}
-	wg.Wait()
-	return out
-}
-
-// asked are the nodes a claim is to ask.
-func asked(r *fsm.Reader, claim *fsm.Claim) []*fsm.Node {
-	var out []*fsm.Node
-	if claim.Reason == fsm.WhyConfirm {
-		for _, id := range claim.Names {
-			if n := r.Node(claim.Subject.ID, id); n != nil && n.Polled() {
-				out = append(out, n)
+			asker = w.asker(a, q.kind)
+			askers[q.kind] = asker
+			if p, ok := asker.(ClusterProber); ok && w.enter(ctx) {
+				a.begin()
+				go w.askThirdParty(polling, a, p, q.kind)
 			}
 		}
-		return out
-	}
-	for n := range r.Nodes(claim.Subject.ID) {
-		if n.Polled() {
-			out = append(out, n)
+		p, ok := asker.(Prober)
+		if !ok || round.words[i].came {
+			continue
 		}
+		if !w.tryEnter() {
+			if !w.enter(ctx) {
+				break
+			}
+			polling, cancel = context.WithTimeout(ctx, round.spec.Timeout.Std())
+			a.free = append(a.free, cancel)
+		}
+		a.begin()
+		go w.askNode(polling, a, p, i)
 	}
-	return out
+	a.end()
+	return a
 }
 
-// askAll polls targets with one prober.
-func (w *Worker) askAll(
-	ctx context.Context, cluster uint64, kind string, spec fsm.RefreshSpec, targets []Target,
-) ([]fsm.Report, error) {
+// asker is the prober of a kind for as long as the polls last; nil, and the round has failed, when there is none.
+func (w *Worker) asker(a *asking, kind string) Asker {
+	spec := &a.round.spec
 	config := spec.Config
 	if kind != spec.Prober {
 		config = ""
 	}
 	asker, done, err := w.askers.use(kind, config, spec.ConnectTimeout.Std())
 	if err != nil {
-		return nil, fmt.Errorf("prober %s: %w", kind, err)
+		a.fail(fmt.Errorf("prober %s: %w", kind, err))
+		return nil
 	}
-	defer done()
-	ctx, cancel := context.WithTimeout(ctx, spec.Timeout.Std())
-	defer cancel()
-	if p, ok := asker.(ClusterProber); ok {
-		if !w.enter(ctx) {
-			return nil, context.Cause(ctx)
-		}
-		defer w.leave()
-		return p.ProbeCluster(ctx, targets)
-	}
-	reports := make([]fsm.Report, len(targets))
-	var wg sync.WaitGroup
-	for i, t := range targets {
-		wg.Go(func() {
-			if !w.enter(ctx) {
-				reports[i] = t.Failed(context.Cause(ctx))
-				return
-			}
-			defer w.leave()
-			reports[i] = w.askOne(ctx, asker.(Prober), place{cluster, kind, spec.LagLimit}, t)
-			w.metrics.count(kind, &reports[i])
-		})
-	}
-	wg.Wait()
-	return reports, nil
+	a.free = append(a.free, done)
+	return asker
 }
 
-// place is what the polls of one cluster by one prober share.
-type place struct {
-	cluster  uint64
-	kind     string
-	lagLimit fsm.Duration
+func (w *Worker) askThirdParty(ctx context.Context, a *asking, p ClusterProber, kind string) {
+	defer a.end()
+	defer w.leave()
+	var at []int
+	var targets []Target
+	for i := range a.round.asked {
+		if q := &a.round.asked[i]; q.kind == kind {
+			at, targets = append(at, i), append(targets, q.Target)
+		}
+	}
+	reports, err := p.ProbeCluster(ctx, targets)
+	if err != nil {
+		a.fail(err)
+		return
+	}
+	for i := range reports {
+		a.hear(at[i], word{report: &reports[i]})
+	}
+}
+
+func (w *Worker) askNode(ctx context.Context, a *asking, p Prober, i int) {
+	defer a.end()
+	defer w.leave()
+	x := askOne(ctx, p, a.round, i)
+	w.metrics.count(a.round.asked[i].kind, x.report)
+	a.hear(i, x)
 }
 
 // askOne polls one node, conditionally where the prober and what the node said before allow it.
-func (w *Worker) askOne(ctx context.Context, p Prober, at place, t Target) fsm.Report {
+func askOne(ctx context.Context, p Prober, round *round, i int) word {
+	var before told
+	if round.before != nil {
+		before = round.before[i]
+	}
+	t, limit := round.asked[i].Target, round.spec.LagLimit
 	cond, ok := p.(Conditional)
 	if !ok {
-		return p.Probe(ctx, t)
+		report := p.Probe(ctx, t)
+		return word{report: &report, same: !report.Reachable && before.reason == report.Reason}
 	}
-	from := at.kind + " " + t.HostPort()
-	before := w.said.of(at.cluster, t.Node, from)
-	a := cond.ProbeIf(ctx, t, before.tag)
-	if a.NotModified {
-		if past(a.WorstLagMS, at.lagLimit) {
-			w.said.keep(at.cluster, t.Node, said{})
-		}
-		return before.report
+	answer := cond.ProbeIf(ctx, t, before.tag)
+	if answer.NotModified {
+		return word{same: !near(answer.WorstLagMS, limit), tag: before.tag}
 	}
-	if lagging(a.Report, at.lagLimit) {
-		a.ETag = ""
+	report := answer.Report
+	x := word{report: &report, same: !report.Reachable && before.reason == report.Reason}
+	if !lagging(report, limit) {
+		x.tag = answer.ETag
 	}
-	w.said.keep(at.cluster, t.Node, said{from: from, tag: a.ETag, report: a.Report})
-	return a.Report
+	return x
 }
 
-// lagging says whether a shard is past the limit: then every poll reads the whole document, since a tag does not cover lag.
+// lagging says whether a shard is near the limit: then every poll reads the whole document, since a tag does not cover lag.
 func lagging(report fsm.Report, limit fsm.Duration) bool {
 	for _, s := range report.Shards {
-		if past(s.LagMS, limit) {
+		if near(s.LagMS, limit) {
 			return true
 		}
 	}
 	return false
 }
 
-func past(lagMS *int64, limit fsm.Duration) bool {
-	return limit > 0 && lagMS != nil && *lagMS >= int64(limit)
+// near says whether a lag may be past the limit, or past it still: it must fall below four fifths to be well again.
+func near(lagMS *int64, limit fsm.Duration) bool {
+	return limit > 0 && lagMS != nil && *lagMS >= int64(limit-limit/5)
 }
 
-// enter takes a place among the polls under way; false when ctx ended first.
+func (a *asking) begin() {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.left++
+}
+
+func (a *asking) end() {
+	a.mu.Lock()
+	a.left--
+	last := a.left == 0
+	a.mu.Unlock()
+	if last {
+		for _, free := range a.free {
+			free()
+		}
+		close(a.done)
+	}
+}
+
+func (a *asking) fail(err error) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.round.failed = err
+}
+
+// hear takes the word of a node, or notes that it came too late and differs from what was taken instead.
+func (a *asking) hear(i int, x word) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if given := &a.round.words[i]; given.came {
+		a.late = a.late || x.report == nil || x.report.Reachable || x.report.Reason != given.report.Reason
+		return
+	}
+	x.came = true
+	a.round.words[i] = x
+	a.came++
+	a.took = time.Since(a.round.began)
+}
+
+// tryEnter takes a place among the polls under way if there is one.
+func (w *Worker) tryEnter() bool {
+	select {
+	case w.polls <- struct{}{}:
+		return true
+	default:
+		return false
+	}
+}
+
+// enter waits for a place; false when ctx ended first.
 func (w *Worker) enter(ctx context.Context) bool {
 	select {
 	case w.polls <- struct{}{}:

@@ -15,19 +15,24 @@ const (
 
 // complete compares a round with the replica and reports it. A base that has moved is waited for and the same reports are
 // compared again; after the last try the claim is given back.
-func (w *Worker) complete(ctx context.Context, claim *fsm.Claim, round *round) {
+func (w *Worker) complete(ctx context.Context, round *round) {
+	claim := round.claim
 	for try := range maxTries {
-		c := w.compare(claim, round)
-		if c == nil {
+		b := w.basis(w.cfg.Replica.Read(), round)
+		if b == nil {
 			return
 		}
+		c, unchanged := b.compare(round)
 		c.Again = try > 0
-		if len(c.Facts) == 0 && c.Notes == nil && c.Error == "" && !c.Again {
-			w.unchanged.add(claim, c.Took, c.Base)
+		if unchanged && !c.Again {
+			if round.stand.version == b.view.Cluster.Index && claim.Full() {
+				w.said.keep(round.cluster, round.said(b.schedule.Notes))
+			}
+			w.unchanged.add(claim, c.Took, b.asOf)
 			w.metrics.unchanged.Inc()
 			return
 		}
-		err := w.send(ctx, c)
+		_, err := w.send(ctx, c)
 		var refused *fsm.Error
 		if !errors.As(err, &refused) || refused.Code != fsm.CodeStale {
 			w.tell(claim, err)
@@ -55,39 +60,62 @@ func (w *Worker) tell(claim *fsm.Claim, err error) {
 	}
 }
 
-// compare makes the completion of a round from the replica as it stands; nil when the cluster is gone or the claim closed.
-// It begins with the part that is wanted next: facts of earlier ones are in the view already. Base is the version of the
-// cluster; for what is unchanged it is the index of the replica. Notes is nil when neither the notes nor what is to be looked
-// at again would change.
-func (w *Worker) compare(claim *fsm.Claim, round *round) *fsm.RefreshComplete {
-	r := w.cfg.Replica.Read()
-	view := r.View(round.cluster)
-	schedule := r.Schedule(claim.Subject)
-	open := r.Claim(claim.Subject)
-	if view.Cluster == nil || schedule == nil || open == nil || open.Token != claim.Token {
+// basis is what a round is compared with: a cluster as the replica has it at one index.
+type basis struct {
+	view     *fsm.View
+	schedule *fsm.Schedule
+	open     *fsm.Claim
+	asOf     uint64
+}
+
+// basis reads it; nil when the cluster is gone or the claim closed.
+func (w *Worker) basis(r *fsm.Reader, round *round) *basis {
+	b := &basis{
+		view: r.View(round.cluster), schedule: r.Schedule(round.claim.Subject), open: r.Claim(round.claim.Subject),
+		asOf: r.Meta().Index,
+	}
+	if b.view.Cluster == nil || b.schedule == nil || b.open == nil || b.open.Token != round.claim.Token {
 		return nil
 	}
-	c := &fsm.RefreshComplete{
-		Cluster: round.cluster, Token: claim.Token, Part: open.Parts, Last: true, Base: view.Cluster.Index, Took: round.took,
+	return b
+}
+
+// part is the one that is wanted next: facts of earlier ones are in the view already.
+func (b *basis) part(round *round) *fsm.RefreshComplete {
+	return &fsm.RefreshComplete{
+		Cluster: round.cluster, Token: round.claim.Token, Part: b.open.Parts, Last: true, Base: b.view.Cluster.Index,
+		Took: round.took,
 	}
+}
+
+func (b *basis) round(round *round, reports []fsm.Report, full bool) fsm.Round {
+	return fsm.Round{
+		Now: round.claim.Granted, Peer: round.claim.Peer, Full: full, Alone: round.claim.Alone,
+		Observed: b.schedule.Observed, Spec: round.spec, Reports: reports,
+	}
+}
+
+// compare makes the completion of a round. Unchanged means that it is the only part and nothing would change: no fact, no note,
+// and nothing is to be looked at again.
+func (b *basis) compare(round *round) (c *fsm.RefreshComplete, unchanged bool) {
+	c = b.part(round)
+	c.Notes = b.schedule.Notes
 	if round.failed != nil {
-		c.Error, c.Notes = round.failed.Error(), schedule.Notes
-		return c
+		c.Error = round.failed.Error()
+		return c, false
 	}
-	facts, notes := fsm.Diff(view, schedule.Notes, fsm.Round{
-		Now: claim.Granted, Peer: claim.Peer, Full: claim.Full(), Alone: claim.Alone,
-		Observed: schedule.Observed, Spec: round.spec, Reports: round.reports,
-	})
+	heard := b.round(round, round.reports(), round.claim.Full())
+	facts, notes := fsm.Diff(b.view, b.schedule.Notes, heard)
+	if round.first != nil && b.view.Cluster.Index == round.base {
+		// What is counted was seen against the view before the round's earlier parts: in theirs it is as if it had always been.
+		_, notes = fsm.Diff(round.first, b.schedule.Notes, heard)
+	}
 	c.Facts = facts
-	c.ConfirmIn, c.OddIn = lookAgain(schedule.Notes, notes, round.spec)
-	if len(facts) == 0 && fsm.SameNotes(notes, schedule.Notes) && c.ConfirmIn == 0 && c.OddIn == 0 {
-		c.Base = r.Meta().Index
-		return c
+	c.ConfirmIn, c.OddIn = lookAgain(b.schedule.Notes, notes, round.spec)
+	if !fsm.SameNotes(notes, c.Notes) {
+		c.Notes = notes
 	}
-	if c.Notes = notes; notes == nil {
-		c.Notes = &fsm.Notes{}
-	}
-	return c
+	return c, c.Part == 0 && len(facts) == 0 && c.Notes == b.schedule.Notes && c.ConfirmIn == 0 && c.OddIn == 0
 }
 
 // lookAgain is how soon failed nodes that are not confirmed yet, and shards in a first odd round, are looked at again.
@@ -114,13 +142,14 @@ func lookAgain(before, after *fsm.Notes, spec fsm.RefreshSpec) (confirm, odd fsm
 	return confirm, odd
 }
 
-// send proposes a completion, in parts when its facts are many; each part builds on the version the one before it left.
-func (w *Worker) send(ctx context.Context, c *fsm.RefreshComplete) error {
+// send proposes a completion, in parts when its facts are many; each part builds on the version the one before it left. It
+// returns the version that the last of them left, where the claim stays open.
+func (w *Worker) send(ctx context.Context, c *fsm.RefreshComplete) (left uint64, err error) {
 	facts := c.Facts
 	for part := c.Part; ; part++ {
 		n := fsm.FactsWithin(facts, maxPart)
 		p := *c
-		p.Part, p.Facts, p.Last = part, facts[:n], n == len(facts)
+		p.Part, p.Facts, p.Last = part, facts[:n], c.Last && n == len(facts)
 		if !p.Last {
 			p.Notes = nil
 		}
@@ -128,13 +157,19 @@ func (w *Worker) send(ctx context.Context, c *fsm.RefreshComplete) error {
 		if err == nil {
 			err = res.Err()
 		}
-		if err != nil {
-			return err
+		switch {
+		case err != nil:
+			return 0, err
+		case res.Already && p.Last:
+			// An earlier part of whose fate nothing was known has been accepted: the replica lags behind it.
+			return 0, fsm.Errorf(fsm.CodeStale, "there are parts already").With("index", strconv.FormatUint(res.Claim.Base, 10))
 		}
 		w.metrics.events.Add(float64(n))
 		if p.Last {
-			return nil
+			return 0, nil
 		}
-		facts, c.Base = facts[n:], res.Claim.Base
+		if facts, c.Base = facts[n:], res.Claim.Base; len(facts) == 0 && !c.Last {
+			return c.Base, nil
+		}
 	}
 }

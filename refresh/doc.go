@@ -14,8 +14,21 @@
 //     other work until it fits; without that a cluster larger than the room of a busy peer would wait for ever.
 //   - Unhurried things travel together: claims and unchanged completions once a beat. A completion with facts leaves at
 //     once.
-//   - A 304 stands for the report that came with the tag and is compared like any other, since a comparison costs less
-//     than knowing when it may be left out.
+//   - A 304 stands for no report. A peer keeps tags alone, since whole reports of 33,000 nodes are tens of MiB, and passes them
+//     only while a round that is told the same must change nothing: while the cluster stands (stand) as it did when a full
+//     round compared as unchanged, at the same version, with the same settings and notes, in the same epoch. A round of which
+//     every word is then a 304, or the same failure as before, is unchanged, and nothing of the view is read; its as-of index
+//     is one at which the cluster still had that version. Whatever else comes makes it a round like any other: those that
+//     said nothing but "the same" are asked once more, and all reports are compared. So after each change a cluster is asked in
+//     full twice. A node whose tag moves though nothing changes (an attribute that is muted) would cost its neighbours two
+//     polls each round; its cluster is asked in full for a while.
+//   - A round may be told in parts. When those that answered have waited for the others for a while, their facts are sent
+//     as a part of their own, compared without the primaries, which need the full round. What is counted over rounds (notes)
+//     comes with the last part alone, and is what it would be had there been no other.
+//   - A node that stands unreachable and is silent is not waited for: the round ends with what the view says of it, so that a
+//     dead node takes no slot from its neighbours and no room from other clusters. Its poll goes on by itself; if that
+//     brings anything else, the next round waits. So a node that comes back and answers slowly is seen one round later. What
+//     an operator asks for is always waited for.
 //   - One poll of one peer proves nothing: a failed node is asked again by the next peer in placement order, and a peer
 //     whose failures others do not see is doubted for a minute.
 //

@@ -16,14 +16,19 @@ func (w *Worker) Live(ctx context.Context, name string) ([]fsm.Report, error) {
 	if cluster == nil {
 		return nil, fsm.Errorf(fsm.CodeNotFound, "there is no cluster %q", name)
 	}
-	round := w.ask(ctx, r, cluster, &fsm.Claim{
+	round := w.newRound(r, cluster, &fsm.Claim{
 		Subject: fsm.Subject{Kind: fsm.KindRefresh, ID: cluster.ID}, Reason: fsm.WhyAsked,
 	})
+	<-w.ask(ctx, round).done
 	if round.failed != nil {
 		return nil, fsm.Errorf(fsm.CodeUnavailable, "the nodes of %q could not be asked: %s", name, round.failed)
 	}
-	slices.SortFunc(round.reports, func(a, b fsm.Report) int { return strings.Compare(a.Node, b.Node) })
-	return round.reports, nil
+	reports := round.reports()
+	if len(reports) < len(round.asked) {
+		return nil, fsm.Errorf(fsm.CodeUnavailable, "the nodes of %q could not all be asked: %s", name, context.Cause(ctx))
+	}
+	slices.SortFunc(reports, func(a, b fsm.Report) int { return strings.Compare(a.Node, b.Node) })
+	return reports, nil
 }
 
 // Assign makes the grant of one subject that is wanted now, to the first ready peer in placement order that its `on` allows.

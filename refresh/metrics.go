@@ -56,10 +56,11 @@ func (m *workerMetrics) opened(prober string) (closed func()) {
 	return g.Dec
 }
 
-// count counts one poll. Reasons are codes of a short list, so the labels are bounded.
+// count counts one poll; one that was answered without a report went well. Reasons are codes of a short list, so the labels
+// are bounded.
 func (m *workerMetrics) count(prober string, report *fsm.Report) {
 	result := "ok"
-	if !report.Reachable {
+	if report != nil && !report.Reachable {
 		result = report.Reason
 	}
 	m.polls.WithLabelValues(prober, result).Inc()

@@ -18,10 +18,17 @@ type Target struct {
 	Address       string // host name or IP address, without a port
 	Port          int
 	Labels        map[string]string // read-only
+
+	at string // HostPort, where it was made before
 }
 
 // HostPort is where t is dialed. Nothing else of a record ever becomes part of an address.
-func (t Target) HostPort() string { return net.JoinHostPort(t.Address, strconv.Itoa(t.Port)) }
+func (t Target) HostPort() string {
+	if t.at != "" {
+		return t.at
+	}
+	return net.JoinHostPort(t.Address, strconv.Itoa(t.Port))
+}
 
 // Failed is the report of a poll that failed with err, its reason chosen by FaultOf.
 func (t Target) Failed(err error) fsm.Report {
@@ -54,11 +61,11 @@ type ClusterProber interface {
 
 // Conditional is a Prober whose nodes can say "as I said before" instead of saying it again.
 //
-// The tag is the caller's to keep, with the report it came with: the prober remembers neither. NotModified means that the
-// node is reachable and that its report is, but for offsets and lag, the one the tag came with; the caller takes the report
-// it kept, and compares it with the view like any other. It may pass over that comparison only while the node's version in
-// the state is the one that an accepted completion recorded for this tag; a tag without its report, or of an earlier epoch,
-// must not be passed at all. When the lag in an answer crosses lag_limit, or a shard is in lag, the next poll passes no tag.
+// The tag is the caller's to keep: the prober remembers none. NotModified means that the node is reachable and that its report
+// would be, but for offsets and lag, the one the tag came with. The caller keeps tags alone, so it may pass one only while
+// such an answer needs no report: while the cluster stands as it did when a round that was told this changed nothing, in the
+// same epoch, at the same version, with the same settings and notes (stand). Where that turns out to be no longer so, the node
+// is asked again without a tag. Of a node whose lag is near lag_limit no tag is kept.
 type Conditional interface {
 	Prober
 

@@ -1,70 +1,130 @@
 package refresh
 
 import (
-	"maps"
 	"sync"
 	"time"
 
 	"github.com/musterhq/muster/fsm"
 )
 
-// said is what a node last said in full, with the tag it came with.
-type said struct {
-	from   string // prober and address: elsewhere the tag means something else
-	tag    string
-	report fsm.Report
-	used   time.Time
+// stand is where a cluster stood when a round of it began. Two rounds that began at equal ones and were told the same would
+// change the same: all that a comparison depends on is in it. Notes are compared by pointer, since values in the state are
+// immutable; after a restore they differ, and so do the rest.
+type stand struct {
+	epoch   string
+	version uint64 // Cluster.Index
+	spec    fsm.RefreshSpec
+	notes   *fsm.Notes
 }
 
-// saidCache keeps what recently refreshed nodes said, so that 304 can stand for it. It holds no node that was not asked for
-// forgetAfter.
+// question is a node to ask, and which kind of prober is to ask it.
+type question struct {
+	Target
+	kind string
+}
+
+// told is what a node said in a round that changed nothing: a report with this tag, or, without one, why it failed.
+type told struct{ tag, reason string }
+
+// said is what the nodes of a cluster said in a full round that changed nothing.
+type said struct {
+	stand
+	asked []question // the nodes that are asked at this version; read-only
+	told  []told     // by each of them
+	used  time.Time
+}
+
+// whole says whether every node can be asked whether it still says the same.
+func (s *said) whole() bool {
+	for _, t := range s.told {
+		if t == (told{}) {
+			return false
+		}
+	}
+	return true
+}
+
+// saidCache remembers the tags of recently refreshed clusters, never what they were given with. It holds no cluster that
+// was not asked for forgetAfter.
 type saidCache struct {
 	mu       sync.Mutex
-	clusters map[uint64]map[string]*said
+	clusters map[uint64]*said
 }
 
-// forgetAfter is how long a node's answer is kept after it was last asked by this peer.
+// forgetAfter is how long a cluster's tags are kept after it was last asked by this peer.
 const forgetAfter = 10 * time.Minute
 
-func (c *saidCache) of(cluster uint64, node, from string) said {
+// of is what was kept of a cluster, nil for nothing. It is read-only.
+func (c *saidCache) of(cluster uint64) *said {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	s := c.clusters[cluster][node]
-	if s == nil || s.from != from {
-		return said{}
-	}
-	s.used = time.Now()
-	return *s
+	return c.clusters[cluster]
 }
 
-// keep remembers what a node said; without a tag there is nothing to remember.
-func (c *saidCache) keep(cluster uint64, node string, s said) {
+// keep remembers a round that changed nothing. A node that changes its tag at a version that stays may do so for ever, as
+// with an attribute that is muted: its tag is not used again, or the others would be asked twice each round. What so is of
+// no use grows old, and is tried again after forgetAfter.
+func (c *saidCache) keep(cluster uint64, s *said) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	nodes := c.clusters[cluster]
-	if s.tag == "" {
-		delete(nodes, node)
-		return
-	}
-	if nodes == nil {
-		if c.clusters == nil {
-			c.clusters = map[uint64]map[string]*said{}
-		}
-		nodes = map[string]*said{}
-		c.clusters[cluster] = nodes
-	}
 	s.used = time.Now()
-	nodes[node] = &s
+	if old := c.clusters[cluster]; old != nil && old.stand == s.stand {
+		for i, t := range old.told {
+			if t.tag != s.told[i].tag {
+				s.told[i] = told{}
+			}
+		}
+		if !s.whole() {
+			s.used = old.used
+		}
+	}
+	if c.clusters == nil {
+		c.clusters = map[uint64]*said{}
+	}
+	c.clusters[cluster] = s
+}
+
+// touch keeps what is of use from being forgotten.
+func (c *saidCache) touch(cluster uint64) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if s := c.clusters[cluster]; s != nil {
+		s.used = time.Now()
+	}
 }
 
 // sweep drops what has not been used for long.
 func (c *saidCache) sweep() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	for id, nodes := range c.clusters {
-		maps.DeleteFunc(nodes, func(_ string, s *said) bool { return time.Since(s.used) > forgetAfter })
-		if len(nodes) == 0 {
+	for id, s := range c.clusters {
+		if time.Since(s.used) > forgetAfter {
 			delete(c.clusters, id)
 		}
 	}
+}
+
+// lateSet is the clusters whose next round waits for every node, since one that was not waited for had something to say.
+type lateSet struct {
+	mu       sync.Mutex
+	clusters map[uint64]bool
+}
+
+func (l *lateSet) has(cluster uint64) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.clusters[cluster]
+}
+
+func (l *lateSet) note(cluster uint64, late bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if !late {
+		delete(l.clusters, cluster)
+		return
+	}
+	if l.clusters == nil {
+		l.clusters = map[uint64]bool{}
+	}
+	l.clusters[cluster] = true
 }

@@ -6,38 +6,59 @@ import (
 	"time"
 )
 
-// A node that is gone is forgotten though the rest of its cluster is still asked.
-func TestSaidOfNodesThatAreGone(t *testing.T) {
+func saidWith(version uint64, tags ...string) *said {
+	s := &said{stand: stand{version: version}}
+	for _, tag := range tags {
+		s.told = append(s.told, told{tag: tag})
+	}
+	return s
+}
+
+// A cluster that this peer asks no more is forgotten, one that still says the same is not.
+func TestSaidOfClustersThatAreGone(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var c saidCache
-		c.keep(1, "gone", said{tag: "a"})
-		c.keep(1, "here", said{tag: "b"})
+		c.keep(1, saidWith(1, "a"))
+		c.keep(2, saidWith(1, "b"))
 		for range 12 {
 			<-time.After(time.Minute)
-			if c.of(1, "here", "").tag != "b" {
-				t.Fatal("a node that is asked was forgotten")
-			}
+			c.touch(2)
 			c.sweep()
 		}
-		if got := len(c.clusters[1]); got != 1 {
-			t.Fatalf("%d nodes are kept, want 1", got)
-		}
-		<-time.After(forgetAfter + time.Minute)
-		c.sweep()
-		if len(c.clusters) != 0 {
-			t.Fatal("a cluster that nobody asks is kept")
+		if c.of(1) != nil || c.of(2) == nil {
+			t.Fatalf("kept: %v and %v", c.of(1), c.of(2))
 		}
 	})
 }
 
-// A tag stands for what one prober was told at one address, and for nothing elsewhere.
-func TestSaidElsewhere(t *testing.T) {
-	var c saidCache
-	c.keep(1, "n", said{from: "sidecar 127.0.0.1:1", tag: "a"})
-	if got := c.of(1, "n", "sidecar 127.0.0.1:1").tag; got != "a" {
-		t.Fatalf("its own tag is %q", got)
-	}
-	if got := c.of(1, "n", "sidecar 127.0.0.1:2").tag; got != "" {
-		t.Fatalf("the tag of another address is %q", got)
-	}
+// A node that changes its tag though nothing changes is not asked by it at that version, nor are the others, for a while.
+func TestSaidWithATagThatMoves(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var c saidCache
+		c.keep(1, saidWith(1, "a", "b"))
+		if !c.of(1).whole() {
+			t.Fatal("a first round is of no use")
+		}
+		for _, tag := range []string{"c", "c", "d", "d"} {
+			<-time.After(2 * time.Minute)
+			c.keep(1, saidWith(1, "a", tag))
+			c.sweep()
+			if c.of(1).whole() {
+				t.Fatal("a tag that moved is used again")
+			}
+		}
+		c.keep(1, saidWith(2, "a", "e"))
+		if !c.of(1).whole() {
+			t.Fatal("it is of no use at another version")
+		}
+		c.keep(1, saidWith(2, "a", "f"))
+		for range 6 {
+			<-time.After(2 * time.Minute)
+			c.sweep()
+			c.keep(1, saidWith(2, "a", "f"))
+		}
+		if !c.of(1).whole() {
+			t.Fatal("it is not tried again")
+		}
+	})
 }

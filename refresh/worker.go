@@ -50,6 +50,7 @@ type Worker struct {
 	polls     chan struct{} // one token for each poll under way
 	askers    askers
 	said      saidCache
+	late      lateSet
 	unchanged collector
 	metrics   workerMetrics
 }
@@ -107,9 +108,8 @@ func (w *Worker) sweep(ctx context.Context) {
 	}
 }
 
-// refresh does one claim from its first poll to its completion.
+// refresh does one claim from its first poll to its completion, and stays until all its polls have ended.
 func (w *Worker) refresh(ctx context.Context, claim *fsm.Claim) {
-	began := time.Now()
 	ctx, cancel := context.WithTimeoutCause(ctx, claim.TTL.Std(), fmt.Errorf("the claim's ttl of %s is over", claim.TTL))
 	defer cancel()
 	r := w.cfg.Replica.Read()
@@ -117,11 +117,38 @@ func (w *Worker) refresh(ctx context.Context, claim *fsm.Claim) {
 	if open := r.Claim(claim.Subject); cluster == nil || open == nil || open.Token != claim.Token {
 		return
 	}
-	round := w.ask(ctx, r, cluster, claim)
-	if ctx.Err() != nil {
-		return
+	round := w.newRound(r, cluster, claim)
+	polls := w.ask(ctx, round)
+	w.await(ctx, polls)
+	if ctx.Err() == nil && !w.stillUnchanged(round) {
+		if round.forget() {
+			again := w.ask(ctx, round)
+			defer func() { <-again.done }()
+			w.await(ctx, again)
+		}
+		if ctx.Err() == nil {
+			round.took = fsm.DurationOf(time.Since(round.began))
+			w.complete(ctx, round)
+		}
 	}
-	round.took = fsm.DurationOf(time.Since(began))
-	w.complete(ctx, claim, round)
-	w.metrics.rounds.Observe(time.Since(began).Seconds())
+	w.metrics.rounds.Observe(time.Since(round.began).Seconds())
+	<-polls.done
+	w.late.note(round.cluster, polls.late)
+}
+
+// stillUnchanged completes a round that was told what the last one was, of a cluster that is still at the version that one
+// was compared with: there is no need to look at the view. Its claim keeps the notes as they are.
+func (w *Worker) stillUnchanged(round *round) bool {
+	if !round.unchanged() {
+		return false
+	}
+	r := w.cfg.Replica.Read()
+	c, m := r.ClusterByID(round.cluster), r.Meta()
+	if c == nil || c.Index != round.version || m.Epoch() != round.epoch {
+		return false
+	}
+	w.said.touch(round.cluster)
+	w.unchanged.add(round.claim, fsm.DurationOf(time.Since(round.began)), m.Index)
+	w.metrics.unchanged.Inc()
+	return true
 }

@@ -24,6 +24,7 @@ type bench struct {
 	answer  func(c fsm.Command) (fsm.Result, error) // nil: apply it
 	replica func() *fsm.Reader                      // nil: the leader's state
 	waited  []uint64
+	worker  *refresh.Worker
 }
 
 // Propose is refresh.Log's.
@@ -136,17 +137,9 @@ func atWork(t *testing.T, asker refresh.Asker, sizes []int, test func(t *testing
 		if err != nil {
 			t.Fatal(err)
 		}
-		ctx, stop := context.WithCancel(t.Context())
-		ended := make(chan error, 1)
-		go func() { ended <- w.Run(ctx) }()
+		b.worker = w
+		running(t, w)
 		test(t, b, ids)
-		stop()
-		if err := <-ended; err != nil {
-			t.Errorf("the worker ended with: %v", err)
-		}
-		if n := w.Polls(); n > 0 {
-			t.Errorf("%d polls under way after its end", n)
-		}
 	})
 }
 
@@ -314,4 +307,21 @@ func (s *slowFor) Probe(ctx context.Context, t refresh.Target) fsm.Report {
 		return t.Failed(context.Cause(ctx))
 	}
 	return s.prober.Probe(ctx, t)
+}
+
+// running runs a worker in a bubble until the test ends.
+func running(t *testing.T, w *refresh.Worker) {
+	t.Helper()
+	ctx, stop := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() { ended <- w.Run(ctx) }()
+	t.Cleanup(func() {
+		stop()
+		if err := <-ended; err != nil {
+			t.Errorf("the worker ended with: %v", err)
+		}
+		if n := w.Polls(); n > 0 {
+			t.Errorf("%d polls under way after its end", n)
+		}
+	})
 }
