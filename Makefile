@@ -16,7 +16,7 @@ SERVERS := MUSTER_CONSUL=$${MUSTER_CONSUL:-$$(scripts/consul.sh)} && \
 
 .PHONY: help
 help: ## list the targets
-	@sed -n 's/^\([a-z-]*\):.*## /  \1	/p' $(MAKEFILE_LIST) | expand -t 14
+	@sed -n 's/^\([a-z-]*\):.*## /  \1	/p' $(MAKEFILE_LIST) | expand -t 17
 
 .PHONY: build
 build: ## bin/muster, one static binary
@@ -61,8 +61,12 @@ demo: build ## three peers and a fleet on this machine
 	$(GO) run ./scripts/demo
 
 .PHONY: bench
-bench: ## measure what a refresh costs
-	$(GO) run ./scripts/bench
+bench: ## measure, or only what BENCH names: make bench BENCH="-sizes 10k scale"
+	$(GO) run ./scripts/bench $(BENCH)
+
+.PHONY: bench-compare
+bench-compare: ## Go benchmarks against a commit: make bench-compare BASE=HEAD~5 PKG=./fsm BENCH=Beat
+	@scripts/bench/compare.sh $(or $(BASE),HEAD) $(or $(PKG),./...) $(or $(BENCH),.) $(or $(COUNT),6)
 
 .PHONY: fmt
 fmt: ## format with gofumpt
