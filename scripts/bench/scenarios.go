@@ -20,6 +20,8 @@ type scenario struct {
 // scenarios are all there are, in the order in which they run.
 func scenarios() []scenario {
 	r, s := &refresh{}, &scale{}
+	d, f, x := &detection{}, &failover{}, &restart{}
+	e := &events{}
 	return []scenario{
 		{
 			name: "refresh", about: "CPU of an unchanged node refresh beside bare GETs and Prometheus",
@@ -29,6 +31,22 @@ func scenarios() []scenario {
 			name: "scale", about: "10,000 to 100,000 nodes: CPU, memory, log, lateness, API latency",
 			run: s.run, flags: s.flags,
 		},
+		{
+			name: "detection", about: "from a change in Consul or of a node to its event, and what silent nodes delay",
+			run: d.run, flags: d.flags,
+		},
+		{
+			name: "failover", about: "the leader is killed under load, again and again",
+			run: f.run, flags: f.flags,
+		},
+		{
+			name: "restart", about: "snapshots of 100,000 nodes, a peer started again, an empty one joining",
+			run: x.run, flags: x.flags,
+		},
+		{
+			name: "events", about: "new events to many followers, some of them slow; catching up kept ones",
+			run: e.run, flags: e.flags,
+		},
 	}
 }
 
@@ -36,6 +54,7 @@ func scenarios() []scenario {
 func children() map[string]func(ctx context.Context, args []string, to io.Writer) error {
 	return map[string]func(context.Context, []string, io.Writer) error{
 		"baseline": baselineChild,
+		"audience": audienceChild,
 	}
 }
 
