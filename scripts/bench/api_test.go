@@ -78,7 +78,9 @@ func TestReadersAskAtAnEvenRateWhateverAnswersTake(t *testing.T) {
 }
 
 func TestWrongAnswersEndTheReading(t *testing.T) {
-	for path, name := range map[string]string{"/v1/clusters": "page of 100 clusters, stale of p", "/livez": "/livez, which does nothing of p"} {
+	for path, name := range map[string]string{
+		"/v1/clusters": "page of 100 clusters, stale of p", "/livez": "/livez, which does nothing of p",
+	} {
 		synctest.Test(t, func(t *testing.T) {
 			_, err := latencies(t.Context(), []*rig.Peer{facing(t, "p", &face{fail: path})})
 			if err == nil || !strings.HasPrefix(err.Error(), name+": ") {

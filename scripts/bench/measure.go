@@ -57,6 +57,9 @@ func (g *group) during(ctx context.Context, leader *rig.Peer, d time.Duration, n
 // polls are those of all peers.
 func (m measured) polls() float64 { return m.sum("muster_refresh_polls_total") }
 
+// answered are the polls that were no failures.
+func (m measured) answered() float64 { return m.sum("muster_refresh_polls_total", `result="ok"`) }
+
 // micros is the CPU of a node refresh, summed over the peers and with everything they do.
 func (m measured) micros() float64 { return m.cpu() * 1e6 / m.polls() }
 
@@ -80,14 +83,21 @@ func (m measured) figures(column string) []figure {
 	rss, anon := m.rss()
 	overdue := quantilesOf(m.overdue)
 	return []figure{
-		{Name: "CPU of a node refresh", Case: column, Value: m.micros(), Unit: "us", Note: "summed over the peers, everything they do"},
+		{
+			Name: "CPU of a node refresh", Case: column, Value: m.micros(), Unit: "us",
+			Note: "summed over the peers, everything they do",
+		},
 		{
 			Name: "machine busy", Case: column, Value: 100 * m.machine.busy / m.machine.all, Unit: "%",
 			Note: "all CPUs and all processes; how much of it is noise, those know who started them",
 		},
 		{Name: "polls", Case: column, Value: m.polls() / m.seconds, Unit: "/s"},
+		{Name: "polls that failed", Case: column, Value: 100 - 100*m.answered()/m.polls(), Unit: "%"},
 		{Name: "polls that dialed", Case: column, Value: m.dialed(), Unit: "%"},
-		{Name: "overdue, p99", Case: column, Value: overdue.P99, Unit: "s", Goal: "< 3", Note: "the longest waiting subject, looked at every second"},
+		{
+			Name: "overdue, p99", Case: column, Value: overdue.P99, Unit: "s", Goal: "< 3",
+			Note: "the longest waiting subject, looked at every second",
+		},
 		{Name: "overdue, max", Case: column, Value: overdue.Max, Unit: "s"},
 		{
 			Name: "granted late, p99", Case: column, Value: m.leader.quantile("muster_refresh_late_seconds", 0.99), Unit: "s",

@@ -13,7 +13,8 @@ import (
 func TestPrometheusScrapesTheSameNodesAsOften(t *testing.T) {
 	dir := t.TempDir()
 	file, config := filepath.Join(dir, "fleet.json"), filepath.Join(dir, "prometheus.yml")
-	if err := os.WriteFile(file, []byte(`[{"nodes":[{"address":"127.10.0.0","port":80},{"address":"127.10.0.1","port":81}]}]`), 0o600); err != nil {
+	nodes := `[{"nodes":[{"address":"127.10.0.0","port":80},{"address":"127.10.0.1","port":81}]}]`
+	if err := os.WriteFile(file, []byte(nodes), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	if err := writeScrapes(config, file, 2500*time.Millisecond); err != nil {

@@ -52,14 +52,20 @@ func TestFiguresOfAMeasurement(t *testing.T) {
 				"muster_agent_entries_total": 40, "muster_agent_entry_bytes_total": 7160,
 				`muster_refresh_late_seconds_bucket{le="0.5"}`: 100, `muster_refresh_late_seconds_bucket{le="+Inf"}`: 100,
 			},
-			peers:   []metrics{{"muster_refresh_polls_total": 6000, "muster_poll_dials_total": 30, "muster_refresh_unchanged_total": 500}, {"muster_refresh_polls_total": 4000}},
+			peers: []metrics{
+				{
+					`muster_refresh_polls_total{result="ok"}`: 5900, `muster_refresh_polls_total{result="timeout"}`: 100,
+					"muster_poll_dials_total": 30, "muster_refresh_unchanged_total": 500,
+				},
+				{`muster_refresh_polls_total{result="ok"}`: 4000},
+			},
 			process: []process{{cpu: 0.5, rss: 100 << 20}, {cpu: 0.1, rss: 200 << 20}},
 		},
 		seconds: 10, overdue: []float64{0.1, 0.3, 0.2},
 	}
 	want := map[string]float64{
-		"CPU of a node refresh": 60, "machine busy": 75, "polls": 1000, "polls that dialed": 0.3, "overdue, p99": 0.3, "overdue, max": 0.3,
-		"granted late, p99":       0.495,
+		"CPU of a node refresh": 60, "machine busy": 75, "polls": 1000, "polls that dialed": 0.3, "polls that failed": 1,
+		"overdue, p99": 0.3, "overdue, max": 0.3, "granted late, p99": 0.495,
 		"RSS of the largest peer": 200, "of it anonymous": 0, "log entries": 4, "log bytes": 1000,
 		"log bytes of an unchanged cluster refresh": 20,
 	}

@@ -129,7 +129,9 @@ func (r *refresh) muster(ctx context.Context, b *bench, f *fleet, out *result) (
 	asleep := idle.cpu() / idle.seconds
 	out.add(
 		figure{Name: "CPU of the group without clusters", Case: "muster", Value: 100 * asleep, Unit: "% of a core"},
-		figure{Name: "CPU of a node refresh beyond that", Case: "muster", Value: m.micros() - asleep*m.seconds*1e6/m.polls(), Unit: "us"},
+		figure{
+			Name: "CPU of a node refresh beyond that", Case: "muster", Value: m.micros() - asleep*m.seconds*1e6/m.polls(), Unit: "us",
+		},
 	)
 	return m, nil
 }

@@ -86,12 +86,16 @@ func (s *scale) at(ctx context.Context, b *bench, size int, out *result) (m meas
 	}
 	out.add(m.figures(column)...)
 	out.add(figure{
-		Name: "first views of all", Case: column, Value: first.Seconds(), Unit: "s", Note: "from applying the discovery, to the second",
+		Name: "first views of all", Case: column, Value: first.Seconds(), Unit: "s",
+		Note: "from applying the discovery, to the second",
 	})
 	for _, pace := range []string{"beats", "paced"} {
 		out.add(
 			figure{Name: "CPU of a bare GET, " + pace, Case: column, Value: bare[pace].micros(), Unit: "us"},
-			figure{Name: "node refresh : bare GET, " + pace, Case: column, Value: m.micros() / bare[pace].micros(), Unit: "x", Goal: goalOf(pace)},
+			figure{
+				Name: "node refresh : bare GET, " + pace, Case: column, Value: m.micros() / bare[pace].micros(), Unit: "x",
+				Goal: goalOf(pace),
+			},
 			figure{Name: "bare GETs that dialed, " + pace, Case: column, Value: bare[pace].dialed(), Unit: "%"},
 		)
 	}
@@ -139,10 +143,16 @@ func (g *group) snapshots(ctx context.Context, column string, out *result) error
 		return nil
 	}
 	out.add(
-		figure{Name: "snapshots", Case: column, Value: r.sum("muster_raft_snapshot_takeSnapshot_count"), Unit: "", Note: "of all peers, while loading too"},
+		figure{
+			Name: "snapshots", Case: column, Value: r.sum("muster_raft_snapshot_takeSnapshot_count"),
+			Note: "of all peers, while loading too",
+		},
 		figure{Name: "snapshot, size", Case: column, Value: mib(float64(largest)), Unit: "MiB"},
 		figure{Name: "snapshot, time", Case: column, Value: mean("muster_raft_snapshot_takeSnapshot"), Unit: "ms"},
-		figure{Name: "snapshot, pause of applying", Case: column, Value: mean("muster_raft_fsm_snapshot"), Unit: "ms", Note: "to pin the state; writing goes on beside"},
+		figure{
+			Name: "snapshot, pause of applying", Case: column, Value: mean("muster_raft_fsm_snapshot"), Unit: "ms",
+			Note: "to pin the state; writing goes on beside",
+		},
 	)
 	return nil
 }

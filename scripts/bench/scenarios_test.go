@@ -65,7 +65,8 @@ func TestEveryScenarioIsListed(t *testing.T) {
 	f.SetOutput(&b)
 	f.Usage()
 	for i, c := range all {
-		if c.about == "" || c.run == nil || !strings.Contains(b.String(), "  "+c.name+" ") || !strings.Contains(b.String(), c.about) {
+		if c.about == "" || c.run == nil || !strings.Contains(b.String(), "  "+c.name+" ") ||
+			!strings.Contains(b.String(), c.about) {
 			t.Errorf("%s is not listed with what it is about", c.name)
 		}
 		if slices.Contains(names(all[:i]), c.name) {

@@ -65,7 +65,8 @@ func TestGoals(t *testing.T) {
 
 func TestNumbersAreShort(t *testing.T) {
 	for value, want := range map[float64]string{
-		0: "0", 1: "1", 12: "12", 1234.56: "1235", 123.456: "123", 12.345: "12.3", 1.234: "1.23", 0.1234: "0.12", 0.0123: "0.012", -1.5: "-1.5",
+		0: "0", 1: "1", 12: "12", 1234.56: "1235", 123.456: "123", 12.345: "12.3",
+		1.234: "1.23", 0.1234: "0.12", 0.0123: "0.012", -1.5: "-1.5",
 	} {
 		if got := short(value); got != want {
 			t.Errorf("%v is written %s, want %s", value, got, want)
