@@ -47,7 +47,7 @@ type Limits struct {
 func DefaultSettings() Settings {
 	return Settings{
 		Retention: Retention{Events: 100_000, Age: 30 * Day, Bytes: 64 << 20, Audit: 10_000},
-		Limits:    Limits{InFlight: 1024},
+		Limits:    Limits{InFlight: 4096},
 		Voters:    5,
 	}
 }
