@@ -2,6 +2,7 @@ package refresh
 
 import (
 	"container/heap"
+	"iter"
 	"time"
 
 	"github.com/musterhq/muster/fsm"
@@ -17,19 +18,17 @@ type Instant struct {
 // entry is what the scheduler holds of one subject.
 type entry struct {
 	subject  fsm.Subject
+	schedule *fsm.Schedule
+	claim    *fsm.Claim    // the open claim
+	heap     *dueHeap      // that holds it; nil for none
 	at       time.Duration // when it is looked at: when due, or when its open claim expires
 	dueAt    time.Duration // when it became or becomes due
 	why      string        // why it is due
-	on       string        // which peers may do it
-	interval fsm.Duration
-	ttl      fsm.Duration
-	claim    *fsm.Claim // the open claim
-	polls    int        // charged to peer
-	peer     string     // whom its polls are charged to
-	schedule *fsm.Schedule
-	fails    int      // runs that failed in a row
-	heap     *dueHeap // that holds it; nil for none
-	pos      int      // in the heap
+	peer     string        // whom its polls are charged to
+	wants
+	polls int32 // charged to peer
+	fails int32 // runs that failed in a row
+	pos   int32 // in the heap
 }
 
 // dueHeap orders entries by when they are to be looked at. An entry is in one heap at most.
@@ -39,13 +38,13 @@ func (h dueHeap) Len() int           { return len(h) }
 func (h dueHeap) Less(i, j int) bool { return h[i].at < h[j].at }
 func (h dueHeap) Swap(i, j int) {
 	h[i], h[j] = h[j], h[i]
-	h[i].pos, h[j].pos = i, j
+	h[i].pos, h[j].pos = int32(i), int32(j)
 }
 
 // Push is heap.Interface's.
 func (h *dueHeap) Push(x any) {
 	e := x.(*entry)
-	e.heap, e.pos = h, len(*h)
+	e.heap, e.pos = h, int32(len(*h))
 	*h = append(*h, e)
 }
 
@@ -63,7 +62,7 @@ func (h *dueHeap) Pop() any {
 func (h *dueHeap) move(e *entry, at time.Duration) {
 	e.at = at
 	if e.heap == h {
-		heap.Fix(h, e.pos)
+		heap.Fix(h, int(e.pos))
 		return
 	}
 	e.leave()
@@ -73,6 +72,15 @@ func (h *dueHeap) move(e *entry, at time.Duration) {
 // leave takes an entry out of its heap.
 func (e *entry) leave() {
 	if e.heap != nil {
-		heap.Remove(e.heap, e.pos)
+		heap.Remove(e.heap, int(e.pos))
 	}
+}
+
+// before yields the entries that are to be looked at by a time, in no order, without a look at the others.
+func (h dueHeap) before(at time.Duration) iter.Seq[*entry] {
+	return func(yield func(*entry) bool) { h.under(0, at, yield) }
+}
+
+func (h dueHeap) under(i int, at time.Duration, yield func(*entry) bool) bool {
+	return i >= len(h) || h[i].at > at || yield(h[i]) && h.under(2*i+1, at, yield) && h.under(2*i+2, at, yield)
 }

@@ -17,7 +17,11 @@ const (
 
 // load is what the leader remembers of one peer's work.
 type load struct {
-	polls       int
+	polls       int           // of its claims
+	heard       int           // under way, as it last said
+	seen        uint64        // its claims up to that token had begun by then
+	begun       int           // polls of those that are still open
+	beyond      int           // polls it had under way that no claim stood for
 	expired     int           // claims expired running
 	until       time.Duration // gets no claims before
 	single      bool          // one claim at a time until one completes
@@ -49,19 +53,45 @@ func (l *loads) charge(e *entry, peer string, polls int) {
 	if e.peer != "" {
 		l.of(e.peer).bear(e, -1)
 	}
-	e.peer, e.polls = peer, polls
+	e.peer, e.polls = peer, int32(polls)
 	if peer != "" {
 		l.of(peer).bear(e, 1)
 	}
 }
 
 func (p *load) bear(e *entry, sign int) {
-	p.polls += sign * e.polls
+	p.polls += sign * int(e.polls)
 	p.claims += sign
 	if e.subject.Kind == fsm.KindRun {
 		p.runs += sign
 	}
 }
+
+// hear takes what a peer says of its polls: of what had begun by then, no more are under way than it says.
+func (l *loads) hear(peer string, polls int, seen uint64) {
+	p := l.of(peer)
+	p.heard, p.seen = polls, seen
+	p.beyond = max(0, polls-p.polls)
+}
+
+// count finds how many polls the claims stand for that peers had begun when they were last heard.
+func (l *loads) count(given dueHeap) {
+	for _, p := range l.peers {
+		p.begun = 0
+	}
+	for _, e := range given {
+		if e.claim == nil || e.peer == "" || e.subject.Kind != fsm.KindRefresh {
+			continue
+		}
+		if p := l.peers[e.peer]; e.claim.Token <= p.seen {
+			p.begun += int(e.polls)
+		}
+	}
+}
+
+// used is how much of its room a peer uses. A claim counts with all its polls until the peer has begun them, and from then
+// on with those that are still under way: a round that waits for one silent node does not hold the room of all the others.
+func (p *load) used() int { return p.polls - max(0, p.begun-p.heard) + p.beyond }
 
 // expired counts a claim that a peer let expire.
 func (l *loads) expired(peer string, now Instant) {
@@ -135,74 +165,4 @@ func (l *loads) doubt(r *fsm.Reader, now Instant) []fsm.Command {
 		out = append(out, &fsm.PeerSet{Peer: doubted, Reason: "most of its failed polls are not confirmed by other peers"})
 	}
 	return out
-}
-
-// room is how many polls each ready peer can still take in this beat.
-type room struct {
-	peers  []*fsm.Peer
-	left   map[string]int
-	single map[string]bool // gets one claim, of whatever size
-	runs   map[string]int
-	limit  int
-}
-
-// free is the room of the ready peers that may get claims. An only ready peer always may, and where every one is suspended
-// all may: a peer that is not trusted is better than none.
-func (l *loads) free(ready []*fsm.Peer, limit int, now Instant) *room {
-	f := &room{left: map[string]int{}, single: map[string]bool{}, runs: map[string]int{}, limit: limit}
-	trusted := func(p *fsm.Peer) bool { return l.of(p.ID).until <= now.Mono }
-	choice := slices.ContainsFunc(ready, trusted)
-	for _, p := range ready {
-		w := l.of(p.ID)
-		if choice && !trusted(p) || len(ready) > 1 && w.single && w.claims > 0 {
-			continue
-		}
-		f.peers = append(f.peers, p)
-		f.left[p.ID], f.runs[p.ID] = limit-w.polls, runsMost-w.runs
-		f.single[p.ID] = w.single && len(ready) > 1
-	}
-	return f
-}
-
-func (f *room) full() bool {
-	for _, left := range f.left {
-		if left > 0 {
-			return false
-		}
-	}
-	return true
-}
-
-func (f *room) allowed(on string) []*fsm.Peer {
-	if on == fsm.OnAny {
-		return f.peers
-	}
-	var out []*fsm.Peer
-	for _, p := range f.peers {
-		if fsm.Allows(on, p) {
-			out = append(out, p)
-		}
-	}
-	return out
-}
-
-// runners are those of the peers that may begin another run.
-func (f *room) runners(peers []*fsm.Peer) []*fsm.Peer {
-	return slices.DeleteFunc(peers, func(p *fsm.Peer) bool { return f.runs[p.ID] <= 0 })
-}
-
-// keep lets a peer get nothing more in this beat, so that it empties.
-func (f *room) keep(p *fsm.Peer) { f.left[p.ID] = 0 }
-
-// take finds the first peer with room for the polls; a subject bigger than the limit goes alone, to a peer with nothing else.
-func (f *room) take(order []*fsm.Peer, polls int) *fsm.Peer {
-	for _, p := range order {
-		if left := f.left[p.ID]; left >= polls || left == f.limit {
-			if f.left[p.ID] -= polls; f.single[p.ID] {
-				f.left[p.ID] = 0
-			}
-			return p
-		}
-	}
-	return nil
 }

@@ -9,12 +9,13 @@ import (
 // A node that failed is looked at again after retry_after, whatever the rhythm of the beats.
 func TestLookAgainHasItsOwnTime(t *testing.T) {
 	l := lead(t, 100, "a", "b")
-	ids := l.read(2)
+	ids := l.read(2, 2)
 	l.begin()
 	if _, ok := l.sched.Look(); ok {
 		t.Fatal("there is something to look at before anything failed")
 	}
 	l.next(ids[0])
+	l.next(ids[1])
 	l.answer(ids[0], "n0")
 	at, ok := l.sched.Look()
 	if want := l.mono + (500 * fsm.Millisecond).Std(); !ok || at != want {
@@ -26,5 +27,10 @@ func TestLookAgainHasItsOwnTime(t *testing.T) {
 	}
 	if _, ok := l.sched.Look(); ok {
 		t.Fatal("what was granted is still to be looked at")
+	}
+
+	l.answer(ids[1], "n0")
+	if later, _ := l.sched.Look(); later != at+(500*fsm.Millisecond).Std() {
+		t.Fatalf("to be looked at at %s, want %s", later, at+(500*fsm.Millisecond).Std())
 	}
 }

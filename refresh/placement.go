@@ -18,10 +18,16 @@ func Place(s fsm.Subject, peers []*fsm.Peer) []*fsm.Peer {
 	return out
 }
 
-func score(s fsm.Subject, peer string) uint64 {
+func score(s fsm.Subject, peer string) uint64 { return spread(s, hashOf(peer)) }
+
+func hashOf(peer string) uint64 {
 	h := fnv.New64a()
 	h.Write([]byte(peer)) // never fails
-	x := h.Sum64() ^ (s.ID<<2|uint64(s.Kind))*0x9e3779b97f4a7c15
+	return h.Sum64()
+}
+
+func spread(s fsm.Subject, peer uint64) uint64 {
+	x := peer ^ (s.ID<<2|uint64(s.Kind))*0x9e3779b97f4a7c15
 	x ^= x >> 33
 	x *= 0xff51afd7ed558ccd
 	x ^= x >> 33

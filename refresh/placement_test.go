@@ -69,3 +69,33 @@ func TestPlacementDependsOnIDs(t *testing.T) {
 		t.Errorf("only %d of 200 runs are placed apart from the refresh of their number", apart)
 	}
 }
+
+// What is granted goes to the first peer in placement order that has room.
+func TestGrantsFollowPlacement(t *testing.T) {
+	l := lead(t, 200, "a", "b", "c", "d", "e")
+	sizes := make([]int, 300)
+	for i := range sizes {
+		sizes[i] = 3
+	}
+	l.read(sizes...)
+	l.begin()
+	left, granted := map[string]int{"a": 200, "b": 200, "c": 200, "d": 200, "e": 200}, 0
+	for _, c := range l.beat(quarter) {
+		g := c.(*fsm.ClaimGrant)
+		for _, id := range g.IDs {
+			left[g.Peer] -= 3
+			granted++
+			for _, p := range refresh.Place(fsm.Subject{Kind: g.Kind, ID: id}, l.ready) {
+				if p.ID == g.Peer {
+					break
+				}
+				if g.Kind == fsm.KindRefresh && left[p.ID] >= 100 {
+					t.Fatalf("%v %d goes to %s though %s has room and comes first", g.Kind, id, g.Peer, p.ID)
+				}
+			}
+		}
+	}
+	if granted < 300 {
+		t.Errorf("%d claims", granted)
+	}
+}

@@ -1,6 +1,7 @@
 package refresh
 
 import (
+	"math"
 	"slices"
 	"time"
 
@@ -26,41 +27,61 @@ type Scheduler struct {
 	due     dueHeap         // what waits for its time or for a peer
 	given   dueHeap         // what a peer was given, by when that is taken back
 	looks   map[*entry]bool // of due: what is to be looked at again, sooner than its slot
+	look    time.Duration   // when the first of looks is due, or earlier
 	loads   loads
+
+	// Late, where it is set, is told of each refresh that is granted, by how much it is late.
+	Late func(time.Duration)
 }
 
 // NewScheduler is a scheduler for a term that begins: it takes up all subjects as the state has them. Open claims get a
 // fresh ttl, save those of peers that are gone. What is overdue by more than an interval waits for its next slot, so that
 // a group that slept does not fire everything at once.
 func NewScheduler(r *fsm.Reader, now Instant) *Scheduler {
-	s := &Scheduler{entries: map[fsm.Subject]*entry{}, looks: map[*entry]bool{}, loads: newLoads()}
+	s := &Scheduler{entries: map[fsm.Subject]*entry{}, looks: map[*entry]bool{}, look: math.MaxInt64, loads: newLoads()}
+	at := editionOf(r)
 	for row := range r.Schedules() {
-		s.take(r, row, now, true)
+		s.take(r, row, at, moment{now, true})
 	}
 	s.Peers(r, now)
 	return s
 }
 
+// moment is an Instant, and whether it is the one at which a term begins.
+type moment struct {
+	Instant
+	over bool
+}
+
 // Update reads subjects again whose schedule, claim or settings an entry of the log has touched.
 func (s *Scheduler) Update(r *fsm.Reader, touched []fsm.Subject, now Instant) {
+	at := editionOf(r)
 	for _, subject := range touched {
 		row := r.Schedule(subject)
 		if row == nil {
 			s.forget(subject)
 			continue
 		}
-		s.take(r, row, now, false)
+		s.take(r, row, at, moment{now, false})
 	}
 }
 
 // Peers looks at the peers' rows again: claims of those that are gone expire at the next Beat.
 func (s *Scheduler) Peers(r *fsm.Reader, now Instant) {
-	for _, e := range s.entries {
+	var lost []*entry
+	for _, e := range s.given {
 		if e.claim != nil && gone(r, e.claim.Peer) {
-			s.given.move(e, now.Mono)
+			lost = append(lost, e)
 		}
 	}
+	for _, e := range lost {
+		s.given.move(e, now.Mono)
+	}
 }
+
+// Heard takes what a peer said of its work: how many polls were under way, those that wait for their turn with them, and a
+// token up to which it had begun what it was given. Without it every claim counts with all its polls until it closes.
+func (s *Scheduler) Heard(peer string, polls int, seen uint64) { s.loads.hear(peer, polls, seen) }
 
 func gone(r *fsm.Reader, peer string) bool {
 	p := r.Peer(peer)
@@ -68,7 +89,7 @@ func gone(r *fsm.Reader, peer string) bool {
 }
 
 // take brings the entry of a subject up to its row.
-func (s *Scheduler) take(r *fsm.Reader, row *fsm.Schedule, now Instant, over bool) {
+func (s *Scheduler) take(r *fsm.Reader, row *fsm.Schedule, at edition, now moment) {
 	e := s.entries[row.Subject]
 	if e == nil {
 		e = &entry{subject: row.Subject}
@@ -76,14 +97,14 @@ func (s *Scheduler) take(r *fsm.Reader, row *fsm.Schedule, now Instant, over boo
 	}
 	before := e.schedule
 	e.schedule = row
-	enabled := settings(r, e)
+	e.settle(r, at)
 	claim := r.Claim(row.Subject)
 	delete(s.looks, e)
-	s.loads.note(e, before, claim, now)
+	s.loads.note(e, before, claim, now.Instant)
 	if claim != nil {
 		renewed := e.claim == nil || e.claim.Token != claim.Token || e.claim.Parts != claim.Parts
 		e.claim = claim
-		s.loads.charge(e, claim.Peer, polls(r, claim))
+		s.loads.charge(e, claim.Peer, e.polled(claim))
 		if renewed {
 			s.given.move(e, now.Mono+claim.TTL.Std())
 		}
@@ -91,60 +112,57 @@ func (s *Scheduler) take(r *fsm.Reader, row *fsm.Schedule, now Instant, over boo
 	}
 	e.claim = nil
 	s.loads.charge(e, "", 0)
-	if !enabled {
+	if !e.enabled {
 		e.leave()
 		return
 	}
-	e.dueAt = now.Mono + e.delay(now.Time, over).Std()
+	s.plan(e, now)
+}
+
+// plan says when an entry is due. What waits for a peer already keeps its place, whatever touched it.
+func (s *Scheduler) plan(e *entry, now moment) {
+	due := now.Mono + e.delay(now).Std()
+	if waits := e.heap == &s.due && e.dueAt <= now.Mono; !waits || due > now.Mono {
+		e.dueAt = due
+	}
 	s.due.move(e, e.dueAt)
 	if e.why == fsm.WhyConfirm || e.why == fsm.WhyOdd {
+		s.look = min(s.look, e.dueAt)
 		s.looks[e] = true
 	}
 }
 
-// Look is when the next subject is to be looked at again because of what its last round brought. That is not left to the
-// rhythm of the beats: the promise of how soon a dead node is known has no room for it.
-func (s *Scheduler) Look() (at time.Duration, ok bool) {
+// Look is when the next subject is to be looked at again because of what its last round brought, or sooner. That is not left
+// to the rhythm of the beats: the promise of how soon a dead node is known has no room for it.
+func (s *Scheduler) Look() (at time.Duration, ok bool) { return s.look, len(s.looks) > 0 }
+
+// nextLook finds when the first of looks is due.
+func (s *Scheduler) nextLook() {
+	s.look = math.MaxInt64
 	for e := range s.looks {
-		if !ok || e.dueAt < at {
-			at, ok = e.dueAt, true
-		}
+		s.look = min(s.look, e.dueAt)
 	}
-	return at, ok
 }
 
-// settings reads how a subject is to be done; false when it is not.
-func settings(r *fsm.Reader, e *entry) bool {
-	if e.subject.Kind == fsm.KindRun {
-		d := r.DiscoveryByID(e.subject.ID)
-		e.on, e.interval, e.ttl = d.Spec.On, d.Spec.Interval, runTTL
-		if d.Deleting {
-			e.on, e.why = fsm.OnAny, fsm.WhyDelete
-		}
-		return d.Spec.Enabled || d.Deleting
-	}
-	spec := r.RefreshOf(r.ClusterByID(e.subject.ID))
-	e.on, e.interval = spec.On, spec.Interval
-	e.ttl = max(minTTL, 3*spec.Timeout+5*fsm.Second)
-	return spec.Enabled
-}
-
-// delay is how long a subject without a claim waits.
-func (e *entry) delay(now fsm.Time, over bool) fsm.Duration {
+// delay is how long a subject without a claim waits; less than nothing for what was overdue already when the term began.
+func (e *entry) delay(now moment) fsm.Duration {
 	at, why := e.schedule.Due(e.interval)
-	if e.why != fsm.WhyDelete {
-		e.why = why
+	if e.why = why; e.deleting {
+		e.why = fsm.WhyDelete
 	}
 	if e.fails > 0 && !e.schedule.AtOnce {
 		// Counted from the failed run, so that nudges which come and go meanwhile do not put the next full one off.
 		wait := min(fsm.Second<<min(e.fails-1, 10), maxBackoff, e.interval)
-		return min(max(e.schedule.Done.Add(wait).Sub(now), 0), wait)
+		return min(max(e.schedule.Done.Add(wait).Sub(now.Time), 0), wait)
 	}
-	late := now.Sub(at)
-	if over && at != 0 && late > e.interval {
-		at = fsm.NextSlot(e.subject, e.interval, now)
+	wait := at.Sub(now.Time)
+	switch {
+	case at == 0 || wait < 0 && !now.over:
+		return 0
+	case wait < -e.interval:
+		wait = fsm.NextSlot(e.subject, e.interval, now.Time).Sub(now.Time)
 	}
-	return min(max(at.Sub(now), 0), e.interval)
+	return min(wait, e.interval)
 }
 
 func (s *Scheduler) forget(subject fsm.Subject) {
@@ -156,26 +174,13 @@ func (s *Scheduler) forget(subject fsm.Subject) {
 	}
 }
 
-// polls is how many polls a claim stands for: each nodes of a full round, the listed ones of a confirming round, one for a
+// polled is how many polls a claim stands for: each nodes of a full round, the listed ones of a confirming round, one for a
 // run.
-func polls(r *fsm.Reader, c *fsm.Claim) int {
-	switch {
-	case c.Subject.Kind == fsm.KindRun:
-		return 1
-	case c.Reason == fsm.WhyConfirm:
+func (e *entry) polled(c *fsm.Claim) int {
+	if c.Reason == fsm.WhyConfirm {
 		return len(c.Names)
 	}
-	return polledNodes(r, c.Subject.ID)
-}
-
-func polledNodes(r *fsm.Reader, cluster uint64) int {
-	n := 0
-	for node := range r.Nodes(cluster) {
-		if node.Polled() {
-			n++
-		}
-	}
-	return n
+	return int(e.nodes)
 }
 
 // Beat returns the commands of one beat: the claims that have expired, the peers that are doubted, and the claims to grant
@@ -184,10 +189,11 @@ func (s *Scheduler) Beat(r *fsm.Reader, ready []*fsm.Peer, now Instant) []fsm.Co
 	out := s.loads.doubt(r, now)
 	var expired expiries
 	s.takeBack(r, &expired, now)
+	s.loads.count(s.given)
 	free := s.loads.free(ready, r.Settings().Limits.InFlight, now)
 	var grants grants
 	var waiting []*entry
-	for len(s.due) > 0 && s.due[0].at <= now.Mono && (len(free.peers) == 0 || !free.full()) {
+	for len(s.due) > 0 && s.due[0].at <= now.Mono && (len(free.seats) == 0 || !free.full()) {
 		if e := s.due[0]; !s.grant(r, e, free, &grants, now) {
 			e.leave()
 			waiting = append(waiting, e)
@@ -196,6 +202,7 @@ func (s *Scheduler) Beat(r *fsm.Reader, ready []*fsm.Peer, now Instant) []fsm.Co
 	for _, e := range waiting {
 		s.due.move(e, e.dueAt) // the first to be looked at by the next beat
 	}
+	s.nextLook()
 	return slices.Concat(out, expired.commands(), grants.commands())
 }
 
@@ -220,13 +227,14 @@ func (s *Scheduler) takeBack(r *fsm.Reader, out *expiries, now Instant) {
 // grant gives one due subject to the first peer in placement order that may do it and has room; false when none has. For one
 // that has waited for longer than its interval a peer is kept free, or small subjects would never leave room for a large one.
 func (s *Scheduler) grant(r *fsm.Reader, e *entry, free *room, out *grants, now Instant) bool {
-	allowed := Place(e.subject, free.allowed(e.on))
-	if len(allowed) == 0 {
+	seats := free.allowed(e.on)
+	if len(seats) == 0 {
 		s.due.move(e, now.Mono+noPeer)
 		return true
 	}
-	g := grant{kind: e.subject.Kind, ttl: e.ttl, reason: e.why, alone: len(allowed) == 1 && settled(r, e, now)}
-	need := 1
+	g := grant{kind: e.subject.Kind, ttl: e.ttl, reason: e.why}
+	need, only := int(e.nodes), len(seats) == 1
+	var tried map[string]int
 	switch {
 	case e.why == fsm.WhyConfirm:
 		g.names = unconfirmed(r, e)
@@ -236,29 +244,27 @@ func (s *Scheduler) grant(r *fsm.Reader, e *entry, free *room, out *grants, now 
 			delete(s.looks, e)
 			return true
 		}
-		allowed, g.alone = turn(allowed, e.schedule.Notes, g.names)
-		g.alone = g.alone && settled(r, e, now)
-		need = len(g.names)
-	case e.subject.Kind == fsm.KindRefresh:
-		need = polledNodes(r, e.subject.ID)
+		need, tried = len(g.names), triedBy(e.schedule.Notes, g.names)
+		only = !slices.ContainsFunc(seats, func(t *seat) bool { return tried[t.peer.ID] < need })
+	case e.subject.Kind == fsm.KindRun:
+		seats = free.runners(seats)
 	}
-	if e.subject.Kind == fsm.KindRun {
-		allowed = free.runners(allowed)
-	}
-	p := free.take(allowed, need)
-	if p == nil {
-		if len(allowed) > 0 && now.Mono-e.dueAt > e.interval.Std() {
-			free.keep(allowed[0])
+	t := free.take(e.subject, seats, need, tried)
+	if t == nil {
+		if len(seats) > 0 && now.Mono-e.dueAt > e.interval.Std() {
+			free.keep(first(e.subject, seats, tried, func(*seat) bool { return true }))
 		}
 		return false
 	}
 	if e.subject.Kind == fsm.KindRun {
-		free.runs[p.ID]--
+		t.runs--
+	} else if s.Late != nil {
+		s.Late(now.Mono - e.dueAt)
 	}
-	g.peer = p.ID
+	g.peer, g.alone = t.peer.ID, only && settled(r, e, now)
 	delete(s.looks, e)
 	out.add(g, e.subject.ID)
-	s.loads.charge(e, p.ID, need)
+	s.loads.charge(e, t.peer.ID, need)
 	s.given.move(e, now.Mono+grantAgain)
 	return true
 }
@@ -298,22 +304,21 @@ func unconfirmed(r *fsm.Reader, e *entry) []string {
 	return names
 }
 
-// turn puts the peers first that have failed the fewest of these nodes, so that the confirming poll goes round; alone is true
-// when every allowed peer has failed each of them already.
-func turn(allowed []*fsm.Peer, notes *fsm.Notes, names []string) (order []*fsm.Peer, alone bool) {
+// triedBy is how many of these nodes each peer has failed already: the confirming poll goes round, to the peer that has
+// failed the fewest. Where every allowed peer has failed all of them the poll has nobody else to go to.
+func triedBy(notes *fsm.Notes, names []string) map[string]int {
 	tried := map[string]int{}
 	for _, name := range names {
 		for _, p := range notes.Failure(name).Peers {
 			tried[p]++
 		}
 	}
-	slices.SortStableFunc(allowed, func(a, b *fsm.Peer) int { return tried[a.ID] - tried[b.ID] })
-	return allowed, tried[allowed[0].ID] == len(names)
+	return tried
 }
 
 // Backlog is how many subjects are due and wait for a peer, and for how long the first of them has.
 func (s *Scheduler) Backlog(now Instant) (waiting int, oldest time.Duration) {
-	for _, e := range s.due {
+	for e := range s.due.before(now.Mono + noPeer) {
 		if e.dueAt <= now.Mono {
 			waiting++
 			oldest = max(oldest, now.Mono-e.dueAt)

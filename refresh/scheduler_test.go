@@ -11,7 +11,7 @@ import (
 
 // leader is a state and its scheduler, stepped by hand.
 type leader struct {
-	t     *testing.T
+	t     testing.TB
 	state *fsm.State
 	index uint64
 	mono  time.Duration
@@ -20,7 +20,7 @@ type leader struct {
 }
 
 // lead makes a group of these peers, all ready, with so many polls in flight per peer and one discovery.
-func lead(t *testing.T, inFlight int, peers ...string) *leader {
+func lead(t testing.TB, inFlight int, peers ...string) *leader {
 	t.Helper()
 	l := &leader{t: t, state: fsm.NewState(), index: 10}
 	settings := fsm.DefaultSettings()
