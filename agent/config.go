@@ -170,5 +170,6 @@ func (c *Config) timing(conf *raft.Config) {
 
 const (
 	snapshotEntries = 1024
-	snapshotBytes   = 16 << 20 // of log: then a snapshot is taken before its entries are that many
+	snapshotBytes   = 16 << 20  // of log: then a snapshot is taken before its entries are that many
+	snapshotAtEnd   = 256 << 10 // of log: then a peer that stops takes one, so that its next start is short
 )

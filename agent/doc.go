@@ -31,9 +31,9 @@
 //
 // # Stopping
 //
-// In order: the API and the workers, claims given back, leadership handed over, gossip's farewell, leader work, raft, its
-// streams, the peer port, the log store, the directory's lock. What New did is undone last first, also when New itself fails
-// half-way.
+// In order: the API and the workers, claims given back, leadership handed over, gossip's farewell, a snapshot when much was
+// applied since the last one (the next start would apply it all again), leader work, raft, its streams, the peer port, the
+// log store, the directory's lock. What New did is undone last first, also when New itself fails half-way.
 //
 // # What ends the process
 //

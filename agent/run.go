@@ -52,6 +52,7 @@ func (a *Agent) Run(ctx context.Context) (err error) {
 	a.draining.Store(true)
 	work.halt()
 	a.farewell(base)
+	a.keep()
 	return a.verdict()
 }
 
@@ -165,6 +166,22 @@ func (a *Agent) otherVoters() (int, error) {
 	return n, err
 }
 
+// keep takes a snapshot when so much was applied since the last one that the next start would take long to apply it again.
+// It comes last, when no other peer waits for this one. A peer that left, or that failed, has no next start.
+func (a *Agent) keep() {
+	if a.ending.cause != nil || a.raftIsDown() || a.machine.logBytes() <= snapshotAtEnd {
+		return
+	}
+	a.snapshot()
+}
+
+// snapshot has raft take one now.
+func (a *Agent) snapshot() {
+	if err := a.raft.Snapshot().Error(); err != nil && !errors.Is(err, raft.ErrNothingNewToSnapshot) {
+		a.log.Warn("snapshot was not taken", "error", err)
+	}
+}
+
 // shutRaft ends raft and its streams, in the order that lets every future have its answer.
 func (a *Agent) shutRaft() {
 	if err := a.raft.Shutdown().Error(); err != nil {
@@ -201,9 +218,7 @@ func (a *Agent) watchRaft(ctx context.Context) error {
 			return errRemoved
 		}
 		if a.machine.logBytes() > snapshotBytes {
-			if err := a.raft.Snapshot().Error(); err != nil && !errors.Is(err, raft.ErrNothingNewToSnapshot) {
-				a.log.Warn("snapshot was not taken", "error", err)
-			}
+			a.snapshot()
 		}
 	}
 }
