@@ -22,6 +22,7 @@ func scenarios() []scenario {
 	r, s := &refresh{}, &scale{}
 	d, f, x := &detection{}, &failover{}, &restart{}
 	e := &events{}
+	big, sums := &large{}, &simulated{}
 	return []scenario{
 		{
 			name: "refresh", about: "CPU of an unchanged node refresh beside bare GETs and Prometheus",
@@ -47,6 +48,14 @@ func scenarios() []scenario {
 			name: "events", about: "new events to many followers, some of them slow; catching up kept ones",
 			run: e.run, flags: e.flags,
 		},
+		{
+			name: "discovery", about: "100,000 instances in Consul: whole runs, one change, an idle minute, the first refreshes",
+			run: big.run, flags: big.flags,
+		},
+		{
+			name: "million", about: "the sums for a million nodes, by simulation", asked: true,
+			run: sums.run, flags: sums.flags,
+		},
 	}
 }
 
@@ -54,6 +63,7 @@ func scenarios() []scenario {
 func children() map[string]func(ctx context.Context, args []string, to io.Writer) error {
 	return map[string]func(context.Context, []string, io.Writer) error{
 		"baseline": baselineChild,
+		"reader":   readerChild,
 		"audience": audienceChild,
 	}
 }
