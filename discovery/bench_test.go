@@ -81,7 +81,9 @@ type benchDesk struct {
 
 func newBenchDesk(b *testing.B, source *catalog) *benchDesk {
 	b.Helper()
-	d := &benchDesk{b: b, state: fsm.NewState(), claims: make(chan []*fsm.Claim, 1), closed: make(chan fsm.Result, 1), index: 10}
+	d := &benchDesk{
+		b: b, state: fsm.NewState(), claims: make(chan []*fsm.Claim, 1), closed: make(chan fsm.Result, 1), index: 10,
+	}
 	d.apply(&fsm.GroupCreate{Group: "g", Epoch: "e"})
 	spec := fsm.DefaultSpec()
 	spec.Backend = "consul"

@@ -34,7 +34,10 @@ func TestPartsWaitForTheirOwnClustersOnly(t *testing.T) {
 					}
 					d.applyLocked(&fsm.ClusterChange{Changes: []fsm.Change{{Name: part.Enrolments[0].Cluster, Facts: []fsm.Fact{
 						{Type: fsm.ClusterDiscovered, After: &fsm.ClusterPart{}},
-						{Type: fsm.ClusterSettingsChanged, Before: &fsm.SettingsPart{}, After: &fsm.SettingsPart{Settable: fsm.Settable{Group: "mine"}}},
+						{
+							Type: fsm.ClusterSettingsChanged, Before: &fsm.SettingsPart{},
+							After: &fsm.SettingsPart{Settable: fsm.Settable{Group: "mine"}},
+						},
 					}}}})
 				}
 				d.run(fsm.WhyDue)

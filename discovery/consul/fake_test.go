@@ -33,7 +33,7 @@ type fake struct {
 	ended chan struct{}
 }
 
-func startFake(t *testing.T) *fake {
+func startFake(t testing.TB) *fake {
 	f := &fake{
 		index: 10, indexes: map[string]uint64{}, services: map[string][]*api.CatalogService{}, moved: make(chan struct{}),
 		conns: make(chan net.Conn), ended: make(chan struct{}),

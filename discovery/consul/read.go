@@ -120,7 +120,7 @@ func (r *reading) service(ctx context.Context, name string) ([]fsm.Record, error
 
 // records maps the instances that are selected.
 func (b *backend) records(instances []*api.CatalogService) ([]fsm.Record, error) {
-	var out []fsm.Record
+	out := make([]fsm.Record, 0, len(instances))
 	for _, i := range instances {
 		if !b.selected.instance(i.ServiceTags, i.ServiceMeta) {
 			continue

@@ -22,8 +22,10 @@ const (
 	metaProbe   = metaPrefix + "probe"
 )
 
-// record is what an instance says of a node. The cluster is left to the discovery's template unless meta names it.
+// record is what an instance says of a node. The cluster is left to the discovery's template unless meta names it. It takes
+// the instance's maps and lists over.
 func record(i *api.CatalogService) (fsm.Record, error) {
+	slices.Sort(i.ServiceTags)
 	r := fsm.Record{
 		Cluster:    strings.ReplaceAll(i.ServiceMeta[metaCluster], "/", "."),
 		Node:       first(i.ServiceMeta[metaNode], i.ServiceID),
@@ -31,10 +33,10 @@ func record(i *api.CatalogService) (fsm.Record, error) {
 		Port:       i.ServicePort,
 		Service:    i.ServiceName,
 		Datacenter: i.Datacenter,
-		Tags:       slices.Sorted(slices.Values(i.ServiceTags)),
-		Meta:       maps.Clone(i.ServiceMeta),
+		Tags:       i.ServiceTags,
+		Meta:       i.ServiceMeta,
 		Labels:     labels(i.ServiceMeta),
-		Source:     fmt.Sprintf("consul service %s on %s", i.ServiceName, i.Node),
+		Source:     "consul service " + i.ServiceName + " on " + i.Node,
 		Probe:      i.ServiceMeta[metaProbe],
 	}
 	if port, ok := i.ServiceMeta[metaPort]; ok {
@@ -47,13 +49,18 @@ func record(i *api.CatalogService) (fsm.Record, error) {
 	return r, nil
 }
 
+// labels are the meta without what is for us alone; where it holds nothing of that, the same map, since a large catalog's
+// records are all in memory at once.
 func labels(meta map[string]string) map[string]string {
-	out := maps.Clone(meta)
-	maps.DeleteFunc(out, func(k, _ string) bool { return strings.HasPrefix(k, metaPrefix) })
-	if len(out) == 0 {
-		return nil
+	ours := func(k, _ string) bool { return strings.HasPrefix(k, metaPrefix) }
+	for k := range meta {
+		if ours(k, "") {
+			out := maps.Clone(meta)
+			maps.DeleteFunc(out, ours)
+			return out
+		}
 	}
-	return out
+	return meta
 }
 
 func first(values ...string) string {
