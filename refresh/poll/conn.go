@@ -42,11 +42,7 @@ var pool = sync.Pool{New: func() any {
 // exchange sends r over cn and reads the answer. Afterwards cn is idle or closed. heard says whether any of an answer was
 // read.
 func (c *Client) exchange(ctx context.Context, cn *conn, r *refresh.Request) (_ refresh.Response, heard bool, _ error) {
-	deadline, _ := ctx.Deadline()
-	if err := cn.SetDeadline(deadline); err != nil {
-		_ = cn.Close()
-		return refresh.Response{}, false, fmt.Errorf("set deadline: %w", err)
-	}
+	// Its end, deadline or not, interrupts the connection: a deadline for each request would be two timers moved for nothing.
 	stop := context.AfterFunc(ctx, cn.interrupt)
 	b := pool.Get().(*buffers)
 	b.in.Reset(cn.Conn)
