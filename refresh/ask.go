@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/musterhq/muster/fsm"
@@ -15,17 +16,26 @@ type asking struct {
 	done  chan struct{} // closed when every poll has ended
 
 	mu   sync.Mutex
-	left int           // polls that have not ended
+	left int           // goroutines that have not ended
+	open int           // nodes whose poll has not ended
 	came int           // words there are
 	took time.Duration // until the last of them came
 	late bool          // a poll that was not waited for brought something else than was said for it
 	free []func()      // what the polls hold
+
+	polls *atomic.Int64 // the worker's count of what is open
 }
 
 // ask polls the nodes of a round that there is no word of yet, all at once. They are polled until ctx ends, each for the
 // timeout at most; whoever waits for a place among the polls under way has not begun yet.
 func (w *Worker) ask(ctx context.Context, round *round) *asking {
-	a := &asking{round: round, done: make(chan struct{}), left: 1} // the one that begins the others
+	a := &asking{round: round, done: make(chan struct{}), left: 1, polls: &w.open} // left: this one, which begins the others
+	for i := range round.words {
+		if !round.words[i].came {
+			a.open++
+		}
+	}
+	w.open.Add(int64(a.open))
 	polling, cancel := context.WithTimeout(ctx, round.spec.Timeout.Std())
 	a.free = append(a.free, cancel)
 	askers := map[string]Asker{}
@@ -156,6 +166,7 @@ func (a *asking) end() {
 	last := a.left == 0
 	a.mu.Unlock()
 	if last {
+		a.polls.Add(-int64(a.open)) // of those there is no prober or no time for
 		for _, free := range a.free {
 			free()
 		}
@@ -173,6 +184,8 @@ func (a *asking) fail(err error) {
 func (a *asking) hear(i int, x word) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
+	a.open--
+	a.polls.Add(-1)
 	if given := &a.round.words[i]; given.came {
 		a.late = a.late || x.report == nil || x.report.Reachable || x.report.Reason != given.report.Reason
 		return

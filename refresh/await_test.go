@@ -200,7 +200,12 @@ func TestWaitingForAPlaceIsNoFailure(t *testing.T) {
 			t.Fatal(err)
 		}
 		running(t, w)
-		b.round(ids...)
+		b.grant(ids...)
+		b.settle(time.Second)
+		if n := w.Polls(); n != 6 {
+			t.Errorf("%d polls under way or waiting", n)
+		}
+		b.settle(10 * time.Second)
 		for n := range b.state.Read().Nodes(ids[0]) {
 			if n.Reach.Value != fsm.Reachable {
 				t.Errorf("%s is %+v", n.ID, n.Reach)

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -48,6 +49,7 @@ type WorkerConfig struct {
 type Worker struct {
 	cfg       WorkerConfig
 	polls     chan struct{} // one token for each poll under way
+	open      atomic.Int64  // polls under way, and those that wait for a place among them
 	askers    askers
 	said      saidCache
 	late      lateSet
@@ -66,14 +68,14 @@ func NewWorker(cfg WorkerConfig) (*Worker, error) {
 	w := &Worker{cfg: cfg, polls: make(chan struct{}, cfg.MaxPolls)}
 	w.unchanged = newCollector(cfg.Log, cfg.Logger)
 	var err error
-	w.metrics, err = newWorkerMetrics(cfg.Registerer, func() float64 { return float64(len(w.polls)) })
+	w.metrics, err = newWorkerMetrics(cfg.Registerer, func() float64 { return float64(w.Polls()) })
 	w.askers.probers = cfg.Probers
 	w.askers.probers.Opened = w.metrics.opened
 	return w, err
 }
 
-// Polls is how many polls are under way.
-func (w *Worker) Polls() int { return len(w.polls) }
+// Polls is how many polls are under way or wait for a place among them. The leader leaves room by it.
+func (w *Worker) Polls() int { return int(w.open.Load()) }
 
 // Run works on the claims that come until ctx ends, and returns when its polls have ended.
 func (w *Worker) Run(ctx context.Context) error {
