@@ -164,7 +164,7 @@ func (c *Config) timing(conf *raft.Config) {
 	conf.CommitTimeout = 50 * time.Millisecond
 	conf.SnapshotThreshold = snapshotEntries
 	conf.SnapshotInterval = 10 * time.Second
-	conf.TrailingLogs = 4096
+	conf.TrailingLogs = trailingEntries
 	conf.NoLegacyTelemetry = true
 }
 
@@ -172,4 +172,10 @@ const (
 	snapshotEntries = 1024
 	snapshotBytes   = 16 << 20  // of log: then a snapshot is taken before its entries are that many
 	snapshotAtEnd   = 256 << 10 // of log: then a peer that stops takes one, so that its next start is short
+
+	// trailingEntries stay in the log before a snapshot: who lacks more of them is sent the snapshot, which costs it less than
+	// to apply them.
+	trailingEntries = 1024
+
+	cachedEntries = 64 // of the log in memory: as many as raft sends at once
 )

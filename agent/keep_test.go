@@ -58,3 +58,28 @@ func TestStopKeepsWork(t *testing.T) {
 		}
 	})
 }
+
+// TestJoinBySnapshot has a peer that enters an old group begin with its snapshot, and not with its first entry.
+func TestJoinBySnapshot(t *testing.T) {
+	inEmptyBubble(t, func(t *testing.T, w *world) {
+		old := w.add("peer-a")
+		old.start(func(c *Config) { c.BootstrapExpect = 1 })
+		term := w.leader().term.Load()
+		frame := fsm.Frame(&fsm.OperatorAct{Action: "note", Cause: fsm.Cause{Kind: fsm.CauseGroup}})
+		for range trailingEntries + 500 {
+			if _, err := term.propose(t.Context(), frame, 1, false); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := old.raft.Snapshot().Error(); err != nil {
+			t.Fatal(err)
+		}
+		next := w.add("peer-b")
+		next.start(nil)
+		next.await("its own row", rows(2))
+		if n := next.machine.entries.Load(); n > 100 {
+			t.Errorf("it applied %d entries of %d", n, old.machine.entries.Load())
+		}
+		w.agree()
+	})
+}

@@ -113,7 +113,7 @@ func (a *Agent) openRaft(ctx context.Context) error {
 		Stream: a.port.Streams(), MaxPool: 3, Timeout: 10 * time.Second, Logger: conf.Logger, MaxRPCsInFlight: 2,
 	})
 	a.did("raft transport", a.transport.Close)
-	logs, err := raft.NewLogCache(512, s.Logs)
+	logs, err := raft.NewLogCache(cachedEntries, s.Logs)
 	if err != nil {
 		return err
 	}
