@@ -93,7 +93,8 @@ func (s *detection) losses(ctx context.Context, g *group, f *fleet, out *result)
 		if err != nil {
 			return err
 		}
-		took[verbs[i%2]] = append(took[verbs[i%2]], (came.Sub(began) - s.interval).Seconds())
+		verb := verbs[i%2]
+		took[verb] = append(took[verb], (came.Sub(began) - s.interval).Seconds())
 	}
 	const note = "beyond the interval; negative where the node was asked sooner"
 	out.spread(figure{Name: "a node refuses: to node.unreachable", Case: "nodes", Unit: "s", Goal: "<= 1", Note: note}, took["stop"])
@@ -106,7 +107,8 @@ func (s *detection) losses(ctx context.Context, g *group, f *fleet, out *result)
 
 // schedule watches the rounds of all clusters while all nodes answer, and again with one silent node in each.
 func (s *detection) schedule(ctx context.Context, g *group, f *fleet, out *result) error {
-	for _, c := range []struct{ column, verb string }{{"all answer", "start"}, {"one silent in each", "silent"}} {
+	cases := []struct{ column, verb string }{{"all answer", "start"}, {"one silent in each", "silent"}}
+	for _, c := range cases {
 		step("watching the schedule: " + c.column)
 		for i := range s.clusters {
 			cluster, node := s.node(f, i)

@@ -103,7 +103,7 @@ func (s *restart) restarts(ctx context.Context, g *group, out *result) error {
 	}
 	for _, e := range ends {
 		out.spread(figure{
-			Name: "from exec to /readyz", Case: e.name, Unit: "s", Goal: "<= 3", Note: "stopped and killed: a peer started again; joined: an empty one",
+			Name: "started again, from exec to /readyz", Case: e.name, Unit: "s", Goal: "<= 3",
 		}, took[e.name])
 		out.spread(figure{Name: "CPU until then", Case: e.name, Unit: "s"}, cpu[e.name])
 	}
@@ -150,7 +150,7 @@ func (s *restart) joins(ctx context.Context, g *group, out *result) error {
 		}
 		<-p.Done()
 	}
-	out.spread(figure{Name: "from exec to /readyz", Case: "joined", Unit: "s", Goal: "<= 10"}, took)
+	out.spread(figure{Name: "joining, from exec to /readyz", Case: "joined", Unit: "s", Goal: "<= 10"}, took)
 	out.spread(figure{Name: "CPU until then", Case: "joined", Unit: "s"}, cpu)
 	return nil
 }

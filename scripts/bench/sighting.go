@@ -58,7 +58,8 @@ func (s *sightings) await(ctx context.Context, what sighting) (at time.Time, err
 
 // act has the fleet do something to a node: stop, silent or start.
 func (f *fleet) act(ctx context.Context, verb, cluster, node string) error {
-	return send(ctx, http.MethodPost, "http://"+f.control+"/v1/fleet/"+verb, map[string]string{"cluster": cluster, "node": node})
+	action := map[string]string{"cluster": cluster, "node": node}
+	return send(ctx, http.MethodPost, "http://"+f.control+"/v1/fleet/"+verb, action)
 }
 
 // send sends a value as JSON and wants the answer 200.

@@ -31,6 +31,9 @@ func (s *restart) snapshot(ctx context.Context, g *group, out *result) (size int
 	}
 	ctx, cancel := context.WithTimeout(ctx, snapshotWait)
 	defer cancel()
+	if err := until(ctx, "the end of an earlier snapshot", func() (bool, error) { return !writing(leader), nil }); err != nil {
+		return 0, err
+	}
 	var quiet, meanwhile []float64
 	var began, ended time.Time
 	refused := errors.New("none was begun")
@@ -61,7 +64,7 @@ func (s *restart) snapshot(ctx context.Context, g *group, out *result) (size int
 			ended = time.Now()
 		}
 	}
-	const name, note = "a write through the leader", "settings changed through the API, until it was committed and applied there"
+	const name, note = "a write through the leader", "settings changed through its API, until committed and applied"
 	out.spread(figure{Name: name, Case: "no snapshot", Unit: "ms", Note: note}, quiet)
 	out.spread(figure{Name: name, Case: "snapshot", Unit: "ms", Note: note}, meanwhile)
 	if size, err = newest(leader); err != nil {
