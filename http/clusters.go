@@ -12,6 +12,7 @@ func (s *Server) listClusters(w http.ResponseWriter, r *http.Request) error {
 	return readPage(s, w, r, fsm.SetClusters, func(g glance, l listing) (source[*fsm.Cluster, ClusterRow], error) {
 		return source[*fsm.Cluster, ClusterRow]{
 			items: g.Clusters(l.after), key: func(c *fsm.Cluster) string { return c.Name }, row: g.clusterRow,
+			sketch: sketch[*fsm.Cluster, ClusterRow]{row: clusterSketch, lacks: unsketched},
 		}, nil
 	})
 }

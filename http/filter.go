@@ -23,7 +23,8 @@ const (
 // expression as it meets them.
 type filter struct {
 	eval *bexpr.Evaluator
-	open *flattener // nil when rows embed nothing
+	open *flattener      // nil when rows embed nothing
+	asks map[string]bool // the fields of the row that it looks at
 }
 
 // newFilter refuses an expression that does not parse, names what rows do not have, or compares what cannot be compared.
@@ -41,7 +42,8 @@ func newFilter(expression string, zero any) (*filter, error) {
 		return nil, fsm.Invalid("filter", "does not parse: %s", line)
 	}
 	// The whole tree is walked, since an evaluation ends at the first term that decides.
-	if err := (scope{row: reflect.TypeOf(zero)}).check(tree); err != nil {
+	asks := map[string]bool{}
+	if err := (scope{row: reflect.TypeOf(zero), asks: asks}).check(tree); err != nil {
 		return nil, fsm.Invalid("filter", "%s", err)
 	}
 	eval, err := bexpr.CreateEvaluator(expression, bexpr.WithTagName("json"),
@@ -49,7 +51,7 @@ func newFilter(expression string, zero any) (*filter, error) {
 	if err != nil {
 		return nil, fsm.Invalid("filter", "does not parse: %s", err)
 	}
-	return &filter{eval: eval, open: flatten(reflect.TypeOf(zero))}, nil
+	return &filter{eval: eval, open: flatten(reflect.TypeOf(zero)), asks: asks}, nil
 }
 
 // match judges a row, given by pointer. A label, attribute or var that the row does not have reads as an empty text. A term
@@ -113,6 +115,7 @@ type scope struct {
 	row   reflect.Type
 	name  string
 	bound reflect.Type
+	asks  map[string]bool // collects the fields of the row that are named
 }
 
 func (s scope) check(e any) error {
@@ -149,7 +152,7 @@ func (s scope) checkEach(e *grammar.CollectionExpression) error {
 	if t.Kind() != reflect.Slice || b.Default == "" {
 		return fmt.Errorf("any and all go over a list, like: any shards as s { s.role == \"primary\" }")
 	}
-	return scope{row: s.row, name: b.Default, bound: t.Elem()}.check(e.Inner)
+	return scope{row: s.row, name: b.Default, bound: t.Elem(), asks: s.asks}.check(e.Inner)
 }
 
 // find is the type of what a selector names.
@@ -161,6 +164,8 @@ func (s scope) find(path []string) (reflect.Type, error) {
 	rest := path
 	if s.name != "" && path[0] == s.name {
 		t, rest = s.bound, path[1:]
+	} else {
+		s.asks[path[0]] = true
 	}
 	for _, part := range rest {
 		for t.Kind() == reflect.Pointer {

@@ -19,12 +19,20 @@ func (g glance) clusterRow(c *fsm.Cluster) ClusterRow {
 	return row
 }
 
-// pictureOf is what is agreed of a cluster, as a row: all of it but when it is refreshed.
-func pictureOf(c *fsm.Cluster, nodes iter.Seq[*fsm.Node]) ClusterRow {
-	row := ClusterRow{
+// unsketched are the fields of a cluster's row that take more to make than a look at the cluster.
+var unsketched = []string{"nodes", "shards", "primaries", "kinds", "refreshed_at", "next_refresh", "overdue"}
+
+// clusterSketch is a cluster's row without those.
+func clusterSketch(c *fsm.Cluster) ClusterRow {
+	return ClusterRow{
 		Name: c.Name, Health: c.Health, Reasons: told(c.Reasons), Group: c.Settings.Group,
 		Labels: toldMap(c.Settings.Labels), Kinds: []string{}, Versions: told(c.Versions), Index: c.Index,
 	}
+}
+
+// pictureOf is what is agreed of a cluster, as a row: all of it but when it is refreshed.
+func pictureOf(c *fsm.Cluster, nodes iter.Seq[*fsm.Node]) ClusterRow {
+	row := clusterSketch(c)
 	shards := map[string]bool{}
 	for n := range nodes {
 		row.Nodes.count(n)

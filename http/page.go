@@ -3,6 +3,7 @@ package httpd
 import (
 	"context"
 	"iter"
+	"slices"
 )
 
 // page is one page of a list, and the key after which the next begins: empty at the end.
@@ -13,9 +14,28 @@ type page[R any] struct {
 
 // source is a list before it is paged: items in the order of their keys, from the key asked for on, and the row of each.
 type source[S, R any] struct {
-	items iter.Seq[S]
-	key   func(S) string
-	row   func(S) R
+	items  iter.Seq[S]
+	key    func(S) string
+	row    func(S) R
+	sketch sketch[S, R]
+}
+
+// sketch makes rows without the fields that are laborious to make, for filters that look at none of those.
+type sketch[S, R any] struct {
+	lacks []string
+	row   func(S) R // nil when a list has no sketches
+}
+
+// matching is the row of an item if the filter lets it pass.
+func (s source[S, R]) matching(item S, f *filter) (row R, ok bool) {
+	if f != nil && s.sketch.row != nil && !slices.ContainsFunc(s.sketch.lacks, func(name string) bool { return f.asks[name] }) {
+		if row = s.sketch.row(item); !f.match(&row) {
+			return row, false
+		}
+		f = nil
+	}
+	row = s.row(item)
+	return row, f.match(&row)
 }
 
 // page makes the rows of one page. It examines at most maxExamined items, so a filtered page may be short and have a next.
@@ -32,8 +52,7 @@ func (s source[S, R]) page(ctx context.Context, l listing) (page[R], error) {
 		}
 		examined++
 		last = s.key(item)
-		row := s.row(item)
-		if l.filter.match(&row) {
+		if row, ok := s.matching(item, l.filter); ok {
 			out.rows = append(out.rows, row)
 		}
 	}
