@@ -65,24 +65,23 @@ func (q *claimQueue) Take(ctx context.Context) ([]*fsm.Claim, error) {
 	return out, nil
 }
 
-// touchedQueue gathers what entries touched for the leader's scheduler.
+// touchedQueue gathers what entries touched for the leader's scheduler, which takes it after each of them.
 type touchedQueue struct {
 	mu       sync.Mutex
-	subjects map[fsm.Subject]bool
+	subjects []fsm.Subject
 	peers    bool
 	ready    chan struct{}
 }
 
-func newTouchedQueue() *touchedQueue {
-	return &touchedQueue{subjects: map[fsm.Subject]bool{}, ready: make(chan struct{}, 1)}
-}
+func newTouchedQueue() *touchedQueue { return &touchedQueue{ready: make(chan struct{}, 1)} }
 
 func (q *touchedQueue) add(a *fsm.Applied) {
+	if len(a.Touched) == 0 && !a.Peers {
+		return
+	}
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	for _, s := range a.Touched {
-		q.subjects[s] = true
-	}
+	q.subjects = append(q.subjects, a.Touched...)
 	q.peers = q.peers || a.Peers
 	select {
 	case q.ready <- struct{}{}:
@@ -93,11 +92,7 @@ func (q *touchedQueue) add(a *fsm.Applied) {
 func (q *touchedQueue) take() (subjects []fsm.Subject, peers bool) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	subjects = make([]fsm.Subject, 0, len(q.subjects))
-	for s := range q.subjects {
-		subjects = append(subjects, s)
-	}
-	clear(q.subjects)
+	subjects, q.subjects = q.subjects, nil
 	peers, q.peers = q.peers, false
 	return subjects, peers
 }

@@ -33,7 +33,8 @@ type hearing struct {
 
 type heard struct {
 	word
-	at time.Time
+	at   time.Time
+	news bool // nobody has asked what it said
 }
 
 func newHearing() *hearing { return &hearing{peers: map[string]heard{}} }
@@ -41,7 +42,22 @@ func newHearing() *hearing { return &hearing{peers: map[string]heard{}} }
 func (h *hearing) hear(w word) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	h.peers[w.Peer.ID] = heard{w, time.Now()}
+	h.peers[w.Peer.ID] = heard{word: w, at: time.Now(), news: true}
+}
+
+// news are the words that came since it was last called.
+func (h *hearing) news() []word {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	var out []word
+	for id, w := range h.peers {
+		if w.news {
+			out = append(out, w.word)
+			w.news = false
+			h.peers[id] = w
+		}
+	}
+	return out
 }
 
 // of is what was heard of a peer lately; false when it was not heard for heardFor.

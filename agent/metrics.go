@@ -16,7 +16,11 @@ import (
 type metrics struct {
 	overdue atomic.Int64 // ms
 	waiting atomic.Int64
+	late    prometheus.Histogram
 }
+
+// lateBy counts a refresh that was granted so long after it was due.
+func (m *metrics) lateBy(d time.Duration) { m.late.Observe(d.Seconds()) }
 
 // watch takes the scheduler's figures after each beat.
 func (m *metrics) watch(s *refresh.Scheduler, now refresh.Instant) {
@@ -32,7 +36,11 @@ func (m *metrics) unwatch() {
 }
 
 func newMetrics(a *Agent) (*metrics, error) {
-	m := &metrics{}
+	late, err := refresh.NewLateness(a.cfg.Registerer)
+	if err != nil {
+		return nil, fmt.Errorf("metrics: %w", err)
+	}
+	m := &metrics{late: late}
 	gauge := func(name, help string, value func() float64) prometheus.Collector {
 		return prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: name, Help: help}, value)
 	}

@@ -17,6 +17,7 @@ func (t *term) schedule(ctx context.Context) error {
 	defer m.follow(nil)
 	defer t.agent.metrics.unwatch()
 	s := refresh.NewScheduler(m.Read(), t.clock.instant())
+	s.Late = t.agent.metrics.lateBy
 	tick := time.NewTicker(beat)
 	defer tick.Stop()
 	look := time.NewTimer(beat)
@@ -38,6 +39,9 @@ func (t *term) schedule(ctx context.Context) error {
 			continue
 		case <-look.C:
 		case <-tick.C:
+		}
+		for _, w := range t.hearing.news() {
+			s.Heard(w.Peer.ID, w.Polls, w.Applied)
 		}
 		r, now := m.Read(), t.clock.instant()
 		t.batch.beat(s.Beat(r, t.ready(r), now))
@@ -71,8 +75,8 @@ func (t *term) ready(r *fsm.Reader) []*fsm.Peer {
 
 const (
 	retainEvery = time.Minute
-	trimOver    = 10   // percent over a limit before trimming starts
-	trimBite    = 2000 // events of one command
+	trimOver    = 10  // percent over a limit before trimming starts
+	trimBite    = 500 // events of one command: to take away thousands at once costs the state ten times as much for each
 )
 
 // retain trims the events that are beyond a limit, once a minute at most.

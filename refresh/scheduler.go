@@ -80,7 +80,8 @@ func (s *Scheduler) Peers(r *fsm.Reader, now Instant) {
 }
 
 // Heard takes what a peer said of its work: how many polls were under way, those that wait for their turn with them, and a
-// token up to which it had begun what it was given. Without it every claim counts with all its polls until it closes.
+// token up to which it had taken up its claims. Without it every claim counts with all its polls until it closes. What was
+// taken up in the moment before may not have been counted yet: that much more than the limit may be under way for a while.
 func (s *Scheduler) Heard(peer string, polls int, seen uint64) { s.loads.hear(peer, polls, seen) }
 
 func gone(r *fsm.Reader, peer string) bool {
