@@ -48,7 +48,7 @@ func (w *Worker) newRound(r *fsm.Reader, cluster *fsm.Cluster, claim *fsm.Claim)
 				out.asked = append(out.asked, ask(cluster, n, out.spec.Prober))
 			}
 		}
-	case said != nil && said.stand == out.stand:
+	case said != nil && said.equal(&out.stand):
 		out.asked = said.asked
 		if claim.Reason != fsm.WhyAsked && said.whole() {
 			out.before = said.told

@@ -8,13 +8,16 @@ import (
 )
 
 // stand is where a cluster stood when a round of it began. Two rounds that began at equal ones and were told the same would
-// change the same: all that a comparison depends on is in it. Notes are compared by pointer, since values in the state are
-// immutable; after a restore they differ, and so do the rest.
+// change the same: all that a comparison depends on is in it.
 type stand struct {
 	epoch   string
 	version uint64 // Cluster.Index
 	spec    fsm.RefreshSpec
 	notes   *fsm.Notes
+}
+
+func (s *stand) equal(o *stand) bool {
+	return s.version == o.version && s.epoch == o.epoch && s.spec == o.spec && fsm.SameNotes(s.notes, o.notes)
 }
 
 // question is a node to ask, and which kind of prober is to ask it.
@@ -68,7 +71,7 @@ func (c *saidCache) keep(cluster uint64, s *said) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	s.used = time.Now()
-	if old := c.clusters[cluster]; old != nil && old.stand == s.stand {
+	if old := c.clusters[cluster]; old != nil && old.equal(&s.stand) {
 		for i, t := range old.told {
 			if t.tag != s.told[i].tag {
 				s.told[i] = told{}
