@@ -119,34 +119,7 @@ func (g *group) refreshes(ctx context.Context, f *fleet, interval time.Duration,
 	if _, err := g.Running()[0].API.PutDiscovery(ctx, "fleet", spec, nil); err != nil {
 		return err
 	}
-	for {
-		seen, err := g.seen(ctx, f.clusters)
-		if err != nil || seen == f.clusters {
-			return err
-		}
-		if !wait(ctx, time.Second) {
-			return fmt.Errorf("waited for the first views: %d of %d clusters are seen healthy", seen, f.clusters)
-		}
-	}
-}
-
-// seen counts clusters with a healthy view. While the peers have not even asked so many, it counts their rounds, since they
-// have better to do than to list clusters over and over.
-func (g *group) seen(ctx context.Context, want int) (int, error) {
-	r, err := g.read(ctx, nil)
-	if err != nil {
-		return 0, err
-	}
-	if rounds := int(r.sum("muster_refresh_round_seconds_count")); rounds < want {
-		return rounds, nil
-	}
-	seen := 0
-	err = g.clusters(ctx, func(c httpd.ClusterRow) {
-		if c.Health == fsm.HealthHealthy {
-			seen++
-		}
-	})
-	return seen, err
+	return g.viewed(ctx, f)
 }
 
 // clusters calls take with every cluster as the first peer that runs has it.
