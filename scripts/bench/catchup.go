@@ -30,7 +30,7 @@ func (s *events) catchUp(ctx context.Context, b *bench, g *group, out *result) e
 	}
 	defer stop()
 	for _, n := range []int{1, 10} {
-		name := strconv.Itoa(n) + " catching up"
+		name := strconv.Itoa(n) + "-catch-up"
 		step(name)
 		base, err := caughtUp(ctx, audience{Peers: []string{bare}, Quick: n, Until: s.kept})
 		if err != nil {

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"flag"
 	"fmt"
 	"time"
@@ -23,14 +22,14 @@ func (s *events) flags(f *flag.FlagSet) {
 	f.IntVar(&s.kept, "events-kept", 100_000, "`N` events to catch up")
 }
 
-// crowd is followers and how much happens.
+// crowd is followers and how much happens. Its name is that of a column: FOLLOWERSxRATE.
 type crowd struct {
 	followers int
 	rate      int // events a second
 	each      int // events of one write
 }
 
-func (c crowd) String() string { return fmt.Sprintf("%d at %d/s", c.followers, c.rate) }
+func (c crowd) String() string { return fmt.Sprintf("%dx%d", c.followers, c.rate) }
 
 var crowds = []crowd{{100, 1000, 9}, {1000, 100, 1}}
 
@@ -95,7 +94,7 @@ func (s *events) memory(ctx context.Context, g *group, leader *rig.Peer, when st
 // crowd measures one crowd: the same writes without followers, with followers that keep up, and with one in ten that does
 // not, of whom half read nothing and half crawl.
 func (s *events) crowd(ctx context.Context, g *group, o *operators, c crowd, out *result) error {
-	alone, err := s.watched(ctx, g, o, c, audience{}, c.String()+", nobody")
+	alone, err := s.watched(ctx, g, o, c, audience{}, c.String()+"-nobody")
 	if err != nil {
 		return err
 	}
@@ -103,14 +102,14 @@ func (s *events) crowd(ctx context.Context, g *group, o *operators, c crowd, out
 	for _, slow := range []int{0, c.followers / 10} {
 		name := c.String()
 		if slow > 0 {
-			name += ", 10 % slow"
+			name += "-slow"
 		}
 		m, err := s.watched(ctx, g, o, c, audience{Quick: c.followers - slow, Slow: slow}, name)
 		if err != nil {
 			return err
 		}
-		h, rss := m.heard, 0.0
-		rss, _ = m.rss()
+		h := m.heard
+		rss, _ := m.rss()
 		out.add(
 			figure{Name: "events", Case: name, Value: float64(h.Lines) / float64(max(h.Quick, 1)) / m.seconds, Unit: "/s"},
 			figure{Name: "delivery, p50", Case: name, Value: h.P50, Unit: "ms"},
@@ -129,6 +128,7 @@ func (s *events) crowd(ctx context.Context, g *group, o *operators, c crowd, out
 			figure{Name: "CPU of the peers", Case: name, Value: 100 * m.cpu() / m.seconds, Unit: "%"},
 			figure{Name: "CPU of the peers, nobody following", Case: name, Value: 100 * idle, Unit: "%"},
 			figure{Name: "answer to a write, p99", Case: name, Value: quantilesOf(m.answered).P99, Unit: "ms", Note: "what the machine takes for a commit meanwhile"},
+			figure{Name: "writes that failed", Case: name, Value: float64(m.failed), Unit: ""},
 			figure{Name: "RSS of the largest peer", Case: name, Value: mib(rss), Unit: "MiB"},
 		)
 	}
@@ -140,6 +140,7 @@ type watch struct {
 	measured
 	heard    heard
 	answered []float64 // milliseconds of each write
+	failed   int       // writes
 }
 
 // watched measures the group while operators write and an audience follows.
@@ -154,31 +155,30 @@ func (s *events) watched(ctx context.Context, g *group, o *operators, c crowd, a
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
 	work := o.work(ctx, c)
+	defer work.stop()
 	crowded, err := a.start(ctx)
 	if err != nil {
-		return w, errors.Join(err, work.stop())
+		return w, err
 	}
 	settle := 3 * time.Second
 	if a.Slow > 0 {
 		settle = 20 * time.Second // so that those who read nothing are cut off in the span
 	}
 	if !wait(ctx, settle) {
-		return w, errors.Join(context.Cause(ctx), work.stop())
+		return w, context.Cause(ctx)
 	}
 	work.forget()
 	if err := crowded.next(); err != nil {
-		return w, errors.Join(err, work.stop())
-	}
-	if w.measured, err = g.during(ctx, leader, s.span, name); err != nil {
-		return w, errors.Join(err, work.stop())
-	}
-	if err := crowded.next(); err != nil {
-		return w, errors.Join(err, work.stop())
-	}
-	if err := work.stop(); err != nil {
 		return w, err
 	}
-	w.answered = work.took
+	if w.measured, err = g.during(ctx, leader, s.span, name); err != nil {
+		return w, err
+	}
+	if err := crowded.next(); err != nil {
+		return w, err
+	}
+	work.stop()
+	w.answered, w.failed = work.took, work.failed
 	wait(ctx, time.Second) // for what is under way
 	w.heard, err = crowded.done()
 	return w, err

@@ -88,9 +88,9 @@ type shift struct {
 	cancel context.CancelFunc
 	wg     sync.WaitGroup
 
-	mu   sync.Mutex
-	took []float64 // milliseconds until a write was answered
-	err  error
+	mu     sync.Mutex
+	took   []float64 // milliseconds until a write was answered
+	failed int       // writes
 }
 
 // work makes events at a rate, until the shift is stopped.
@@ -121,8 +121,8 @@ func (s *shift) note(took time.Duration, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.took = append(s.took, took.Seconds()*1000)
-	if s.err == nil {
-		s.err = err
+	if err != nil {
+		s.failed++
 	}
 }
 
@@ -130,12 +130,11 @@ func (s *shift) note(took time.Duration, err error) {
 func (s *shift) forget() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.took = nil
+	s.took, s.failed = nil, 0
 }
 
-// stop ends the shift. The error is the first of a write.
-func (s *shift) stop() error {
+// stop ends the shift.
+func (s *shift) stop() {
 	s.cancel()
 	s.wg.Wait()
-	return s.err
 }
