@@ -29,7 +29,7 @@ func (s *Server) prometheusTargets(w http.ResponseWriter, r *http.Request) error
 		// Not every writer has deadlines to set; the server's own do.
 		_ = deadlines.SetWriteDeadline(time.Now().Add(writeTimeout))
 		for n := range g.Nodes(c.ID) {
-			raw, err := json.Marshal(targets(c, n))
+			raw, err := json.Marshal(entryOf(c, n))
 			if err != nil {
 				return err
 			}
@@ -52,11 +52,21 @@ func (s *Server) prometheusTargets(w http.ResponseWriter, r *http.Request) error
 	return nil
 }
 
-func targets(c *fsm.Cluster, n *fsm.Node) Targets {
-	return Targets{
-		Targets: []string{net.JoinHostPort(n.Endpoint.Address, strconv.Itoa(n.Endpoint.Port))},
-		Labels:  map[string]string{"cluster": c.Name, "node": n.ID, "role": roleOf(n), "health": c.Health},
-	}
+// entry is a Targets as it is written: one node, its labels in the order of their names, without a map for each.
+type entry struct {
+	Targets [1]string `json:"targets"`
+	Labels  struct {
+		Cluster string `json:"cluster"`
+		Health  string `json:"health"`
+		Node    string `json:"node"`
+		Role    string `json:"role"`
+	} `json:"labels"`
+}
+
+func entryOf(c *fsm.Cluster, n *fsm.Node) (e entry) {
+	e.Targets[0] = net.JoinHostPort(n.Endpoint.Address, strconv.Itoa(n.Endpoint.Port))
+	e.Labels.Cluster, e.Labels.Health, e.Labels.Node, e.Labels.Role = c.Name, c.Health, n.ID, roleOf(n)
+	return e
 }
 
 // roleOf is one word for a node over all its shards: primary when it is that of any, else what it is for the first.
