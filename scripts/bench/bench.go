@@ -55,8 +55,8 @@ type fleet struct {
 // size is the nodes of all clusters.
 func (f *fleet) size() int { return f.clusters * f.nodes }
 
-// fleet plays clusters, with further flags of muster fleet, until its rig ends.
-func (b *bench) fleet(ctx context.Context, r *rig.Rig, clusters int, flags ...string) (*fleet, error) {
+// fleet plays clusters until its rig ends.
+func (b *bench) fleet(ctx context.Context, r *rig.Rig, clusters int) (*fleet, error) {
 	step(fmt.Sprintf("a fleet of %d x %d nodes", clusters, b.nodes))
 	port, err := rig.Port()
 	if err != nil {
@@ -66,10 +66,8 @@ func (b *bench) fleet(ctx context.Context, r *rig.Rig, clusters int, flags ...st
 	if f.control, err = rig.Addr(); err != nil {
 		return nil, err
 	}
-	f.process, err = r.Start("fleet", b.bin, append([]string{
-		"fleet", "-clusters", strconv.Itoa(clusters), "-nodes", strconv.Itoa(b.nodes), "-peers", strconv.Itoa(b.peers),
-		"-port", strconv.Itoa(port), "-file", f.file, "-control-addr", f.control,
-	}, flags...)...)
+	f.process, err = r.Start("fleet", b.bin, "fleet", "-clusters", strconv.Itoa(clusters), "-nodes", strconv.Itoa(b.nodes),
+		"-peers", strconv.Itoa(b.peers), "-port", strconv.Itoa(port), "-file", f.file, "-control-addr", f.control)
 	if err != nil {
 		return nil, err
 	}
@@ -90,12 +88,12 @@ type group struct {
 	b *bench
 }
 
-// group starts peers, with further flags of muster agent, and waits until they are ready.
-func (b *bench) group(ctx context.Context, r *rig.Rig, flags ...string) (*group, error) {
+// group starts peers and waits until they are ready.
+func (b *bench) group(ctx context.Context, r *rig.Rig) (*group, error) {
 	step(fmt.Sprintf("%d peers", b.peers))
 	ctx, cancel := context.WithTimeout(ctx, time.Minute)
 	defer cancel()
-	flags = append([]string{"-log-level", "warn"}, flags...)
+	flags := []string{"-log-level", "warn"}
 	if b.profile {
 		flags = append(flags, "-enable-debug")
 	}
