@@ -98,7 +98,7 @@ func (s *events) crowd(ctx context.Context, g *group, o *operators, c crowd, out
 	if err != nil {
 		return err
 	}
-	idle := alone.cpu() / alone.seconds
+	idle := alone.cpu() / float64(max(len(alone.answered), 1)) // of a write
 	for _, slow := range []int{0, c.followers / 10} {
 		name := c.String()
 		if slow > 0 {
@@ -108,7 +108,7 @@ func (s *events) crowd(ctx context.Context, g *group, o *operators, c crowd, out
 		if err != nil {
 			return err
 		}
-		h := m.heard
+		h, answer := m.heard, quantilesOf(m.answered).P99
 		rss, _ := m.rss()
 		out.add(
 			figure{Name: "events", Case: name, Value: float64(h.Lines) / float64(max(h.Quick, 1)) / m.seconds, Unit: "/s"},
@@ -122,12 +122,16 @@ func (s *events) crowd(ctx context.Context, g *group, o *operators, c crowd, out
 			figure{Name: "gaps, ends and followers left behind", Case: name, Value: float64(h.Gaps + h.Ended + h.Behind), Unit: "", Goal: "<= 0"},
 			figure{Name: "slow followers cut off", Case: name, Value: m.sum("muster_http_followers_cut_total"), Unit: ""},
 			figure{
-				Name: "CPU of a delivered event", Case: name, Value: (m.cpu() - idle*m.seconds) * 1e6 / float64(h.Lines), Unit: "us",
-				Note: "of all peers, less what they take for the same writes without followers",
+				Name: "CPU of a delivered event", Case: name, Unit: "us", Value: (m.cpu() - idle*float64(len(m.answered))) * 1e6 / float64(h.Lines),
+				Note: "of all peers, less what they take for as many writes without followers",
 			},
 			figure{Name: "CPU of the peers", Case: name, Value: 100 * m.cpu() / m.seconds, Unit: "%"},
-			figure{Name: "CPU of the peers, nobody following", Case: name, Value: 100 * idle, Unit: "%"},
-			figure{Name: "answer to a write, p99", Case: name, Value: quantilesOf(m.answered).P99, Unit: "ms", Note: "what the machine takes for a commit meanwhile"},
+			figure{Name: "CPU of a write, nobody following", Case: name, Value: idle * 1e6, Unit: "us", Note: "of all peers, all they do included"},
+			figure{Name: "answer to a write, p99", Case: name, Value: answer, Unit: "ms", Note: "what the machine takes for a commit meanwhile"},
+			figure{
+				Name: "delivery : answer to a write", Case: name, Value: h.P99 / answer, Unit: "x",
+				Note: "at p99: below 1, followers know before the writer does",
+			},
 			figure{Name: "writes that failed", Case: name, Value: float64(m.failed), Unit: ""},
 			figure{Name: "RSS of the largest peer", Case: name, Value: mib(rss), Unit: "MiB"},
 		)
