@@ -193,7 +193,11 @@ func (c *cataloged) unchanged(ctx context.Context) error {
 			return err
 		}
 		last, err = c.during(ctx, func(ctx context.Context) error {
-			if _, err := c.leader.API.RunDiscovery(ctx, "catalog"); err != nil {
+			err := rig.Until(ctx, "a run to be granted", func(ctx context.Context) error { // a nudged one may be open
+				_, err := c.leader.API.RunDiscovery(ctx, "catalog")
+				return err
+			})
+			if err != nil {
 				return err
 			}
 			return c.ran(ctx, row.LastRun.At)
