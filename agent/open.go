@@ -278,12 +278,14 @@ func (a *Agent) makeFace(context.Context) error {
 	return err
 }
 
-// idleConnections is how many kept-alive connections to nodes a peer holds: half of the files it may open, so that there is
-// room for peers, clients and polls under way.
+// idleConnections is how many kept-alive connections to nodes a peer holds: what the files it may open leave beside polls under
+// way, waiting requests and other peers, and half of them at least.
 func idleConnections() int {
+	const others = 4096 + 4096 + 256
 	var limit syscall.Rlimit
 	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit); err != nil {
 		return 1024
 	}
-	return int(min(limit.Cur/2, 65_536))
+	files := int(min(limit.Cur, 1<<20))
+	return min(max(files/2, files-others), 65_536)
 }
