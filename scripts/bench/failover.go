@@ -66,11 +66,11 @@ func (s *failover) run(ctx context.Context, b *bench, out *result) error {
 	var led, refreshed, flows, storms []float64
 	for i := range s.times {
 		step(fmt.Sprintf("kill %d of %d", i+1, s.times))
-		one, err := s.kill(ctx, g, oldest+flowLate, func(began time.Time) error {
+		one, err := s.kill(ctx, g, oldest+flowLate, func() error {
 			if i >= s.windows {
 				return nil
 			}
-			bytes, err := s.bytes(ctx, g, s.window-time.Since(began))
+			bytes, err := s.bytes(ctx, g, s.window)
 			storms = append(storms, bytes/normal)
 			return err
 		})
@@ -130,8 +130,8 @@ func (s *failover) bytes(ctx context.Context, g *group, d time.Duration) (float6
 }
 
 // kill ends the leader, measures what follows, and brings it back. Views older than late count as refreshes that do not
-// flow. What is done then is called before the peer is brought back.
-func (s *failover) kill(ctx context.Context, g *group, late time.Duration, then func(began time.Time) error) (loss, error) {
+// flow. Then runs beside, from the first refresh on.
+func (s *failover) kill(ctx context.Context, g *group, late time.Duration, then func() error) (loss, error) {
 	leader, err := g.Leader(ctx)
 	if err != nil {
 		return loss{}, err
@@ -142,10 +142,10 @@ func (s *failover) kill(ctx context.Context, g *group, late time.Duration, then 
 	if one.led, one.refreshed, err = s.refreshed(ctx, g, began); err != nil {
 		return one, err
 	}
-	if one.flows, err = s.flows(ctx, g, began, late); err != nil {
-		return one, err
-	}
-	if err := then(began); err != nil {
+	logged := make(chan error, 1)
+	go func() { logged <- then() }()
+	one.flows, err = s.flows(ctx, g, began, late)
+	if err := errors.Join(err, <-logged); err != nil {
 		return one, err
 	}
 	if _, err := again(ctx, leader); err != nil {
