@@ -44,8 +44,7 @@ type wireFact struct {
 	After  cbor.RawMessage `cbor:"5,keyasint,omitempty"`
 }
 
-// MarshalCBOR writes the log's form of a fact.
-func (f Fact) MarshalCBOR() ([]byte, error) {
+func (f *Fact) wire() wireFact {
 	w := wireFact{Type: f.Type, Node: f.Node, Shard: f.Shard}
 	if f.Before != nil {
 		w.Before = mustEncode(f.Before)
@@ -53,8 +52,25 @@ func (f Fact) MarshalCBOR() ([]byte, error) {
 	if f.After != nil {
 		w.After = mustEncode(f.After)
 	}
-	return encMode.Marshal(w)
+	return w
 }
+
+// fact reads the parts; a type of fact this release does not know is an error.
+func (w *wireFact) fact() (Fact, error) {
+	if lenses[w.Type] == nil && blankPart(w.Type) == nil {
+		return Fact{}, fmt.Errorf("%w: event type %s", errUnknownKind, w.Type)
+	}
+	f := Fact{Type: w.Type, Node: w.Node, Shard: w.Shard}
+	var err error
+	if f.Before, err = decodePart(w.Type, w.Before); err != nil {
+		return Fact{}, err
+	}
+	f.After, err = decodePart(w.Type, w.After)
+	return f, err
+}
+
+// MarshalCBOR writes the log's form of a fact.
+func (f Fact) MarshalCBOR() ([]byte, error) { return encMode.Marshal(f.wire()) }
 
 // UnmarshalCBOR reads the log's form; a type of fact this release does not know is an error.
 func (f *Fact) UnmarshalCBOR(raw []byte) error {
@@ -62,15 +78,8 @@ func (f *Fact) UnmarshalCBOR(raw []byte) error {
 	if err := decode(raw, &w); err != nil {
 		return err
 	}
-	if lenses[w.Type] == nil && blankPart(w.Type) == nil {
-		return fmt.Errorf("%w: event type %s", errUnknownKind, w.Type)
-	}
-	*f = Fact{Type: w.Type, Node: w.Node, Shard: w.Shard}
 	var err error
-	if f.Before, err = decodePart(w.Type, w.Before); err != nil {
-		return err
-	}
-	f.After, err = decodePart(w.Type, w.After)
+	*f, err = w.fact()
 	return err
 }
 
@@ -112,17 +121,17 @@ func blankPart(t EventType) Part {
 
 // wireEvent is an Event as the log keeps it.
 type wireEvent struct {
-	Seq         uint64 `cbor:"1,keyasint"`
-	Time        Time   `cbor:"2,keyasint"`
-	Cluster     string `cbor:"3,keyasint,omitempty"`
-	Maintenance bool   `cbor:"4,keyasint,omitempty"`
-	Cause       Cause  `cbor:"5,keyasint"`
-	Fact        Fact   `cbor:"6,keyasint"`
+	Seq         uint64   `cbor:"1,keyasint"`
+	Time        Time     `cbor:"2,keyasint"`
+	Cluster     string   `cbor:"3,keyasint,omitempty"`
+	Maintenance bool     `cbor:"4,keyasint,omitempty"`
+	Cause       Cause    `cbor:"5,keyasint"`
+	Fact        wireFact `cbor:"6,keyasint"` // read in one pass with the event
 }
 
 // MarshalCBOR writes the form in which events are kept.
 func (e Event) MarshalCBOR() ([]byte, error) {
-	return encMode.Marshal(wireEvent{e.Seq, e.Time, e.Cluster, e.Maintenance, e.Cause, e.Fact})
+	return encMode.Marshal(wireEvent{e.Seq, e.Time, e.Cluster, e.Maintenance, e.Cause, e.wire()})
 }
 
 // UnmarshalCBOR reads the form in which events are kept.
@@ -131,6 +140,10 @@ func (e *Event) UnmarshalCBOR(raw []byte) error {
 	if err := decode(raw, &w); err != nil {
 		return err
 	}
-	*e = Event{w.Seq, w.Time, w.Cluster, w.Maintenance, w.Cause, w.Fact}
+	fact, err := w.Fact.fact()
+	if err != nil {
+		return err
+	}
+	*e = Event{w.Seq, w.Time, w.Cluster, w.Maintenance, w.Cause, fact}
 	return nil
 }

@@ -1,18 +1,19 @@
 package fsm
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 
 	"github.com/hashicorp/go-memdb"
 )
 
-// loader writes the rows of a snapshot into an empty database. Nodes and listings, which travel one by one in the order of
-// their keys, it gathers into the rows they are kept in, and claims, which come before the schedules, it puts
-// beside those.
+// loader writes the rows of a snapshot into an empty database. Nodes, listings and events travel one by one in the order of
+// their keys; it gathers them into the rows they are kept in. Claims come before the schedules, beside which it puts them.
 type loader struct {
 	tx     *memdb.Txn
 	open   gathered
+	events *page
 	claims map[Subject]*Claim
 }
 
@@ -34,7 +35,7 @@ func (l *loader) add(table string, row any) error {
 		return l.gather(gathered{table, listingsKey(v.Cluster, v.Discovery), r, &r.nodes}, packed(v, packListing))
 	case *eventRow:
 		if table == tableEvents {
-			return l.tx.Insert(table, (&Reader{txn: l.tx}).page(v.Seq).with(*v))
+			return l.event(*v)
 		}
 	case *Claim:
 		l.claims[v.Subject] = v
@@ -47,12 +48,31 @@ func (l *loader) add(table string, row any) error {
 	return l.tx.Insert(table, row)
 }
 
+// event adds to the last page of events, or begins the next one.
+func (l *loader) event(e eventRow) error {
+	if p := l.events; p != nil && p.number == e.Seq/pageSize {
+		l.events = p.with(e)
+		return nil
+	}
+	err := l.turn()
+	l.events = (*page)(nil).with(e)
+	return err
+}
+
+// turn writes the last page of events.
+func (l *loader) turn() error {
+	if l.events == nil {
+		return nil
+	}
+	return l.tx.Insert(tableEvents, l.events)
+}
+
 // finish writes what is not written yet.
 func (l *loader) finish() error {
 	for s := range l.claims {
 		return fmt.Errorf("claim of %s %d, which is not there", s.Kind, s.ID)
 	}
-	return l.flush()
+	return errors.Join(l.turn(), l.flush())
 }
 
 // gather adds to the open row when next is the same one, and else begins it.
