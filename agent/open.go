@@ -221,17 +221,18 @@ func (r roster) Seen() []bootstrap.Peer {
 
 func (a *Agent) makeWorkers(context.Context) error {
 	host, _, _ := net.SplitHostPort(a.cfg.PeerAddr)
+	polls, idle := shareFiles()
 	var err error
 	a.poller, err = poll.New(poll.Config{
 		Rules: poll.Rules{AllowLoopback: onLoopback(host), Own: a.listeners()}, Dial: a.cfg.Seams.ProbeDial,
-		MaxIdle: idleConnections(), Registerer: a.cfg.Registerer,
+		MaxIdle: idle, Registerer: a.cfg.Registerer,
 	})
 	if err != nil {
 		return err
 	}
 	a.worker, err = refresh.NewWorker(refresh.WorkerConfig{
 		Claims: a.machine.polls, Log: a, Replica: a.machine, Probers: a.probers(),
-		Logger: a.log, Registerer: a.cfg.Registerer,
+		Logger: a.log, Registerer: a.cfg.Registerer, MaxPolls: polls,
 	})
 	if err != nil {
 		return err
@@ -278,14 +279,15 @@ func (a *Agent) makeFace(context.Context) error {
 	return err
 }
 
-// idleConnections is how many kept-alive connections to nodes a peer holds: what the files it may open leave beside polls under
-// way, waiting requests and other peers, and half of them at least.
-func idleConnections() int {
-	const others = 4096 + 4096 + 256
+// shareFiles divides the files this peer may open: a quarter is for polls under way, what is left beside waiting requests and
+// other peers, and half at least, for kept-alive connections to nodes.
+func shareFiles() (polls, idle int) {
+	const others = 4096 + 256
+	files := 4096
 	var limit syscall.Rlimit
-	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit); err != nil {
-		return 1024
+	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit); err == nil {
+		files = int(min(limit.Cur, 1<<17))
 	}
-	files := int(min(limit.Cur, 1<<20))
-	return min(max(files/2, files-others), 65_536)
+	polls = min(files/4, 16_384)
+	return polls, max(files/2, files-polls-others)
 }
