@@ -6,6 +6,7 @@ import (
 	"io"
 	"log/slog"
 	"path/filepath"
+	"runtime/debug"
 	"strings"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -89,9 +90,16 @@ and in files of the folder "secrets" in the data directory.`,
 	return c
 }
 
+// gcPercent is Go's GOGC for a peer where the environment says nothing. Most of its memory is rows and events at rest, packed so
+// that a collection has little to follow: half as much garbage before the next one is worth more than the CPU.
+const gcPercent = 50
+
 // runAgent composes a peer and lives its life.
 func (p *Program) runAgent(ctx context.Context, cfg agent.Config) error {
 	umask()
+	if p.Getenv("GOGC") == "" {
+		debug.SetGCPercent(gcPercent)
+	}
 	reg := prometheus.NewRegistry()
 	reg.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
 		collectors.NewBuildInfoCollector())
