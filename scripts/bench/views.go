@@ -44,7 +44,7 @@ func (g *group) viewed(ctx context.Context, f *fleet) error {
 	v := views{api: api}
 	for listed := false; ; {
 		if !listed {
-			d, _, err := api.Discovery(ctx, "fleet", httpd.Read{Stale: true})
+			d, _, err := api.Discovery(ctx, "fleet", httpd.Read{})
 			if err != nil {
 				return err
 			}
