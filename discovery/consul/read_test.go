@@ -99,6 +99,7 @@ func TestReadsInFlight(t *testing.T) {
 			limited bool
 			most    int64
 		}{{false, 8}, {true, 0}, {false, 4}, {false, 8}, {false, 8}} {
+			synctest.Wait() // what a read that failed had under way is over
 			limited.Store(step.limited)
 			if err := read(); (err != nil) != step.limited || most.Load() != step.most {
 				t.Errorf("limited %t: %d in flight, error %v; wanted %d", step.limited, most.Load(), err, step.most)
