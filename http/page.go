@@ -35,7 +35,8 @@ func (s source[S, R]) matching(item S, f *filter) (row R, ok bool) {
 		f = nil
 	}
 	row = s.row(item)
-	return row, f.match(&row)
+	ok = f.match(&row)
+	return row, ok
 }
 
 // page makes the rows of one page. It examines at most maxExamined items, so a filtered page may be short and have a next.

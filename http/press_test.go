@@ -167,7 +167,7 @@ func TestStandingFollowerIsCutOff(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			defer c.Close()
+			t.Cleanup(func() { _ = c.Close() })
 			if _, err := io.WriteString(c, "GET /v1/events/follow?after=now HTTP/1.1\r\nHost: peer\r\n\r\n"); err != nil {
 				t.Fatal(err)
 			}
@@ -175,7 +175,7 @@ func TestStandingFollowerIsCutOff(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			defer res.Body.Close()
+			t.Cleanup(func() { _ = res.Body.Close() })
 			conns, lines = append(conns, c), bufio.NewReader(res.Body)
 			if _, err := lines.ReadString('\n'); err != nil {
 				t.Fatal(err)

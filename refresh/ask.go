@@ -36,8 +36,7 @@ func (w *Worker) ask(ctx context.Context, round *round) *asking {
 		}
 	}
 	w.open.Add(int64(a.open))
-	polling, cancel := context.WithTimeout(ctx, round.spec.Timeout.Std())
-	a.free = append(a.free, cancel)
+	polling := a.polling(ctx)
 	askers := map[string]Asker{}
 	for i := range round.asked {
 		q := &round.asked[i]
@@ -61,14 +60,20 @@ func (w *Worker) ask(ctx context.Context, round *round) *asking {
 			if !w.enter(ctx) {
 				break
 			}
-			polling, cancel = context.WithTimeout(ctx, round.spec.Timeout.Std())
-			a.free = append(a.free, cancel)
+			polling = a.polling(ctx)
 		}
 		a.begin()
 		go w.askNode(polling, a, p, i)
 	}
 	a.end()
 	return a
+}
+
+// polling is the time that polls which begin now have.
+func (a *asking) polling(ctx context.Context) context.Context {
+	ctx, cancel := context.WithTimeout(ctx, a.round.spec.Timeout.Std())
+	a.free = append(a.free, cancel)
+	return ctx
 }
 
 // asker is the prober of a kind for as long as the polls last; nil, and the round has failed, when there is none.

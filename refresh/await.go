@@ -69,7 +69,7 @@ func (w *Worker) passOver(a *asking) bool {
 		stand[i] = fsm.Unreachable(id, n.Reach.Reason, n.Reach.Detail)
 	}
 	for i, report := range stand {
-		same := a.round.before != nil && a.round.before[i].reason == report.Reason
+		same := len(a.round.before) > i && a.round.before[i].reason == report.Reason
 		a.round.words[i] = word{came: true, same: same, report: &report}
 	}
 	return true

@@ -1,6 +1,7 @@
 package refresh
 
 import (
+	"slices"
 	"sync"
 	"time"
 
@@ -39,12 +40,7 @@ type said struct {
 
 // whole says whether every node can be asked whether it still says the same.
 func (s *said) whole() bool {
-	for _, t := range s.told {
-		if t == (told{}) {
-			return false
-		}
-	}
-	return true
+	return !slices.Contains(s.told, told{})
 }
 
 // saidCache remembers the tags of recently refreshed clusters, never what they were given with. It holds no cluster that

@@ -82,11 +82,12 @@ func seqAndTime(line []byte) (seq uint64, at time.Time, ok bool) {
 // crawl reads a little now and then.
 func (l *listener) crawl() {
 	p := make([]byte, 1<<10)
-	for {
+	tick := time.NewTicker(time.Second)
+	defer tick.Stop()
+	for range tick.C {
 		if _, err := l.conn.Read(p); err != nil {
 			return
 		}
-		time.Sleep(time.Second)
 	}
 }
 

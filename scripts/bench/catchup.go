@@ -11,7 +11,7 @@ import (
 
 // catchUp measures how fast kept events are read from the oldest on, by one follower and by ten at once, and the same bytes
 // from a server that only copies them.
-func (s *events) catchUp(ctx context.Context, b *bench, g *group, out *result) error {
+func (s *events) catchUp(ctx context.Context, g *group, out *result) error {
 	leader, err := g.Leader(ctx)
 	if err != nil {
 		return err

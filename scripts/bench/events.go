@@ -64,7 +64,7 @@ func (s *events) run(ctx context.Context, b *bench, out *result) error {
 	if err := s.memory(ctx, g, leader, "before", out); err != nil {
 		return err
 	}
-	if err := s.catchUp(ctx, b, g, out); err != nil {
+	if err := s.catchUp(ctx, g, out); err != nil {
 		return err
 	}
 	for _, c := range crowds {
@@ -94,7 +94,7 @@ func (s *events) memory(ctx context.Context, g *group, leader *rig.Peer, when st
 // crowd measures one crowd: the same writes without followers, with followers that keep up, and with one in ten that does
 // not, of whom half read nothing and half crawl.
 func (s *events) crowd(ctx context.Context, g *group, o *operators, c crowd, out *result) error {
-	alone, err := s.watched(ctx, g, o, c, audience{}, c.String()+"-nobody")
+	alone, err := s.watched(ctx, g, o, showing{c, audience{}, c.String() + "-nobody"})
 	if err != nil {
 		return err
 	}
@@ -104,7 +104,7 @@ func (s *events) crowd(ctx context.Context, g *group, o *operators, c crowd, out
 		if slow > 0 {
 			name += "-slow"
 		}
-		m, err := s.watched(ctx, g, o, c, audience{Quick: c.followers - slow, Slow: slow}, name)
+		m, err := s.watched(ctx, g, o, showing{c, audience{Quick: c.followers - slow, Slow: slow}, name})
 		if err != nil {
 			return err
 		}
@@ -147,8 +147,16 @@ type watch struct {
 	failed   int       // writes
 }
 
+// showing is what is written, who follows it, and under which name that is told.
+type showing struct {
+	crowd
+	audience audience
+	name     string
+}
+
 // watched measures the group while operators write and an audience follows.
-func (s *events) watched(ctx context.Context, g *group, o *operators, c crowd, a audience, name string) (w watch, err error) {
+func (s *events) watched(ctx context.Context, g *group, o *operators, this showing) (w watch, err error) {
+	a := this.audience
 	leader, err := g.Leader(ctx)
 	if err != nil {
 		return w, err
@@ -158,7 +166,7 @@ func (s *events) watched(ctx context.Context, g *group, o *operators, c crowd, a
 	}
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
-	work := o.work(ctx, c)
+	work := o.work(ctx, this.crowd)
 	defer work.stop()
 	crowded, err := a.start(ctx)
 	if err != nil {
@@ -175,7 +183,7 @@ func (s *events) watched(ctx context.Context, g *group, o *operators, c crowd, a
 	if err := crowded.next(); err != nil {
 		return w, err
 	}
-	if w.measured, err = g.during(ctx, leader, s.span, name); err != nil {
+	if w.measured, err = g.during(ctx, leader, s.span, this.name); err != nil {
 		return w, err
 	}
 	if err := crowded.next(); err != nil {

@@ -69,7 +69,6 @@ func (s *simulated) run(ctx context.Context, _ *bench, out *result) error {
 		var err error
 		if clusters := c.nodes / c.cluster; g == nil || g.Clusters != clusters || g.Nodes != c.cluster {
 			step(fmt.Sprintf("filling %d x %d nodes", clusters, c.cluster))
-			g = nil // the one before is garbage from here on
 			if g, err = million.New(million.Config{Clusters: clusters, Nodes: c.cluster, Peers: peersMost}); err != nil {
 				return err
 			}
