@@ -160,13 +160,14 @@ func (c *cataloged) ran(ctx context.Context, last fsm.Time) error {
 
 // settled waits until nobody asks Consul anything it would not hold back.
 func (c *cataloged) settled(ctx context.Context) error {
-	for {
-		before := c.tap.take()
+	for before := -1; ; {
+		now := c.tap.seen().requests
+		if now == before {
+			return nil
+		}
+		before = now
 		if !wait(ctx, 3*time.Second) {
 			return context.Cause(ctx)
-		}
-		if c.tap.take().requests+before.requests == 0 {
-			return nil
 		}
 	}
 }

@@ -89,6 +89,13 @@ func (t *tap) take() traffic {
 	return out
 }
 
+// seen is what went through since the last take.
+func (t *tap) seen() traffic {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.now
+}
+
 // counting counts an answer's bytes.
 type counting struct {
 	http.ResponseWriter

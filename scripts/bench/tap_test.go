@@ -27,6 +27,9 @@ func TestTapCountsWhatGoesThrough(t *testing.T) {
 		}
 	}
 	want := traffic{requests: 2, blocking: 1, bytes: 306, most: 1}
+	if got := tap.seen(); got != want {
+		t.Errorf("%+v before it was taken", got)
+	}
 	if diff := cmp.Diff(want, tap.take(), cmp.AllowUnexported(traffic{})); diff != "" {
 		t.Error(diff)
 	}
