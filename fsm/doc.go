@@ -41,6 +41,13 @@
 // of a transition, on the version of the cluster that its command names; what failures and sources do to a cluster passes
 // them, since refusing to see a fact would not undo it.
 //
+// # At rest
+//
+// A hundred thousand nodes must fit into a small peer, and most rows are not looked at for hours. What the database adds to a
+// row is more than a packed node, so nodes and listings are kept one string each in a row of their cluster, events encoded in
+// pages of 64, and a subject's claim beside its schedule. Reading unpacks, for some 2 µs a node; logs and snapshots know
+// nothing of it. Keys of numbers fan out by sixteen, since each write copies the nodes of the tree it goes through.
+//
 // # What is cut
 //
 // A node may say more than is kept. What is left out is by order of id, so that all peers leave out the same, and an
