@@ -37,7 +37,7 @@ func (w *Worker) ask(ctx context.Context, round *round) *asking {
 	}
 	w.open.Add(int64(a.open))
 	polling := a.polling(ctx)
-	askers := map[string]Asker{}
+	askers, waited := map[string]Asker{}, false
 	for i := range round.asked {
 		q := &round.asked[i]
 		asker, known := askers[q.kind]
@@ -60,10 +60,14 @@ func (w *Worker) ask(ctx context.Context, round *round) *asking {
 			if !w.enter(ctx) {
 				break
 			}
-			polling = a.polling(ctx)
+			waited = true
+		}
+		own := polling
+		if waited {
+			own = a.polling(ctx)
 		}
 		a.begin()
-		go w.askNode(polling, a, p, i)
+		go w.askNode(own, a, p, i)
 	}
 	a.end()
 	return a
