@@ -18,17 +18,10 @@ type Target struct {
 	Address       string // host name or IP address, without a port
 	Port          int
 	Labels        map[string]string // read-only
-
-	at string // HostPort, where it was made before
 }
 
 // HostPort is where t is dialed. Nothing else of a record ever becomes part of an address.
-func (t Target) HostPort() string {
-	if t.at != "" {
-		return t.at
-	}
-	return net.JoinHostPort(t.Address, strconv.Itoa(t.Port))
-}
+func (t Target) HostPort() string { return net.JoinHostPort(t.Address, strconv.Itoa(t.Port)) }
 
 // Failed is the report of a poll that failed with err, its reason chosen by FaultOf.
 func (t Target) Failed(err error) fsm.Report {

@@ -68,11 +68,9 @@ func ask(cluster *fsm.Cluster, n *fsm.Node, prober string) question {
 	if n.Endpoint.Probe != "" {
 		prober = n.Endpoint.Probe
 	}
-	t := Target{
+	return question{kind: prober, Target: Target{
 		Cluster: cluster.Name, Node: n.ID, Address: n.Endpoint.Address, Port: n.Endpoint.Port, Labels: n.Endpoint.Labels,
-	}
-	t.at = t.HostPort()
-	return question{Target: t, kind: prober}
+	}}
 }
 
 // unchanged says whether every node said what it said before.

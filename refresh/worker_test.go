@@ -309,6 +309,24 @@ func (s *slowFor) Probe(ctx context.Context, t refresh.Target) fsm.Report {
 	return s.prober.Probe(ctx, t)
 }
 
+// A prober may ask at another port than the one a node is listed with, as those of stores with a port for their metrics do.
+func TestProbersMayAskAtAnotherPort(t *testing.T) {
+	p := &prober{report: func(t refresh.Target) fsm.Report {
+		r := wellReport(t)
+		r.Version = t.HostPort()
+		t.Port = 8222
+		r.Kind = t.HostPort()
+		return r
+	}}
+	atWork(t, p, []int{1}, func(t *testing.T, b *bench, ids []uint64) {
+		b.round(ids...)
+		n := b.state.Read().Node(ids[0], "n0")
+		if n.Said.Version != "127.0.0.1:1000" || n.Said.Kind != "127.0.0.1:8222" {
+			t.Errorf("listed at %s, it is asked at %s", n.Said.Version, n.Said.Kind)
+		}
+	})
+}
+
 // running runs a worker in a bubble until the test ends.
 func running(t *testing.T, w *refresh.Worker) {
 	t.Helper()
