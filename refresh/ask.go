@@ -15,13 +15,14 @@ type asking struct {
 	round *round
 	done  chan struct{} // closed when every poll has ended
 
-	mu   sync.Mutex
-	left int           // goroutines that have not ended
-	open int           // nodes whose poll has not ended
-	came int           // words there are
-	took time.Duration // until the last of them came
-	late bool          // a poll that was not waited for brought something else than was said for it
-	free []func()      // what the polls hold
+	mu    sync.Mutex
+	left  int           // goroutines that have not ended
+	third int           // third parties that have not answered
+	open  int           // nodes whose poll has not ended
+	came  int           // words there are
+	took  time.Duration // until the last of them came
+	late  bool          // a poll that was not waited for brought something else than was said for it
+	free  []func()      // what the polls hold
 
 	polls *atomic.Int64 // the worker's count of what is open
 }
@@ -48,8 +49,8 @@ func (w *Worker) ask(ctx context.Context, round *round) *asking {
 			asker = w.asker(a, q.kind)
 			askers[q.kind] = asker
 			if p, ok := asker.(ClusterProber); ok && w.enter(ctx) {
-				a.begin()
-				go w.askThirdParty(polling, a, p, q.kind)
+				a.begin(1)
+				go w.askThirdParty(a.polling(ctx), a, p, q.kind)
 			}
 		}
 		p, ok := asker.(Prober)
@@ -66,7 +67,7 @@ func (w *Worker) ask(ctx context.Context, round *round) *asking {
 		if waited {
 			own = a.polling(ctx)
 		}
-		a.begin()
+		a.begin(0)
 		go w.askNode(own, a, p, i)
 	}
 	a.end()
@@ -109,11 +110,14 @@ func (w *Worker) askThirdParty(ctx context.Context, a *asking, p ClusterProber, 
 	reports, err := p.ProbeCluster(ctx, targets)
 	if err != nil {
 		a.fail(err)
-		return
+	} else {
+		for i := range reports {
+			a.hear(at[i], word{report: &reports[i]})
+		}
 	}
-	for i := range reports {
-		a.hear(at[i], word{report: &reports[i]})
-	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.third--
 }
 
 func (w *Worker) askNode(ctx context.Context, a *asking, p Prober, i int) {
@@ -163,10 +167,11 @@ func near(lagMS *int64, limit fsm.Duration) bool {
 	return limit > 0 && lagMS != nil && *lagMS >= int64(limit-limit/5)
 }
 
-func (a *asking) begin() {
+func (a *asking) begin(third int) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.left++
+	a.third += third
 }
 
 func (a *asking) end() {

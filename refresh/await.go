@@ -40,10 +40,14 @@ func (w *Worker) await(ctx context.Context, a *asking) {
 	}
 }
 
-// progress is how many words there are, and how long it is until those to come are called late.
+// progress is how many words there are, and how long it is until those to come are called late. None is called so while the
+// round may fail yet, or has: if a third party fails no node changes, whatever the others say.
 func (a *asking) progress() (came int, wait time.Duration) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
+	if a.third > 0 || a.round.failed != nil {
+		return a.came, grace
+	}
 	return a.came, max(grace, patience*a.took) - time.Since(a.round.began)
 }
 

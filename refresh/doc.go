@@ -24,7 +24,8 @@
 //     polls each round; its cluster is asked in full for a while.
 //   - A round may be told in parts. When those that answered have waited for the others for a while, their facts are sent
 //     as a part of their own, compared without the primaries, which need the full round. What is counted over rounds (notes)
-//     comes with the last part alone, and is what it would be had there been no other.
+//     comes with the last part alone, and is what it would be had there been no other. Where a third party is asked about some
+//     of the nodes nothing is told, and nobody passed over, before it has answered: if it fails, no node changes.
 //   - A node that stands unreachable and is silent is not waited for: the round ends with what the view says of it, so that a
 //     dead node takes no slot from its neighbours and no room from other clusters. Its poll goes on by itself; if that
 //     brings anything else, the next round waits. So a node that comes back and answers slowly is seen one round later. What
