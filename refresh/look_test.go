@@ -34,3 +34,29 @@ func TestLookAgainHasItsOwnTime(t *testing.T) {
 		t.Fatalf("to be looked at at %s, want %s", later, at+(500*fsm.Millisecond).Std())
 	}
 }
+
+// What no peer may look at again, or has room for, waits for the beats, whatever touches it; it is granted once one may.
+func TestLookAgainWaitsWithTheBeats(t *testing.T) {
+	l := lead(t, 100, "a", "b")
+	id := l.read(2)[0]
+	l.begin()
+	l.next(id)
+	l.answer(id, "n0")
+	l.respec(func(s *fsm.RefreshSpec) { s.On = "c" })
+	at, ok := l.sched.Look()
+	if !ok {
+		t.Fatal("a node failed and is not looked at again")
+	}
+	l.apply(l.beat(at - l.mono)...)
+	if at, ok := l.sched.Look(); ok {
+		t.Errorf("at %s, where no peer may, it is to be looked at again at %s", l.mono, at)
+	}
+	l.respec(func(s *fsm.RefreshSpec) { s.On = fsm.OnAny })
+	if at, ok := l.sched.Look(); ok {
+		t.Errorf("at %s, touched while it waits, it is to be looked at again at %s", l.mono, at)
+	}
+	l.apply(l.beat(quarter)...)
+	if open := l.state.Read().Claim(fsm.Subject{Kind: fsm.KindRefresh, ID: id}); open == nil || open.Reason != fsm.WhyConfirm {
+		t.Errorf("the claim is %+v", open)
+	}
+}

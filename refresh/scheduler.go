@@ -123,24 +123,30 @@ func (s *Scheduler) take(r *fsm.Reader, row *fsm.Schedule, at edition, now momen
 // plan says when an entry is due. What waits for a peer already keeps its place, whatever touched it.
 func (s *Scheduler) plan(e *entry, now moment) {
 	due := now.Mono + e.delay(now).Std()
-	if waits := e.heap == &s.due && e.dueAt <= now.Mono; !waits || due > now.Mono {
+	waits := e.heap == &s.due && e.dueAt <= now.Mono && due <= now.Mono
+	if !waits {
 		e.dueAt = due
 	}
 	s.due.move(e, e.dueAt)
-	if e.why == fsm.WhyConfirm || e.why == fsm.WhyOdd {
+	if !waits && (e.why == fsm.WhyConfirm || e.why == fsm.WhyOdd) {
 		s.look = min(s.look, e.dueAt)
 		s.looks[e] = true
 	}
 }
 
 // Look is when the next subject is to be looked at again because of what its last round brought, or sooner. That is not left
-// to the rhythm of the beats: the promise of how soon a dead node is known has no room for it.
+// to the rhythm of the beats: the promise of how soon a dead node is known has no room for it. What a beat found no peer for
+// waits for the next beat, or it would draw all else out of the rhythm for as long.
 func (s *Scheduler) Look() (at time.Duration, ok bool) { return s.look, len(s.looks) > 0 }
 
-// nextLook finds when the first of looks is due.
-func (s *Scheduler) nextLook() {
+// nextLook finds when the first of looks is due that a beat did not come to yet.
+func (s *Scheduler) nextLook(now Instant) {
 	s.look = math.MaxInt64
 	for e := range s.looks {
+		if e.dueAt <= now.Mono {
+			delete(s.looks, e)
+			continue
+		}
 		s.look = min(s.look, e.dueAt)
 	}
 }
@@ -203,7 +209,7 @@ func (s *Scheduler) Beat(r *fsm.Reader, ready []*fsm.Peer, now Instant) []fsm.Co
 	for _, e := range waiting {
 		s.due.move(e, e.dueAt) // the first to be looked at by the next beat
 	}
-	s.nextLook()
+	s.nextLook(now)
 	return slices.Concat(out, expired.commands(), grants.commands())
 }
 
