@@ -160,6 +160,27 @@ func TestStandingSilentNodeIsPassedOver(t *testing.T) {
 	})
 }
 
+// That others are asked once more in between does not keep the next round from waiting for a node that was passed over.
+func TestPassedOverBeforeAConfirmingRound(t *testing.T) {
+	v := &village{}
+	atWork(t, v, []int{3}, func(t *testing.T, b *bench, ids []uint64) {
+		b.round(ids...)
+		b.respec(func(s *fsm.RefreshSpec) { s.DownAfter = 1 })
+		v.takes = map[string]time.Duration{"n0": silent}
+		expectFacts(t, b.round(ids...), "node.unreachable n0", "cluster.health_changed ")
+		v.takes["n0"] = 2 * time.Second
+		expectUnchanged(t, b.round(ids...))
+		b.mu.Lock()
+		confirming := b.apply(&fsm.ClaimGrant{
+			Kind: fsm.KindRefresh, Peer: "a", TTL: 15 * fsm.Second, Reason: fsm.WhyConfirm, IDs: ids, Names: []string{"n1"},
+		}).Granted
+		b.mu.Unlock()
+		b.claims <- confirming
+		b.settle(10 * time.Second)
+		expectFacts(t, b.round(ids...), "node.reachable n0", "cluster.health_changed ")
+	})
+}
+
 // A node that an operator wants asked is waited for, and so is one of another fault than it stands for.
 func TestWhoIsNotPassedOver(t *testing.T) {
 	v := &village{}

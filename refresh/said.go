@@ -1,6 +1,7 @@
 package refresh
 
 import (
+	"maps"
 	"slices"
 	"sync"
 	"time"
@@ -126,4 +127,11 @@ func (l *lateSet) note(cluster uint64, late bool) {
 		l.clusters = map[uint64]bool{}
 	}
 	l.clusters[cluster] = true
+}
+
+// sweep drops the clusters that are gone.
+func (l *lateSet) sweep(gone func(cluster uint64) bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	maps.DeleteFunc(l.clusters, func(cluster uint64, _ bool) bool { return gone(cluster) })
 }

@@ -62,3 +62,15 @@ func TestSaidWithATagThatMoves(t *testing.T) {
 		}
 	})
 }
+
+// A cluster whose next round is to wait is remembered for as long as it is there.
+func TestLateClustersThatAreGone(t *testing.T) {
+	var l lateSet
+	l.sweep(func(uint64) bool { return true })
+	l.note(1, true)
+	l.note(2, true)
+	l.sweep(func(cluster uint64) bool { return cluster == 1 })
+	if len(l.clusters) != 1 || !l.has(2) {
+		t.Errorf("kept: %v", l.clusters)
+	}
+}

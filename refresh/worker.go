@@ -106,6 +106,8 @@ func (w *Worker) sweep(ctx context.Context) {
 		case <-tick.C:
 			w.askers.sweep()
 			w.said.sweep()
+			r := w.cfg.Replica.Read()
+			w.late.sweep(func(cluster uint64) (gone bool) { return r.ClusterByID(cluster) == nil })
 		}
 	}
 }
@@ -135,7 +137,9 @@ func (w *Worker) refresh(ctx context.Context, claim *fsm.Claim) {
 	}
 	w.metrics.rounds.Observe(time.Since(round.began).Seconds())
 	<-polls.done
-	w.late.note(round.cluster, polls.late)
+	if claim.Full() { // others are not asked by a confirming round
+		w.late.note(round.cluster, polls.late)
+	}
 }
 
 // stillUnchanged completes a round that was told what the last one was, of a cluster that is still at the version that one
