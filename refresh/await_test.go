@@ -139,6 +139,45 @@ func TestEarlyPartOfUnknownFate(t *testing.T) {
 	})
 }
 
+// Nor is it taken for the first of many parts of what is told in the end: all of that is told.
+func TestEarlyPartOfUnknownFateBeforeManyParts(t *testing.T) {
+	v := &village{takes: map[string]time.Duration{"n0": time.Second}}
+	atWork(t, v, []int{20}, func(t *testing.T, b *bench, ids []uint64) {
+		for i := range 20 {
+			v.say(fmt.Sprintf("n%d", i), "u", func(r *fsm.Report) { *r = wordy{}.Probe(t.Context(), refresh.Target{}) })
+		}
+		before := b.state.Read()
+		b.replica = func() *fsm.Reader {
+			if len(b.waited) == 0 {
+				return before
+			}
+			return b.state.Read()
+		}
+		b.answer = func(c fsm.Command) (fsm.Result, error) {
+			res := b.apply(c).Results[0]
+			if len(b.sent) == 1 {
+				return fsm.Result{}, fsm.Errorf(fsm.CodeUnknown, "no leader")
+			}
+			return res, nil
+		}
+		b.mu.Lock()
+		claims := b.apply(&fsm.ClaimGrant{Kind: fsm.KindRefresh, Peer: "a", TTL: 15 * fsm.Second, Reason: fsm.WhyDue, IDs: ids}).Granted
+		before = b.state.Read()
+		b.mu.Unlock()
+		b.claims <- claims
+		b.settle(10 * time.Second)
+		r := b.state.Read()
+		if last := r.Schedule(claims[0].Subject).Last; r.Claim(claims[0].Subject) != nil || last.Outcome != fsm.OutcomeChanged {
+			t.Errorf("the round ended with %+v", last)
+		}
+		for n := range r.Nodes(ids[0]) {
+			if len(n.Said.Shards) != 200 {
+				t.Errorf("%s has %d shards", n.ID, len(n.Said.Shards))
+			}
+		}
+	})
+}
+
 // A node that stands unreachable and is silent does not hold its cluster's rounds up, and keeps its slots.
 func TestStandingSilentNodeIsPassedOver(t *testing.T) {
 	v := &village{}

@@ -160,8 +160,8 @@ func (w *Worker) send(ctx context.Context, c *fsm.RefreshComplete) (left uint64,
 		switch {
 		case err != nil:
 			return 0, err
-		case res.Already && p.Last:
-			// An earlier part of whose fate nothing was known has been accepted: the replica lags behind it.
+		case res.Already:
+			// A part of whose fate nothing was known has been accepted, and need not have been this one: the replica lags behind it.
 			return 0, fsm.Errorf(fsm.CodeStale, "there are parts already").With("index", strconv.FormatUint(res.Claim.Base, 10))
 		}
 		w.metrics.events.Add(float64(n))
