@@ -12,8 +12,9 @@ import (
 
 // asking is the polls of a round under way.
 type asking struct {
-	round *round
-	done  chan struct{} // closed when every poll has ended
+	round  *round
+	before []told        // the round's when the polls began: it may be forgotten while some go on
+	done   chan struct{} // closed when every poll has ended
 
 	mu    sync.Mutex
 	left  int           // goroutines that have not ended
@@ -30,7 +31,8 @@ type asking struct {
 // ask polls the nodes of a round that there is no word of yet, all at once. They are polled until ctx ends, each for the
 // timeout at most; whoever waits for a place among the polls under way has not begun yet.
 func (w *Worker) ask(ctx context.Context, round *round) *asking {
-	a := &asking{round: round, done: make(chan struct{}), left: 1, polls: &w.open} // left: this one, which begins the others
+	// What is left is this one, which begins the others.
+	a := &asking{round: round, before: round.before, done: make(chan struct{}), left: 1, polls: &w.open}
 	for i := range round.words {
 		if !round.words[i].came {
 			a.open++
@@ -123,18 +125,18 @@ func (w *Worker) askThirdParty(ctx context.Context, a *asking, p ClusterProber, 
 func (w *Worker) askNode(ctx context.Context, a *asking, p Prober, i int) {
 	defer a.end()
 	defer w.leave()
-	x := askOne(ctx, p, a.round, i)
+	x := askOne(ctx, p, a, i)
 	w.metrics.count(a.round.asked[i].kind, x.report)
 	a.hear(i, x)
 }
 
 // askOne polls one node, conditionally where the prober and what the node said before allow it.
-func askOne(ctx context.Context, p Prober, round *round, i int) word {
+func askOne(ctx context.Context, p Prober, a *asking, i int) word {
 	var before told
-	if round.before != nil {
-		before = round.before[i]
+	if a.before != nil {
+		before = a.before[i]
 	}
-	t, limit := round.asked[i].Target, round.spec.LagLimit
+	t, limit := a.round.asked[i].Target, a.round.spec.LagLimit
 	cond, ok := p.(Conditional)
 	if !ok {
 		report := p.Probe(ctx, t)
