@@ -14,7 +14,9 @@ type hamlet struct{ silent, news bool }
 
 func (*hamlet) Close() {}
 
-func (h *hamlet) Probe(ctx context.Context, t refresh.Target) fsm.Report { return h.ProbeIf(ctx, t, "").Report }
+func (h *hamlet) Probe(ctx context.Context, t refresh.Target) fsm.Report {
+	return h.ProbeIf(ctx, t, "").Report
+}
 
 func (h *hamlet) ProbeIf(ctx context.Context, t refresh.Target, etag string) refresh.Answer {
 	switch {
