@@ -64,34 +64,3 @@ func TestWaitingRoundsLeaveRoom(t *testing.T) {
 		}
 	})
 }
-
-// TestWaitingConfirmationKeepsRhythm lets a failed node wait to be confirmed while no peer may ask it: the others'
-// completions go into the log with the beats, as ever.
-func TestWaitingConfirmationKeepsRhythm(t *testing.T) {
-	inBubble(t, 3, func(t *testing.T, w *world) {
-		w.settled(60, 1, nil)
-		leader := w.leader()
-		rate := func() int64 {
-			before := leader.machine.entries.Load()
-			w.pass(time.Minute)
-			return leader.machine.entries.Load() - before
-		}
-		usual := rate()
-		w.nodes.kill(addrOf(0, 0))
-		c := leader.machine.Read().Cluster("c00")
-		leader.await("a failure to confirm", func(r *fsm.Reader) bool {
-			return r.Schedule(fsm.Subject{Kind: fsm.KindRefresh, ID: c.ID}).Confirm != 0
-		})
-		on := "zone=none"
-		leader.apply(&fsm.ClusterChange{Cause: operator, Changes: []fsm.Change{{
-			Cluster: c.ID, Base: leader.machine.Read().ClusterByID(c.ID).Index, Facts: []fsm.Fact{{
-				Type: fsm.ClusterSettingsChanged, Before: &fsm.SettingsPart{},
-				After: &fsm.SettingsPart{Refresh: &fsm.RefreshPatch{On: &on}},
-			}},
-		}}})
-		w.pass(time.Second)
-		if got := rate(); got > usual*11/10 {
-			t.Errorf("%d entries in a minute, usually %d", got, usual)
-		}
-	})
-}

@@ -22,6 +22,7 @@ func (t *term) schedule(ctx context.Context) error {
 	defer tick.Stop()
 	look := time.NewTimer(beat)
 	defer look.Stop()
+	var last time.Duration // when the last beat was
 	for {
 		select {
 		case <-ctx.Done():
@@ -34,7 +35,7 @@ func (t *term) schedule(ctx context.Context) error {
 				s.Peers(r, now)
 			}
 			if at, ok := s.Look(); ok {
-				look.Reset(max(at-now.Mono, 0))
+				look.Reset(max(at, last+lookAgain) - now.Mono)
 			}
 			continue
 		case <-look.C:
@@ -44,6 +45,7 @@ func (t *term) schedule(ctx context.Context) error {
 			s.Heard(w.Peer.ID, w.Polls, w.Applied)
 		}
 		r, now := m.Read(), t.clock.instant()
+		last = now.Mono
 		t.batch.beat(s.Beat(r, t.ready(r), now))
 		t.agent.metrics.watch(s, now)
 		if at, ok := s.Look(); ok {
