@@ -39,7 +39,7 @@ func newWorkerMetrics(reg prometheus.Registerer, open func() float64) (workerMet
 		}, []string{"prober"}),
 	}
 	under := prometheus.NewGaugeFunc(prometheus.GaugeOpts{
-		Name: "muster_refresh_polls_in_flight", Help: "Polls under way.",
+		Name: "muster_refresh_polls_in_flight", Help: "Polls under way, and those that wait for a place among them.",
 	}, open)
 	for _, c := range []prometheus.Collector{m.polls, m.rounds, m.unchanged, m.abandoned, m.events, m.conns, under} {
 		if err := reg.Register(c); err != nil {
