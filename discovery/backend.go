@@ -19,7 +19,8 @@ const (
 // Backend reads one place where clusters are listed. It is safe for concurrent use.
 //
 // Read gives the whole of what was wanted or an error, never a part, and returns soon after ctx ends. The records are the
-// caller's to keep and change, their maps and lists to keep: records may share them. A backend that holds connections or shares of them is also an io.Closer.
+// caller's to keep and change, their maps and lists to keep only: records may share them. A backend that holds connections or
+// shares of them is also an io.Closer.
 type Backend interface {
 	Read(ctx context.Context, want Want) ([]fsm.Record, error)
 }

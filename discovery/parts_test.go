@@ -83,6 +83,8 @@ func TestHashTellsReadsApart(t *testing.T) {
 		seen := map[string]string{}
 		for name, change := range map[string]func(r *fsm.Record){
 			"none":       func(*fsm.Record) {},
+			"cluster":    func(r *fsm.Record) { r.Cluster += "x" },
+			"node":       func(r *fsm.Record) { r.Node += "x" },
 			"address":    func(r *fsm.Record) { r.Address = "10.0.0.9" },
 			"port":       func(r *fsm.Record) { r.Port = 9 },
 			"service":    func(r *fsm.Record) { r.Service = "x" },
