@@ -115,7 +115,11 @@ func TestMetaLeader(t *testing.T) {
 	all := cluster(t, "n1", "n2", "n3")
 	p := start(t, `{"streams":true}`)
 	all[0].start(t)
-	r := p.Probe(t.Context(), all[0].target)
+	var r fsm.Report
+	until(t, "its routes to be open", func() bool {
+		r = p.Probe(t.Context(), all[0].target)
+		return r.StateReason != "starting"
+	})
 	if r.State != fsm.StateJoining || r.StateReason != "no_meta_leader" ||
 		len(r.Shards) != 1 || r.Shards[0].Role != fsm.RoleReplica {
 		t.Errorf("alone: report is %+v", r)
