@@ -59,11 +59,11 @@ func confirmed(e entry) (n int) {
 // completions go into the log with the beats, as ever.
 func TestWaitingConfirmationKeepsRhythm(t *testing.T) {
 	inBubble(t, 3, func(t *testing.T, w *world) {
-		w.settled(60, 1, nil)
+		w.settled(40, 1, nil)
 		leader := w.leader()
 		rate := func() int64 {
 			before := leader.machine.entries.Load()
-			w.pass(time.Minute)
+			w.pass(20 * time.Second)
 			return leader.machine.entries.Load() - before
 		}
 		usual := rate()
@@ -80,8 +80,8 @@ func TestWaitingConfirmationKeepsRhythm(t *testing.T) {
 			}},
 		}}})
 		w.pass(time.Second)
-		if got := rate(); got > usual*11/10 {
-			t.Errorf("%d entries in a minute, usually %d", got, usual)
+		if got := rate(); got > usual*13/10 {
+			t.Errorf("%d entries in 20 s, usually %d", got, usual)
 		}
 	})
 }
