@@ -221,7 +221,7 @@ func (r roster) Seen() []bootstrap.Peer {
 
 func (a *Agent) makeWorkers(context.Context) error {
 	host, _, _ := net.SplitHostPort(a.cfg.PeerAddr)
-	polls, idle := shareFiles()
+	polls, idle := shared(openFiles())
 	var err error
 	a.poller, err = poll.New(poll.Config{
 		Rules: poll.Rules{AllowLoopback: onLoopback(host), Own: a.listeners()}, Dial: a.cfg.Seams.ProbeDial,
@@ -279,15 +279,19 @@ func (a *Agent) makeFace(context.Context) error {
 	return err
 }
 
-// shareFiles divides the files this peer may open: a quarter is for polls under way, what is left beside waiting requests and
-// other peers, and half at least, for kept-alive connections to nodes.
-func shareFiles() (polls, idle int) {
-	const others = 4096 + 256
-	files := 4096
+// openFiles is how many files this peer may open.
+func openFiles() int {
 	var limit syscall.Rlimit
-	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit); err == nil {
-		files = int(min(limit.Cur, 1<<17))
+	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit); err != nil {
+		return 4096
 	}
+	return int(min(limit.Cur, 1<<17))
+}
+
+// shared divides open files: a quarter is for polls under way, what is left beside waiting requests and other peers, and half
+// at least, for kept-alive connections to nodes.
+func shared(files int) (polls, idle int) {
+	const others = 4096 + 256
 	polls = min(files/4, 16_384)
 	return polls, max(files/2, files-polls-others)
 }

@@ -40,7 +40,8 @@ type WorkerConfig struct {
 	Logger     *slog.Logger
 	Registerer prometheus.Registerer
 
-	// MaxPolls bounds the polls at once; the leader's own limit is lower, so that the queue is there. Default 16,384.
+	// MaxPolls bounds the polls at once. Where the leader may give more (settings.limits.in_flight) the rest waits here, and is
+	// counted among the polls that the peer reports. Default 16,384.
 	MaxPolls int
 }
 
