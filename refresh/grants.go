@@ -71,3 +71,95 @@ func (x *expiries) commands() []fsm.Command {
 	}
 	return out
 }
+
+// grant gives one due subject to the first peer in placement order that may do it and has room; false when none has. For one
+// that has waited for longer than its interval a peer is kept free, or small subjects would never leave room for a large one.
+func (s *Scheduler) grant(r *fsm.Reader, e *entry, free *room, out *grants, now Instant) bool {
+	seats := free.allowed(e.on)
+	if len(seats) == 0 {
+		s.due.move(e, now.Mono+noPeer)
+		return true
+	}
+	g := grant{kind: e.subject.Kind, ttl: e.ttl, reason: e.why}
+	need, only := int(e.nodes), len(seats) == 1
+	var tried map[string]int
+	switch {
+	case e.why == fsm.WhyConfirm:
+		g.names = unconfirmed(r, e)
+		if len(g.names) == 0 {
+			e.dueAt = now.Mono + e.delayWithout(now.Time).Std()
+			s.due.move(e, e.dueAt)
+			delete(s.looks, e)
+			return true
+		}
+		need, tried = len(g.names), triedBy(e.schedule.Notes, g.names)
+		only = !slices.ContainsFunc(seats, func(t *seat) bool { return tried[t.peer.ID] < need })
+	case e.subject.Kind == fsm.KindRun:
+		seats = free.runners(seats)
+	}
+	t := free.take(e.subject, seats, need, tried)
+	if t == nil {
+		if len(seats) > 0 && now.Mono-e.dueAt > e.interval.Std() {
+			free.keep(first(e.subject, seats, tried, func(*seat) bool { return true }))
+		}
+		return false
+	}
+	if e.subject.Kind == fsm.KindRun {
+		t.runs--
+	} else if s.Late != nil {
+		s.Late(now.Mono - e.dueAt)
+	}
+	g.peer, g.alone = t.peer.ID, only && settled(r, e, now)
+	delete(s.looks, e)
+	out.add(g, e.subject.ID)
+	s.loads.charge(e, t.peer.ID, need)
+	s.given.move(e, now.Mono+grantAgain)
+	return true
+}
+
+// settled says whether the ready peers are all there are: later in a term, or where the rows know no other that `on` allows.
+func settled(r *fsm.Reader, e *entry, now Instant) bool {
+	if now.Mono >= settle {
+		return true
+	}
+	alive := 0
+	for p := range r.Peers() {
+		if p.Status == fsm.PeerAlive && fsm.Allows(e.on, p) {
+			alive++
+		}
+	}
+	return alive <= 1
+}
+
+// delayWithout is when a subject is due by its slot alone: its failed nodes no longer need confirming.
+func (e *entry) delayWithout(now fsm.Time) fsm.Duration {
+	e.why = fsm.WhyDue
+	return min(max(fsm.NextSlot(e.subject, e.interval, e.schedule.Done).Sub(now), 0), e.interval)
+}
+
+// unconfirmed are the nodes with failed polls that are not unreachable yet.
+func unconfirmed(r *fsm.Reader, e *entry) []string {
+	var names []string
+	if e.schedule.Notes == nil {
+		return nil
+	}
+	for _, f := range e.schedule.Notes.Failures {
+		n := r.Node(e.subject.ID, f.Node)
+		if n != nil && n.Polled() && n.Reach.Value != fsm.NotReachable {
+			names = append(names, f.Node)
+		}
+	}
+	return names
+}
+
+// triedBy is how many of these nodes each peer has failed already: the confirming poll goes round, to the peer that has
+// failed the fewest. Where every allowed peer has failed all of them the poll has nobody else to go to.
+func triedBy(notes *fsm.Notes, names []string) map[string]int {
+	tried := map[string]int{}
+	for _, name := range names {
+		for _, p := range notes.Failure(name).Peers {
+			tried[p]++
+		}
+	}
+	return tried
+}
