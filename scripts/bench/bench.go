@@ -101,6 +101,19 @@ func (b *bench) group(ctx context.Context, r *rig.Rig) (*group, error) {
 	return &group{g, b}, err
 }
 
+// watched starts a fleet and a group in a rig, and waits until the group has asked every cluster once.
+func (b *bench) watched(ctx context.Context, r *rig.Rig, clusters int, interval time.Duration) (*group, error) {
+	f, err := b.fleet(ctx, r, clusters)
+	if err != nil {
+		return nil, err
+	}
+	g, err := b.group(ctx, r)
+	if err != nil {
+		return nil, err
+	}
+	return g, g.refreshes(ctx, f, interval, nil)
+}
+
 // refreshes applies a discovery of a fleet's file, changed when change is not nil, and waits until every cluster has been
 // asked once.
 func (g *group) refreshes(ctx context.Context, f *fleet, interval time.Duration, change func(*fsm.Spec)) error {

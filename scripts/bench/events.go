@@ -38,15 +38,8 @@ func (s *events) run(ctx context.Context, b *bench, out *result) error {
 	if err != nil {
 		return err
 	}
-	f, err := b.fleet(ctx, at, s.clusters)
+	g, err := b.watched(ctx, at, s.clusters, 30*time.Second)
 	if err != nil {
-		return err
-	}
-	g, err := b.group(ctx, at)
-	if err != nil {
-		return err
-	}
-	if err := g.refreshes(ctx, f, 30*time.Second, nil); err != nil {
 		return err
 	}
 	leader, err := g.Leader(ctx)

@@ -44,15 +44,8 @@ func (s *failover) run(ctx context.Context, b *bench, out *result) error {
 	if err != nil {
 		return err
 	}
-	f, err := b.fleet(ctx, r, s.clusters)
+	g, err := b.watched(ctx, r, s.clusters, s.interval)
 	if err != nil {
-		return err
-	}
-	g, err := b.group(ctx, r)
-	if err != nil {
-		return err
-	}
-	if err := g.refreshes(ctx, f, s.interval, nil); err != nil {
 		return err
 	}
 	step("measuring how it flows before")

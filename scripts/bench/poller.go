@@ -93,8 +93,8 @@ func (p *poller) paced(ctx context.Context, a asking, step time.Duration) {
 	var wg sync.WaitGroup
 	defer wg.Wait()
 	began, sent := time.Now(), 0
-	for now := range tick.C {
-		gone := now.Sub(began)
+	for at := range tick.C {
+		gone := at.Sub(began)
 		if gone >= a.Span || ctx.Err() != nil {
 			return
 		}
