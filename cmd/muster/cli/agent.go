@@ -94,12 +94,16 @@ and in files of the folder "secrets" in the data directory.`,
 // that a collection has little to follow: half as much garbage before the next one is worth more than the CPU.
 const gcPercent = 50
 
+func collectOften(getenv func(string) string) {
+	if getenv("GOGC") == "" {
+		debug.SetGCPercent(gcPercent)
+	}
+}
+
 // runAgent composes a peer and lives its life.
 func (p *Program) runAgent(ctx context.Context, cfg agent.Config) error {
 	umask()
-	if p.Getenv("GOGC") == "" {
-		debug.SetGCPercent(gcPercent)
-	}
+	collectOften(p.Getenv)
 	reg := prometheus.NewRegistry()
 	reg.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
 		collectors.NewBuildInfoCollector())

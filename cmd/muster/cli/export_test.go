@@ -25,6 +25,9 @@ func Reveal(folder string, getenv func(string) string, s refresh.Secret) (string
 	return vault{folder: folder, getenv: getenv}.reveal(s)
 }
 
+// CollectOften sets how often a peer collects its garbage.
+func CollectOften(getenv func(string) string) { collectOften(getenv) }
+
 // Story is what an event says.
 func Story(e *httpd.Event) string { return story(e) }
 
