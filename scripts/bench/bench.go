@@ -111,7 +111,8 @@ func (b *bench) watched(ctx context.Context, r *rig.Rig, clusters int, interval 
 	if err != nil {
 		return nil, err
 	}
-	return g, g.refreshes(ctx, f, interval, nil)
+	err = g.refreshes(ctx, f, interval, nil)
+	return g, err
 }
 
 // refreshes applies a discovery of a fleet's file, changed when change is not nil, and waits until every cluster has been
