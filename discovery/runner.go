@@ -37,7 +37,7 @@ type Claims interface {
 	Take(ctx context.Context) ([]*fsm.Claim, error)
 }
 
-// RunnerConfig is what a Runner needs; all fields are required.
+// RunnerConfig is what a Runner needs; all fields but Now are required.
 type RunnerConfig struct {
 	Peer       string // own id
 	Claims     Claims
@@ -46,6 +46,8 @@ type RunnerConfig struct {
 	Backends   Backends
 	Env        Env
 	Registerer prometheus.Registerer
+
+	Now func() time.Time // by which runs are timed; default time.Now
 }
 
 // Runner does the runs whose claims are granted to its peer, and watches the sources that this peer is to watch.
@@ -61,6 +63,9 @@ type Runner struct {
 func NewRunner(cfg RunnerConfig) (*Runner, error) {
 	if cfg.Peer == "" || cfg.Claims == nil || cfg.Log == nil || cfg.Replica == nil || cfg.Registerer == nil {
 		return nil, errors.New("discovery runner: peer, claims, log, replica and registerer are required")
+	}
+	if cfg.Now == nil {
+		cfg.Now = time.Now
 	}
 	metrics, err := newRunnerMetrics(cfg.Registerer)
 	r := &Runner{cfg: cfg, log: cfg.Env.Logger(), metrics: metrics}
@@ -85,7 +90,7 @@ func (r *Runner) Run(ctx context.Context) error {
 				select {
 				case places <- struct{}{}:
 					defer func() { <-places }()
-					r.run(ctx, c)
+					r.Do(ctx, c)
 				case <-ctx.Done():
 				}
 			})
@@ -93,9 +98,10 @@ func (r *Runner) Run(ctx context.Context) error {
 	}
 }
 
-// run does one claim from its read to its last part.
-func (r *Runner) run(ctx context.Context, claim *fsm.Claim) {
-	began := time.Now()
+// Do does one claim from its read to its last part. It waits only in the backend, the log and the replica, so that a
+// simulation which brings its own can do claims one by one; Run does all that come.
+func (r *Runner) Do(ctx context.Context, claim *fsm.Claim) {
+	began := r.cfg.Now()
 	ctx, cancel := context.WithTimeoutCause(ctx, 10*time.Minute, errors.New("the run took longer than 10m"))
 	defer cancel()
 	read := r.cfg.Replica.Read()
@@ -111,7 +117,7 @@ func (r *Runner) run(ctx context.Context, claim *fsm.Claim) {
 		run.outcome.Error = err.Error()
 		r.log.Warn("run failed", "discovery", d.Name, "error", err)
 	}
-	run.outcome.Took = fsm.DurationOf(time.Since(began))
+	run.outcome.Took = fsm.DurationOf(r.cfg.Now().Sub(began))
 	err := r.report(ctx, run)
 	if claim.Reason == fsm.WhyNudge && (err != nil || run.outcome.Error != "") {
 		r.nudges.giveBack(claim.Subject.ID, claim.Names)
@@ -120,7 +126,7 @@ func (r *Runner) run(ctx context.Context, claim *fsm.Claim) {
 		r.log.Debug("run was not accepted", "discovery", d.Name, "token", claim.Token, "error", err)
 	}
 	r.metrics.runs.WithLabelValues(run.word()).Inc()
-	r.metrics.seconds.Observe(time.Since(began).Seconds())
+	r.metrics.seconds.Observe(r.cfg.Now().Sub(began).Seconds())
 }
 
 // collect reads what the claim asks for and judges the whole of it, before the first part.

@@ -22,23 +22,30 @@ type asking struct {
 	open  int           // nodes whose poll has not ended
 	came  int           // words there are
 	took  time.Duration // until the last of them came
+	told  int           // of them when an early part was last looked for
 	late  bool          // a poll that was not waited for brought something else than was said for it
 	free  []func()      // what the polls hold
 
 	polls *atomic.Int64 // the worker's count of what is open
+	since func(time.Time) time.Duration
 }
 
-// ask polls the nodes of a round that there is no word of yet, all at once. They are polled until ctx ends, each for the
-// timeout at most; whoever waits for a place among the polls under way has not begun yet.
-func (w *Worker) ask(ctx context.Context, round *round) *asking {
-	// What is left is this one, which begins the others.
-	a := &asking{round: round, before: round.before, done: make(chan struct{}), left: 1, polls: &w.open}
+// asking is the polls of a round that there is no word of yet. What is left is whoever begins them.
+func (w *Worker) asking(round *round) *asking {
+	a := &asking{round: round, before: round.before, done: make(chan struct{}), left: 1, polls: &w.open, since: w.since}
 	for i := range round.words {
 		if !round.words[i].came {
 			a.open++
 		}
 	}
 	w.open.Add(int64(a.open))
+	return a
+}
+
+// ask polls the nodes of a round that there is no word of yet, all at once. They are polled until ctx ends, each for the
+// timeout at most; whoever waits for a place among the polls under way has not begun yet.
+func (w *Worker) ask(ctx context.Context, round *round) *asking {
+	a := w.asking(round)
 	polling := a.polling(ctx)
 	askers, waited := map[string]Asker{}, false
 	for i := range round.asked {
@@ -110,6 +117,11 @@ func (w *Worker) askThirdParty(ctx context.Context, a *asking, p ClusterProber, 
 		}
 	}
 	reports, err := p.ProbeCluster(ctx, targets)
+	a.hearThird(at, reports, err)
+}
+
+// hearThird takes the word of a third party about the nodes it was asked for.
+func (a *asking) hearThird(at []int, reports []fsm.Report, err error) {
 	if err != nil {
 		a.fail(err)
 	} else {
@@ -132,17 +144,24 @@ func (w *Worker) askNode(ctx context.Context, a *asking, p Prober, i int) {
 
 // askOne polls one node, conditionally where the prober and what the node said before allow it.
 func askOne(ctx context.Context, p Prober, a *asking, i int) word {
-	var before told
-	if a.before != nil {
-		before = a.before[i]
+	t := a.round.asked[i].Target
+	if cond, ok := p.(Conditional); ok {
+		return a.word(i, cond.ProbeIf(ctx, t, a.said(i).tag))
 	}
-	t, limit := a.round.asked[i].Target, a.round.spec.LagLimit
-	cond, ok := p.(Conditional)
-	if !ok {
-		report := p.Probe(ctx, t)
-		return word{report: &report, same: !report.Reachable && before.reason == report.Reason}
+	return a.word(i, Answer{Report: p.Probe(ctx, t)})
+}
+
+// said is what a node said before, where that is known to be true of the view.
+func (a *asking) said(i int) told {
+	if a.before == nil {
+		return told{}
 	}
-	answer := cond.ProbeIf(ctx, t, before.tag)
+	return a.before[i]
+}
+
+// word is what an answer says beside what was said before.
+func (a *asking) word(i int, answer Answer) word {
+	before, limit := a.said(i), a.round.spec.LagLimit
 	if answer.NotModified {
 		return word{same: !near(answer.WorstLagMS, limit), tag: before.tag}
 	}
@@ -209,7 +228,7 @@ func (a *asking) hear(i int, x word) {
 	x.came = true
 	a.round.words[i] = x
 	a.came++
-	a.took = time.Since(a.round.began)
+	a.took = a.since(a.round.began)
 }
 
 // tryEnter takes a place among the polls under way if there is one.

@@ -19,25 +19,34 @@ const (
 func (w *Worker) await(ctx context.Context, a *asking) {
 	timer := time.NewTimer(grace)
 	defer timer.Stop()
-	for reported := 0; ; {
+	for {
 		select {
 		case <-a.done:
 			return
 		case <-timer.C:
 		}
-		came, wait := a.progress()
-		if wait <= 0 {
-			if w.passOver(a) {
-				return
-			}
-			if came > reported {
-				reported = came
-				w.early(ctx, a)
-			}
-			wait = grace
+		wait, over := w.tardy(ctx, a)
+		if over {
+			return
 		}
 		timer.Reset(wait)
 	}
+}
+
+// tardy looks at what has come so far: over when nobody is waited for any more, else how long it is until the next look.
+func (w *Worker) tardy(ctx context.Context, a *asking) (wait time.Duration, over bool) {
+	came, wait := a.progress()
+	if wait > 0 {
+		return wait, false
+	}
+	if w.passOver(a) {
+		return 0, true
+	}
+	if came > a.told {
+		a.told = came
+		w.early(ctx, a)
+	}
+	return grace, false
 }
 
 // progress is how many words there are, and how long it is until those to come are called late. None is called so while the
@@ -48,7 +57,7 @@ func (a *asking) progress() (came int, wait time.Duration) {
 	if a.third > 0 || a.round.failed != nil {
 		return a.came, grace
 	}
-	return a.came, max(grace, patience*a.took) - time.Since(a.round.began)
+	return a.came, max(grace, patience*a.took) - a.since(a.round.began)
 }
 
 // passOver ends the waiting when all nodes without a word stand unreachable: what is said for them is what the view says,

@@ -34,7 +34,7 @@ type word struct {
 // what they said then.
 func (w *Worker) newRound(r *fsm.Reader, cluster *fsm.Cluster, claim *fsm.Claim) *round {
 	out := &round{
-		cluster: cluster.ID, claim: claim, began: time.Now(),
+		cluster: cluster.ID, claim: claim, began: w.cfg.Now(),
 		stand: stand{epoch: r.Meta().Epoch(), version: cluster.Index, spec: r.RefreshOf(cluster)},
 	}
 	if s := r.Schedule(claim.Subject); s != nil {

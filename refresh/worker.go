@@ -43,6 +43,8 @@ type WorkerConfig struct {
 	// MaxPolls bounds the polls at once. Where the leader may give more (settings.limits.in_flight) the rest waits here, and is
 	// counted among the polls that the peer reports. Default 16,384.
 	MaxPolls int
+
+	Now func() time.Time // by which rounds are timed; default time.Now
 }
 
 // Worker does the refreshes whose claims are granted to its peer: it asks the nodes, compares with its replica and completes. Polling
@@ -65,6 +67,9 @@ func NewWorker(cfg WorkerConfig) (*Worker, error) {
 	}
 	if cfg.MaxPolls == 0 {
 		cfg.MaxPolls = 16_384
+	}
+	if cfg.Now == nil {
+		cfg.Now = time.Now
 	}
 	w := &Worker{cfg: cfg, polls: make(chan struct{}, cfg.MaxPolls)}
 	w.unchanged = newCollector(cfg.Log, cfg.Logger)
@@ -117,31 +122,54 @@ func (w *Worker) sweep(ctx context.Context) {
 func (w *Worker) refresh(ctx context.Context, claim *fsm.Claim) {
 	ctx, cancel := context.WithTimeoutCause(ctx, claim.TTL.Std(), fmt.Errorf("the claim's ttl of %s is over", claim.TTL))
 	defer cancel()
+	round := w.begin(claim)
+	if round == nil {
+		return
+	}
+	polls := w.ask(ctx, round)
+	w.await(ctx, polls)
+	if w.end(ctx, round) {
+		again := w.ask(ctx, round)
+		defer func() { <-again.done }()
+		w.await(ctx, again)
+		w.end(ctx, round)
+	}
+	w.metrics.rounds.Observe(w.since(round.began).Seconds())
+	<-polls.done
+	w.over(polls)
+}
+
+// begin finds out what a claim wants; nil when it is not open any more.
+func (w *Worker) begin(claim *fsm.Claim) *round {
 	r := w.cfg.Replica.Read()
 	cluster := r.ClusterByID(claim.Subject.ID)
 	if open := r.Claim(claim.Subject); cluster == nil || open == nil || open.Token != claim.Token {
-		return
+		return nil
 	}
-	round := w.newRound(r, cluster, claim)
-	polls := w.ask(ctx, round)
-	w.await(ctx, polls)
-	if ctx.Err() == nil && !w.stillUnchanged(round) {
-		if round.forget() {
-			again := w.ask(ctx, round)
-			defer func() { <-again.done }()
-			w.await(ctx, again)
-		}
-		if ctx.Err() == nil {
-			round.took = fsm.DurationOf(time.Since(round.began))
-			w.complete(ctx, round)
-		}
+	return w.newRound(r, cluster, claim)
+}
+
+// end compares what the polls brought and reports it. True when nodes are to be asked once more before that can be done.
+func (w *Worker) end(ctx context.Context, round *round) (again bool) {
+	switch {
+	case ctx.Err() != nil || w.stillUnchanged(round):
+	case round.forget():
+		return true
+	default:
+		round.took = fsm.DurationOf(w.since(round.began))
+		w.complete(ctx, round)
 	}
-	w.metrics.rounds.Observe(time.Since(round.began).Seconds())
-	<-polls.done
-	if claim.Full() { // others are not asked by a confirming round
-		w.late.note(round.cluster, polls.late)
+	return false
+}
+
+// over takes note of what a round's first polls brought, late ones too, once all of them have ended.
+func (w *Worker) over(polls *asking) {
+	if polls.round.claim.Full() { // others are not asked by a confirming round
+		w.late.note(polls.round.cluster, polls.late)
 	}
 }
+
+func (w *Worker) since(t time.Time) time.Duration { return w.cfg.Now().Sub(t) }
 
 // stillUnchanged completes a round that was told what the last one was, of a cluster that is still at the version that one
 // was compared with: there is no need to look at the view. Its claim keeps the notes as they are.
@@ -155,7 +183,7 @@ func (w *Worker) stillUnchanged(round *round) bool {
 		return false
 	}
 	w.said.touch(round.cluster)
-	w.unchanged.add(round.claim, fsm.DurationOf(time.Since(round.began)), m.Index)
+	w.unchanged.add(round.claim, fsm.DurationOf(w.since(round.began)), m.Index)
 	w.metrics.unchanged.Inc()
 	return true
 }
