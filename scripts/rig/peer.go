@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -16,7 +17,8 @@ import (
 type Peer struct {
 	*Process
 	Name   string
-	Data   string // its data directory
+	Under  []string // a command line that runs the one given after it, in a network namespace perhaps; nil for none
+	Data   string   // its data directory
 	HTTP   string
 	Port   string // peer port
 	Gossip string
@@ -36,40 +38,64 @@ type Group struct {
 
 // Group starts n peers that found a group, with further flags of the agent for each, and waits until they have a leader.
 func (r *Rig) Group(ctx context.Context, bin string, n int, flags ...string) (*Group, error) {
-	g := &Group{rig: r, bin: bin, extra: flags}
+	g := r.NewGroup(bin, flags...)
 	for i := range n {
-		p, err := g.Add(fmt.Sprintf("peer-%c", 'a'+i))
-		if err != nil {
-			return nil, err
-		}
-		if err := p.Start(append([]string{"-bootstrap-expect", strconv.Itoa(n)}, g.join(p)...)...); err != nil {
+		if _, err := g.Add(fmt.Sprintf("peer-%c", 'a'+i)); err != nil {
 			return nil, err
 		}
 	}
-	err := g.Ready(ctx)
-	return g, err
+	return g, g.Found(ctx)
 }
 
-// Add makes a peer with addresses and an empty data directory; Start gives it life.
-func (g *Group) Add(name string) (*Peer, error) {
-	p := &Peer{Name: name, Data: filepath.Join(g.rig.Dir, name), rig: g.rig, bin: g.bin}
-	if err := p.Move(); err != nil {
-		return nil, err
-	}
-	g.Peers = append(g.Peers, p)
-	return p, nil
+// NewGroup makes a group without peers, with further flags of the agent for each that comes.
+func (r *Rig) NewGroup(bin string, flags ...string) *Group {
+	return &Group{rig: r, bin: bin, extra: flags}
 }
 
-// Move gives a stopped peer new addresses.
-func (p *Peer) Move() error {
-	for _, addr := range []*string{&p.HTTP, &p.Port, &p.Gossip} {
-		var err error
-		if *addr, err = Addr(); err != nil {
+// Found starts all peers, which found their group together, and waits until they have a leader.
+func (g *Group) Found(ctx context.Context) error {
+	for _, p := range g.Peers {
+		if err := p.Start(append([]string{"-bootstrap-expect", strconv.Itoa(len(g.Peers))}, g.join(p)...)...); err != nil {
 			return err
 		}
 	}
-	var err error
-	p.API, err = httpd.NewClient(httpd.ClientConfig{Address: p.HTTP})
+	return g.Ready(ctx)
+}
+
+// Add makes a peer with addresses on loopback and an empty data directory; Start gives it life.
+func (g *Group) Add(name string) (*Peer, error) {
+	p := g.peer(name)
+	return p, p.Move()
+}
+
+// AddAt is Add for a peer on a host of its own, which a command line leads to.
+func (g *Group) AddAt(name, host string, under ...string) (*Peer, error) {
+	p := g.peer(name)
+	p.Under = under
+	return p, p.at(host+":8650", host+":8651", host+":8652")
+}
+
+func (g *Group) peer(name string) *Peer {
+	p := &Peer{Name: name, Data: filepath.Join(g.rig.Dir, name), rig: g.rig, bin: g.bin}
+	g.Peers = append(g.Peers, p)
+	return p
+}
+
+// Move gives a stopped peer new addresses on loopback.
+func (p *Peer) Move() error {
+	var at [3]string
+	for i := range at {
+		var err error
+		if at[i], err = Addr(); err != nil {
+			return err
+		}
+	}
+	return p.at(at[0], at[1], at[2])
+}
+
+func (p *Peer) at(http, port, gossip string) (err error) {
+	p.HTTP, p.Port, p.Gossip = http, port, gossip
+	p.API, err = httpd.NewClient(httpd.ClientConfig{Address: http})
 	return err
 }
 
@@ -89,12 +115,11 @@ func (g *Group) Enter(p *Peer, flags ...string) error { return p.Start(append(fl
 
 // Start runs the peer's process.
 func (p *Peer) Start(flags ...string) error {
-	args := append([]string{
-		"agent", "-data-dir", p.Data, "-name", p.Name,
-		"-http-addr", p.HTTP, "-peer-addr", p.Port, "-gossip-addr", p.Gossip,
-	}, flags...)
+	line := append(slices.Clone(p.Under), p.bin, "agent", "-data-dir", p.Data, "-name", p.Name,
+		"-http-addr", p.HTTP, "-peer-addr", p.Port, "-gossip-addr", p.Gossip)
+	line = append(line, flags...)
 	var err error
-	p.Process, err = p.rig.Start(p.Name, p.bin, args...)
+	p.Process, err = p.rig.Start(p.Name, line[0], line[1:]...)
 	return err
 }
 

@@ -34,6 +34,7 @@ type Config struct {
 	Shards   int        // of each cluster, held by all its nodes; shard k begins with node k mod Nodes; default 1
 	Prefix   string     // of names; default "fleet"
 	Base     netip.Addr // the first node's address, in 127.0.0.0/8; default 127.10.0.0
+	Private  bool       // Base is in 10.0.0.0/8 instead, as within a network namespace
 	Port     int        // of every node; AnyPort lets the system choose; default 8655
 
 	Kind    string // of the store that nodes claim to be; default "redis"
@@ -54,6 +55,12 @@ type Config struct {
 
 	Logger *slog.Logger // nil logs nothing
 }
+
+// The networks that nodes may be in.
+var (
+	loopbackNet = netip.MustParsePrefix("127.0.0.0/8")
+	privateNet  = netip.MustParsePrefix("10.0.0.0/8")
+)
 
 // AnyPort as Config.Port takes free ports: one for all nodes when they share a listener, else one for each node.
 const AnyPort = -1
@@ -109,13 +116,17 @@ func (c *Config) checkNetwork() error {
 	default:
 		return fmt.Errorf("fleet: listen %q; auto, each or shared is wanted", c.Listen)
 	}
-	if !c.Base.Is4() || !c.Base.IsLoopback() {
-		return fmt.Errorf("fleet: base address %s is not in 127.0.0.0/8", c.Base)
+	network := loopbackNet
+	if c.Private {
+		network = privateNet
+	}
+	if !network.Contains(c.Base) {
+		return fmt.Errorf("fleet: base address %s is not in %s", c.Base, network)
 	}
 	// The last address of the network is its broadcast address.
-	room := int64(0x7fffffff) - int64(number(c.Base))
+	room := int64(number(network.Addr())|0xffffff) - int64(number(c.Base))
 	if int64(c.Clusters) > room || int64(c.Nodes) > room || int64(c.Clusters)*int64(c.Nodes) > room {
-		return fmt.Errorf("fleet: %d clusters of %d nodes from %s on do not fit into 127.0.0.0/8", c.Clusters, c.Nodes, c.Base)
+		return fmt.Errorf("fleet: %d clusters of %d nodes from %s on do not fit into %s", c.Clusters, c.Nodes, c.Base, network)
 	}
 	if c.ControlAddr != "" {
 		if err := checkLoopback(c.ControlAddr); err != nil {
