@@ -15,6 +15,9 @@ import (
 // Config.WriteTimeout. The write may still succeed.
 var ErrStalled = errors.New("write is stalled")
 
+// beats is in how many parts a write's time is counted.
+const beats = 20
+
 // write runs change in a transaction and returns once it is on disk, has failed,
 // or has taken too long. Any error latches, and all that come after get
 // ErrLatched.
@@ -25,19 +28,16 @@ func (s *Store) write(op string, change func(*bbolt.Tx) error) error {
 	ended := make(chan error, 1)
 	go func() { ended <- s.commit(op, change) }()
 
-	timer := time.NewTimer(s.cfg.WriteTimeout)
-	defer timer.Stop()
-	select {
-	case err := <-ended:
-		return err
-	case <-timer.C:
-	}
-	// A process that was stopped wakes up with its write done and its timer run
-	// out. What is on disk is not stalled.
-	select {
-	case err := <-ended:
-		return err
-	default:
+	// The time is counted in beats of a ticker, which owes at most one: a process
+	// that was stopped wakes up with its write under way and its time run out.
+	tick := time.NewTicker(max(s.cfg.WriteTimeout/beats, 1))
+	defer tick.Stop()
+	for range beats {
+		select {
+		case err := <-ended:
+			return err
+		case <-tick.C:
+		}
 	}
 	err := fmt.Errorf("%s in log store %s: %w after %s", op, s.cfg.Path, ErrStalled, s.cfg.WriteTimeout)
 	s.latch.set(err)
