@@ -179,7 +179,7 @@ func TestBaseMovesDuringRefresh(t *testing.T) {
 					t.Fatal(err, asked.Err())
 				}
 				w.pass(300 * time.Millisecond)
-				w.net.block(leader.host, worker.host)
+				w.net.Cut(leader.host, worker.host)
 				c.move(w, leader)
 				w.pass(300 * time.Millisecond)
 				if n := w.nodes.polls(nodes...) - polls; n != 3 {

@@ -8,6 +8,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/musterhq/muster/agent/memnet"
 	"github.com/musterhq/muster/discovery"
 	"github.com/musterhq/muster/fsm"
 	"github.com/musterhq/muster/refresh"
@@ -55,7 +56,7 @@ func (s *source) count() int {
 
 // nodes plays nodes that speak the node protocol.
 type nodes struct {
-	net   *network
+	net   *memnet.Network
 	mu    sync.Mutex
 	docs  map[string]refresh.Document // by host:port
 	wait  map[string]time.Duration
@@ -64,7 +65,7 @@ type nodes struct {
 	done  sync.WaitGroup
 }
 
-func newNodes(n *network) *nodes {
+func newNodes(n *memnet.Network) *nodes {
 	return &nodes{
 		net: n, docs: map[string]refresh.Document{}, wait: map[string]time.Duration{}, srvs: map[string]*http.Server{},
 		asked: map[string]int{},
@@ -81,7 +82,7 @@ func (n *nodes) say(addr string, doc refresh.Document) {
 	}
 	srv := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { n.serve(addr, w, r) })}
 	n.srvs[addr] = srv
-	l := n.net.listen(addr)
+	l := n.net.Listen(addr)
 	n.done.Go(func() { _ = srv.Serve(l) })
 }
 

@@ -20,6 +20,7 @@ import (
 
 	"github.com/musterhq/muster/agent/gossip"
 	"github.com/musterhq/muster/agent/gossip/gossiptest"
+	"github.com/musterhq/muster/agent/memnet"
 	"github.com/musterhq/muster/discovery"
 	"github.com/musterhq/muster/fsm"
 	"github.com/musterhq/muster/refresh"
@@ -29,7 +30,7 @@ import (
 // world is a whole group with its source and its nodes in one bubble of virtual time.
 type world struct {
 	t      *testing.T
-	net    *network
+	net    *memnet.Network
 	gossip *gossiptest.Network
 	source *source
 	nodes  *nodes
@@ -80,7 +81,7 @@ func inEmptyBubble(t *testing.T, test func(t *testing.T, w *world)) {
 	t.Helper()
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
 	synctest.Test(t, func(t *testing.T) {
-		w := &world{t: t, net: newNetwork(), gossip: gossiptest.NewNetwork(), source: &source{}}
+		w := &world{t: t, net: memnet.New(), gossip: gossiptest.NewNetwork(), source: &source{}}
 		w.nodes, w.lists = newNodes(w.net), w.source
 		defer w.nodes.close()
 		defer func() {
@@ -108,14 +109,24 @@ func rows(n int) func(*fsm.Reader) bool {
 // add makes a peer with an empty disk.
 func (w *world) add(name string) *peer {
 	p := &peer{
-		w: w, name: name, host: fmt.Sprintf("127.0.1.%d", len(w.peers)+1), dir: w.t.TempDir(),
+		w: w, name: name, host: fmt.Sprintf("127.0.1.%d", len(w.peers)+1), dir: scratch(w.t),
 		logs: raft.NewInmemStore(), snaps: raft.NewInmemSnapshotStore(),
-	}
-	if err := os.Chmod(p.dir, 0o700); err != nil {
-		w.t.Fatal(err)
 	}
 	w.peers = append(w.peers, p)
 	return p
+}
+
+// scratch is a directory of the test's own, in memory where there is such a place: a disk's syncs cost real time.
+func scratch(t *testing.T) string {
+	t.Helper()
+	dir, err := os.MkdirTemp("/dev/shm", "muster-test-")
+	if err != nil {
+		if dir, err = os.MkdirTemp("", "muster-test-"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	t.Cleanup(func() { _ = os.RemoveAll(dir) })
+	return dir
 }
 
 // start begins a life of the peer: it joins all others of its world.
@@ -160,9 +171,9 @@ func (p *peer) config() Config {
 		Log:      slog.New(&quiet{slog.NewTextHandler(&p.said, &slog.HandlerOptions{Level: slog.LevelDebug})}), Registerer: reg, Gatherer: reg,
 		Seams: Seams{
 			Now:          func() time.Time { return time.Now().Add(time.Duration(p.offset.Load())) },
-			HTTPListener: w.net.listen(p.host + ":8650"), PeerListener: w.net.listen(p.host + ":8651"),
-			PeerDial: w.net.dialFrom(p.host), Gossip: transport, GossipTiming: &timing,
-			ProbeDial: w.net.dialFrom(p.host), Logs: p.logs, Stable: p.logs, Snapshots: p.snaps,
+			HTTPListener: w.net.Listen(p.host + ":8650"), PeerListener: w.net.Listen(p.host + ":8651"),
+			PeerDial: w.net.DialFrom(p.host), Gossip: transport, GossipTiming: &timing,
+			ProbeDial: w.net.DialFrom(p.host), Logs: p.logs, Stable: p.logs, Snapshots: p.snaps,
 		},
 	}
 	for _, o := range w.peers {
@@ -323,7 +334,7 @@ func (w *world) follower() *peer { return w.others(w.leader())[0] }
 func (w *world) isolate(p *peer) {
 	for _, o := range w.peers {
 		if o != p {
-			w.net.isolate(p.host, o.host)
+			w.net.Split(p.host, o.host)
 			w.gossip.Split([]string{p.host + ":8652"}, []string{o.host + ":8652"})
 		}
 	}
@@ -337,12 +348,12 @@ func (w *world) blind(p *peer, nodes ...string) {
 		if err != nil {
 			w.t.Fatal(err)
 		}
-		w.net.block(p.host, host)
+		w.net.Cut(p.host, host)
 	}
 }
 
 func (w *world) heal() {
-	w.net.heal()
+	w.net.Heal()
 	w.gossip.Heal()
 }
 

@@ -174,7 +174,7 @@ func TestRunEndsDials(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w, network := piped()
 		a := w.start(t, "a", nil)
-		w.move("b", network.listen("10.9.9.9:1").Addr().String()) // never accepts
+		w.move("b", network.Listen("10.9.9.9:1").Addr().String()) // never accepts
 		begin := time.Now()
 		var dialing sync.WaitGroup
 		for name, dial := range map[string]func() error{

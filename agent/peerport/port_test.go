@@ -15,6 +15,7 @@ import (
 	"github.com/hashicorp/raft"
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/musterhq/muster/agent/memnet"
 	"github.com/musterhq/muster/agent/peerport"
 )
 
@@ -191,7 +192,7 @@ func (p *peer) count(t *testing.T, name, label string) float64 {
 
 func TestNewValidates(t *testing.T) {
 	good := peerport.Config{
-		ID: "a", Group: group("g"), Listener: newPipes().listen("10.0.0.1:1"),
+		ID: "a", Group: group("g"), Listener: memnet.New().Listen("10.0.0.1:1"),
 		Resolve: (&world{}).resolve, Handler: http.NotFoundHandler(),
 	}
 	for name, c := range map[string]struct {

@@ -191,7 +191,7 @@ func TestGroupSwapsAddresses(t *testing.T) {
 			m.stop()
 		}
 		for i, m := range group {
-			w.listen = func(*testing.T) net.Listener { return network.listen(addrs[(i+1)%3]) }
+			w.listen = func(*testing.T) net.Listener { return network.Listen(addrs[(i+1)%3]) }
 			m.start(t, w)
 		}
 		for _, m := range group {

@@ -72,7 +72,7 @@ func TestReplacementHasTheWritesDeadline(t *testing.T) {
 		stream := a.dialStream(t, "b")
 		exchange(t, stream, "one")
 		wait(t, 10*time.Minute)
-		l := network.listen("10.9.9.9:1")
+		l := network.Listen("10.9.9.9:1")
 		w.move("b", "10.9.9.9:1")
 		accepted := make(chan net.Conn, 1)
 		go func() { // accepts the caller and then reads nothing
@@ -101,7 +101,7 @@ func TestReplacingHasTheWritesDeadline(t *testing.T) {
 		stream := a.dialStream(t, "b")
 		exchange(t, stream, "one")
 		wait(t, 10*time.Minute)
-		w.move("b", network.listen("10.9.9.9:1").Addr().String()) // never accepts
+		w.move("b", network.Listen("10.9.9.9:1").Addr().String()) // never accepts
 		_ = stream.SetDeadline(time.Now().Add(3 * time.Second))
 		begin := time.Now()
 		if _, err := stream.Write([]byte("two")); err == nil {
@@ -122,7 +122,7 @@ func TestCloseWhileReplacing(t *testing.T) {
 		stream := a.dialStream(t, "b")
 		exchange(t, stream, "one")
 		wait(t, 10*time.Minute)
-		l := network.listen("10.9.9.9:1")
+		l := network.Listen("10.9.9.9:1")
 		w.move("b", "10.9.9.9:1")
 		written := make(chan error, 1)
 		go func() {
