@@ -37,6 +37,7 @@ type Agent struct {
 	store     *boltstore.Store   // nil when the log store was given
 	transport *raft.NetworkTransport
 	raft      *raft.Raft
+	leads     <-chan bool // raft's signals of leadership
 	runner    *discovery.Runner
 	worker    *refresh.Worker
 	poller    *poll.Client

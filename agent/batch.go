@@ -40,6 +40,7 @@ func (p *proposal) finish(results []fsm.Result, err error) {
 type batcher struct {
 	raft  *raft.Raft
 	clock *clock
+	lasts func() bool // whether the term does
 
 	mu      sync.Mutex
 	closed  bool
@@ -49,8 +50,8 @@ type batcher struct {
 	waiting sync.WaitGroup // entries whose results are awaited
 }
 
-func newBatcher(r *raft.Raft, c *clock) *batcher {
-	return &batcher{raft: r, clock: c, wake: make(chan struct{}, 1)}
+func newBatcher(r *raft.Raft, c *clock, lasts func() bool) *batcher {
+	return &batcher{raft: r, clock: c, lasts: lasts, wake: make(chan struct{}, 1)}
 }
 
 // add takes a proposal, or finishes it with an error.
@@ -142,6 +143,12 @@ func (b *batcher) send(batch []*proposal) {
 }
 
 func (b *batcher) apply(batch []*proposal, entry []byte) {
+	if !b.lasts() {
+		for _, p := range batch {
+			p.finish(nil, errNotLeading)
+		}
+		return
+	}
 	future := b.raft.Apply(entry, enqueueWait)
 	b.waiting.Go(func() {
 		applied, err := outcomeOf(future)

@@ -70,6 +70,16 @@ type Seams struct {
 	Logs         raft.LogStore
 	Stable       raft.StableStore
 	Snapshots    raft.SnapshotStore
+	BeforeCommit func() error     // in every write of the log store that was not given: see boltstore.Config
+	Raft         func(*RaftParts) // may change what raft is made of, just before
+}
+
+// RaftParts are what raft is made of beside its logs.
+type RaftParts struct {
+	Config    *raft.Config
+	FSM       raft.FSM
+	Snapshots raft.SnapshotStore
+	Transport raft.Transport
 }
 
 func (c *Config) withDefaults() {

@@ -117,9 +117,15 @@ func (a *Agent) openRaft(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if a.raft, err = raft.NewRaft(conf, a.machine, logs, s.Stable, s.Snapshots, a.transport); err != nil {
+	parts := RaftParts{Config: conf, FSM: a.machine, Snapshots: s.Snapshots, Transport: a.transport}
+	if s.Raft != nil {
+		s.Raft(&parts)
+	}
+	a.raft, err = raft.NewRaft(parts.Config, parts.FSM, logs, s.Stable, parts.Snapshots, parts.Transport)
+	if err != nil {
 		return fmt.Errorf("raft: %w", err)
 	}
+	a.leads = a.raft.LeaderCh()
 	a.did("raft", func() error { return a.raft.Shutdown().Error() })
 	if fresh && a.cfg.BootstrapExpect > 0 && !a.cfg.Worker {
 		return a.makeFounder(ctx)
@@ -136,7 +142,9 @@ func (a *Agent) openStores() error {
 		return nil
 	}
 	if s.Logs == nil {
-		store, err := boltstore.Open(boltstore.Config{Path: a.dir.file(fileRaft), Registerer: a.cfg.Registerer})
+		store, err := boltstore.Open(boltstore.Config{
+			Path: a.dir.file(fileRaft), Registerer: a.cfg.Registerer, BeforeCommit: s.BeforeCommit,
+		})
 		if err != nil {
 			return err
 		}

@@ -8,10 +8,13 @@ import (
 )
 
 // index is the index from which a linearizable read may be served: this term's barrier has returned, and the leader is
-// still the leader.
+// still the leader, in this term.
 func (t *term) index(context.Context, nothing) (uint64, error) {
 	if err := t.agent.raft.VerifyLeader().Error(); err != nil {
 		return 0, fmt.Errorf("verify leader: %w", err)
+	}
+	if !t.lasts() {
+		return 0, errNotLeading
 	}
 	return t.agent.machine.Read().Meta().Index, nil
 }

@@ -15,6 +15,7 @@ import (
 // term is what a leader has while it leads: everything leader-only begins in lead and has ended when lead returns.
 type term struct {
 	agent   *Agent
+	number  uint64 // raft's
 	clock   *clock
 	batch   *batcher
 	hearing *hearing
@@ -34,7 +35,7 @@ func (a *Agent) watchLeadership(ctx context.Context) error {
 		select {
 		case <-ctx.Done():
 			return nil
-		case leads := <-a.raft.LeaderCh():
+		case leads := <-a.leads:
 			stop()
 			stop = func() {}
 			if leads {
@@ -74,15 +75,16 @@ func (a *Agent) begin(ctx context.Context) (stop func()) {
 // lead is the work of one leader for one term. The barrier comes first: the state has then caught up with all that earlier
 // leaders committed.
 func (a *Agent) lead(ctx context.Context) error {
+	number := a.raft.CurrentTerm()
 	if err := a.raft.Barrier(barrierWait).Error(); err != nil {
 		return fmt.Errorf("barrier: %w", err)
 	}
-	t := &term{agent: a, clock: newClock(a.cfg.Seams.Now, a.machine.Read().Meta().Time), hearing: newHearing()}
-	t.batch = newBatcher(a.raft, t.clock)
+	t := &term{agent: a, number: number, clock: newClock(a.cfg.Seams.Now, a.machine.Read().Meta().Time), hearing: newHearing()}
+	t.batch = newBatcher(a.raft, t.clock, t.lasts)
 	if err := t.open(); err != nil {
 		return err
 	}
-	a.log.Info("leading", "term", a.raft.CurrentTerm())
+	a.log.Info("leading", "term", t.number)
 	work, ctx := errgroup.WithContext(ctx)
 	work.Go(func() error { return t.batch.run(ctx) })
 	a.term.Store(t)
@@ -107,10 +109,13 @@ func (t *term) open() error {
 	}
 	commands = append(commands,
 		&fsm.PeerSet{Peer: a.row()},
-		&fsm.LeaderChange{ID: a.id, Name: a.cfg.Name, Term: a.raft.CurrentTerm()})
+		&fsm.LeaderChange{ID: a.id, Name: a.cfg.Name, Term: t.number})
 	frames := make([][]byte, 0, len(commands))
 	for _, c := range commands {
 		frames = append(frames, fsm.Frame(c))
+	}
+	if !t.lasts() {
+		return fmt.Errorf("open the term: %w", errNotLeading)
 	}
 	_, err := outcomeOf(a.raft.Apply(fsm.Entry(t.clock.now(), frames...), enqueueWait))
 	if err != nil {
@@ -118,6 +123,10 @@ func (t *term) open() error {
 	}
 	return nil
 }
+
+// lasts says whether raft is still in this term. Leadership that was lost and regained is another one, whose barrier has not
+// returned, and raft's signal of it may be late.
+func (t *term) lasts() bool { return t.agent.raft.CurrentTerm() == t.number }
 
 func newULID(at time.Time) string {
 	return ulid.MustNew(ulid.Timestamp(at), ulid.DefaultEntropy()).String()
