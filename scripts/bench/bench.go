@@ -17,14 +17,22 @@ import (
 // bench is what scenarios work with.
 type bench struct {
 	settings
-	bin      string // muster
+	bin      string // muster, built for the first rig
 	dir      string // temporary
 	scenario string // the one that runs
 	rigs     []*rig.Rig
 }
 
 // rig makes one in a folder of its own. It ends with the scenario, or before when it is stopped.
-func (b *bench) rig() (*rig.Rig, error) {
+func (b *bench) rig(ctx context.Context) (*rig.Rig, error) {
+	if b.bin == "" {
+		step("building")
+		bin, err := rig.Build(ctx, b.dir)
+		if err != nil {
+			return nil, err
+		}
+		b.bin = bin
+	}
 	dir, err := os.MkdirTemp(b.dir, b.scenario+"-")
 	if err != nil {
 		return nil, err

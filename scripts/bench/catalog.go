@@ -7,12 +7,8 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"net/url"
 	"os"
 	"slices"
-	"strconv"
-	"sync"
-	"time"
 
 	"golang.org/x/sync/errgroup"
 )
@@ -127,65 +123,4 @@ func (c catalog) put(ctx context.Context, path string, value any) error {
 		err = fmt.Errorf("%s: %s: %.200s", path, res.Status, said)
 	}
 	return err
-}
-
-// bareRead is what a bare reader of the whole catalog took.
-type bareRead struct {
-	Requests, Bytes int
-	Seconds, CPU    float64
-}
-
-// readerChild reads a Consul's list and then each service, so many at a time and as fast as it answers, and only counts the
-// bytes: args are its address and how many.
-func readerChild(ctx context.Context, args []string, to io.Writer) error {
-	if len(args) != 2 {
-		return fmt.Errorf("reader: %d arguments", len(args))
-	}
-	addr := args[0]
-	width, err := strconv.Atoi(args[1])
-	if err != nil {
-		return err
-	}
-	began := time.Now()
-	raw, err := get(ctx, "http://"+addr+"/v1/catalog/services")
-	if err != nil {
-		return err
-	}
-	var list map[string][]string
-	if err := json.Unmarshal(raw, &list); err != nil {
-		return err
-	}
-	out := bareRead{Requests: 1 + len(list), Bytes: len(raw)}
-	bare := &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: width}}
-	var mu sync.Mutex
-	g, ctx := errgroup.WithContext(ctx)
-	g.SetLimit(width)
-	for name := range list {
-		g.Go(func() error {
-			from := "http://" + addr + "/v1/catalog/service/" + url.PathEscape(name) + "?stale"
-			req, err := http.NewRequestWithContext(ctx, http.MethodGet, from, nil)
-			if err != nil {
-				return err
-			}
-			res, err := bare.Do(req)
-			if err != nil {
-				return err
-			}
-			defer func() { _ = res.Body.Close() }()
-			n, err := io.Copy(io.Discard, res.Body)
-			mu.Lock()
-			defer mu.Unlock()
-			out.Bytes += int(n)
-			return err
-		})
-	}
-	if err := g.Wait(); err != nil {
-		return err
-	}
-	self, err := look(os.Getpid())
-	if err != nil {
-		return err
-	}
-	out.Seconds, out.CPU = time.Since(began).Seconds(), self.cpu
-	return json.NewEncoder(to).Encode(out)
 }

@@ -22,9 +22,9 @@ type detection struct {
 
 func (s *detection) flags(f *flag.FlagSet) {
 	f.IntVar(&s.registrations, "registrations", 120, "`N` instances registered in Consul")
-	f.IntVar(&s.clusters, "detection-clusters", 100, "`N` clusters; a third of them loses a node, a third has one fall silent")
-	f.DurationVar(&s.interval, "detection-interval", 5*time.Second, "between two refreshes of a cluster")
-	f.DurationVar(&s.timeout, "detection-timeout", time.Second, "of a poll")
+	f.IntVar(&s.clusters, "detection-clusters", 100, "`N` clusters: a third of them loses a node, a third has one fall silent")
+	f.DurationVar(&s.interval, "detection-interval", 5*time.Second, "`TIME` between two refreshes of a cluster")
+	f.DurationVar(&s.timeout, "detection-timeout", time.Second, "`TIME` that a poll may take")
 	f.IntVar(&s.rounds, "detection-rounds", 6, "`N` intervals in which the schedule is watched")
 }
 
@@ -32,7 +32,7 @@ func (s *detection) run(ctx context.Context, b *bench, out *result) error {
 	if err := s.consul(ctx, b, out); err != nil {
 		return err
 	}
-	r, err := b.rig()
+	r, err := b.rig(ctx)
 	if err != nil {
 		return err
 	}

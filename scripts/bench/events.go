@@ -18,7 +18,7 @@ type events struct {
 
 func (s *events) flags(f *flag.FlagSet) {
 	f.IntVar(&s.clusters, "events-clusters", 100, "`N` clusters")
-	f.DurationVar(&s.span, "events-span", 20*time.Second, "how long each crowd of followers is measured")
+	f.DurationVar(&s.span, "events-span", 20*time.Second, "`TIME` that each crowd of followers is measured")
 	f.IntVar(&s.kept, "events-kept", 100_000, "`N` events to catch up")
 }
 
@@ -34,7 +34,7 @@ func (c crowd) String() string { return fmt.Sprintf("%dx%d", c.followers, c.rate
 var crowds = []crowd{{100, 1000, 9}, {1000, 100, 1}}
 
 func (s *events) run(ctx context.Context, b *bench, out *result) error {
-	at, err := b.rig()
+	at, err := b.rig(ctx)
 	if err != nil {
 		return err
 	}

@@ -23,10 +23,10 @@ type failover struct {
 
 func (s *failover) flags(f *flag.FlagSet) {
 	f.IntVar(&s.clusters, "failover-clusters", 1000, "`N` clusters")
-	f.DurationVar(&s.interval, "failover-interval", 3*time.Second, "between two refreshes of a cluster")
-	f.IntVar(&s.times, "failovers", 20, "how `OFTEN` the leader is killed")
-	f.IntVar(&s.windows, "failover-windows", 3, "after how `MANY` of these the log is measured")
-	f.DurationVar(&s.window, "failover-window", 30*time.Second, "how long that is measured")
+	f.DurationVar(&s.interval, "failover-interval", 3*time.Second, "`TIME` between two refreshes of a cluster")
+	f.IntVar(&s.times, "failovers", 20, "`N` kills of the leader")
+	f.IntVar(&s.windows, "failover-windows", 3, "`N` of the first kills, after each of which the log is measured")
+	f.DurationVar(&s.window, "failover-window", 30*time.Second, "`TIME` that the log is measured, before the kills and after each of those")
 }
 
 // flow is how refreshes go on.
@@ -40,7 +40,7 @@ const (
 type loss struct{ led, refreshed, flows float64 }
 
 func (s *failover) run(ctx context.Context, b *bench, out *result) error {
-	r, err := b.rig()
+	r, err := b.rig(ctx)
 	if err != nil {
 		return err
 	}

@@ -14,8 +14,6 @@ import (
 	"os/signal"
 	"syscall"
 	"time"
-
-	"github.com/musterhq/muster/scripts/rig"
 )
 
 // settings are the flags that scenarios have in common. What a scenario alone needs is in its own flags.
@@ -30,12 +28,12 @@ type settings struct {
 }
 
 func (s *settings) flags(f *flag.FlagSet) {
-	f.IntVar(&s.peers, "peers", 3, "`N` peers of the group")
-	f.IntVar(&s.nodes, "nodes", 10, "`N` nodes of each cluster")
-	f.DurationVar(&s.warmup, "warmup", 15*time.Second, "after the first views, before measuring")
-	f.DurationVar(&s.measure, "measure", time.Minute, "how long muster is measured")
-	f.DurationVar(&s.baseline, "baseline", 10*time.Second, "how long each baseline is measured")
-	f.BoolVar(&s.profile, "profile", false, "keep CPU and heap profiles of the peers, in profiles/ of the results' folder")
+	f.IntVar(&s.peers, "peers", 3, "`N` peers in the group")
+	f.IntVar(&s.nodes, "nodes", 10, "`N` nodes in each cluster")
+	f.DurationVar(&s.warmup, "warmup", 15*time.Second, "`TIME` between the first views and measuring")
+	f.DurationVar(&s.measure, "measure", time.Minute, "`TIME` that muster is measured")
+	f.DurationVar(&s.baseline, "baseline", 10*time.Second, "`TIME` that each baseline is measured")
+	f.BoolVar(&s.profile, "profile", false, "keep CPU and heap profiles of the peers, in profiles/ beside the JSON")
 	f.StringVar(&s.results, "results", "scripts/bench/results", "`FOLDER` for the JSON and the profiles")
 }
 
@@ -66,7 +64,7 @@ func program(ctx context.Context, args []string, to io.Writer) error {
 	if err != nil {
 		return err
 	}
-	return run(ctx, &s, func(b *bench) error {
+	return run(&s, func(b *bench) error {
 		for _, c := range chosen {
 			if err := b.measured(ctx, c, newResult(ctx, c.name, values(f, own, c.name)), to); err != nil {
 				return fmt.Errorf("%s: %w", c.name, err)
@@ -76,19 +74,14 @@ func program(ctx context.Context, args []string, to io.Writer) error {
 	})
 }
 
-// run builds the program, makes a folder for everything and takes it away afterwards.
-func run(ctx context.Context, s *settings, do func(*bench) error) (err error) {
+// run makes a folder for everything and takes it away afterwards.
+func run(s *settings, do func(*bench) error) (err error) {
 	dir, err := os.MkdirTemp("", "muster-bench-")
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
-	step("building")
-	bin, err := rig.Build(ctx, dir)
-	if err != nil {
-		return err
-	}
-	return do(&bench{settings: *s, bin: bin, dir: dir})
+	return do(&bench{settings: *s, dir: dir})
 }
 
 // measured runs one scenario, prints what it found and writes it.

@@ -30,7 +30,7 @@ func (b *bench) prometheus(ctx context.Context, f *fleet, interval time.Duration
 	if err != nil {
 		return prometheus{}, fmt.Errorf("%w: %w", errNoPrometheus, err)
 	}
-	at, err := b.rig()
+	at, err := b.rig(ctx)
 	if err != nil {
 		return prometheus{}, err
 	}

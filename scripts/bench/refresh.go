@@ -16,13 +16,13 @@ type refresh struct {
 
 func (r *refresh) flags(f *flag.FlagSet) {
 	f.IntVar(&r.clusters, "clusters", 1000, "`N` clusters")
-	f.DurationVar(&r.interval, "interval", 10*time.Second, "between two refreshes of a cluster")
+	f.DurationVar(&r.interval, "interval", 10*time.Second, "`TIME` between two refreshes of a cluster")
 }
 
 var paces = []string{"beats", "paced", "saturated"}
 
 func (r *refresh) run(ctx context.Context, b *bench, out *result) error {
-	at, err := b.rig()
+	at, err := b.rig(ctx)
 	if err != nil {
 		return err
 	}
@@ -98,7 +98,7 @@ func (r *refresh) baselines(ctx context.Context, b *bench, f *fleet) ([]cost, er
 
 // muster measures a group, which ends with it: idle, then with the fleet.
 func (r *refresh) muster(ctx context.Context, b *bench, f *fleet, out *result) (m measured, err error) {
-	at, err := b.rig()
+	at, err := b.rig(ctx)
 	if err != nil {
 		return m, err
 	}

@@ -19,7 +19,7 @@ const (
 // consul registers instances of a service in a real Consul, one after the other, and measures when each is an event at a
 // follower, and when a blocking query has it that asks the same Consul directly.
 func (s *detection) consul(ctx context.Context, b *bench, out *result) error {
-	r, err := b.rig()
+	r, err := b.rig(ctx)
 	if err != nil {
 		return err
 	}

@@ -19,12 +19,12 @@ type restart struct {
 
 func (s *restart) flags(f *flag.FlagSet) {
 	f.IntVar(&s.clusters, "restart-clusters", 10_000, "`N` clusters")
-	f.DurationVar(&s.interval, "restart-interval", 30*time.Second, "between two refreshes of a cluster")
+	f.DurationVar(&s.interval, "restart-interval", 30*time.Second, "`TIME` between two refreshes of a cluster")
 	f.IntVar(&s.times, "restarts", 3, "`N` restarts of each kind, and joins")
 }
 
 func (s *restart) run(ctx context.Context, b *bench, out *result) error {
-	r, err := b.rig()
+	r, err := b.rig(ctx)
 	if err != nil {
 		return err
 	}

@@ -22,9 +22,9 @@ type scale struct {
 
 func (s *scale) flags(f *flag.FlagSet) {
 	s.sizes = sizes{10_000, 30_000, 100_000}
-	f.Var(&s.sizes, "sizes", "nodes of the fleets, such as 10k,30k,100k")
-	f.DurationVar(&s.interval, "scale-interval", 30*time.Second, "between two refreshes of a cluster")
-	f.DurationVar(&s.reading, "reading", 25*time.Second, "how long the API is asked")
+	f.Var(&s.sizes, "sizes", "`NODES` of the fleets, such as 10k,30k,100k")
+	f.DurationVar(&s.interval, "scale-interval", 30*time.Second, "`TIME` between two refreshes of a cluster")
+	f.DurationVar(&s.reading, "reading", 25*time.Second, "`TIME` that the API is asked")
 }
 
 func (s *scale) run(ctx context.Context, b *bench, out *result) error {
@@ -50,7 +50,7 @@ func (s *scale) run(ctx context.Context, b *bench, out *result) error {
 func (s *scale) at(ctx context.Context, b *bench, size int, out *result) (m measured, err error) {
 	defer func() { err = errors.Join(err, b.stop()) }()
 	column := thousands(size)
-	r, err := b.rig()
+	r, err := b.rig(ctx)
 	if err != nil {
 		return m, err
 	}

@@ -12,50 +12,29 @@ import (
 // scenario is one thing that is measured.
 type scenario struct {
 	name, about string
-	run         func(ctx context.Context, b *bench, out *result) error
-	flags       func(*flag.FlagSet) // nil without flags of its own
-	asked       bool                // run only when it is asked for by name
+	asked       bool // run only when it is asked for by name
+	measurement
+}
+
+// measurement is what a scenario does.
+type measurement interface {
+	// flags adds those that this scenario alone has.
+	flags(f *flag.FlagSet)
+	// run measures and adds to the result. What it starts in rigs ends with it.
+	run(ctx context.Context, b *bench, out *result) error
 }
 
 // scenarios are all there are, in the order in which they run.
 func scenarios() []scenario {
-	r, s := &refresh{}, &scale{}
-	d, f, x := &detection{}, &failover{}, &restart{}
-	e := &events{}
-	big, sums := &large{}, &simulated{}
 	return []scenario{
-		{
-			name: "refresh", about: "CPU of an unchanged node refresh beside bare GETs and Prometheus",
-			run: r.run, flags: r.flags,
-		},
-		{
-			name: "scale", about: "10,000 to 100,000 nodes: CPU, memory, log, lateness, API latency",
-			run: s.run, flags: s.flags,
-		},
-		{
-			name: "detection", about: "from a change in Consul or of a node to its event, and what silent nodes delay",
-			run: d.run, flags: d.flags,
-		},
-		{
-			name: "failover", about: "the leader is killed under load, again and again",
-			run: f.run, flags: f.flags,
-		},
-		{
-			name: "restart", about: "snapshots of 100,000 nodes, a peer started again, an empty one joining",
-			run: x.run, flags: x.flags,
-		},
-		{
-			name: "events", about: "new events to many followers, some of them slow; catching up kept ones",
-			run: e.run, flags: e.flags,
-		},
-		{
-			name: "discovery", about: "100,000 instances in Consul: whole runs, one change, an idle minute, the first refreshes",
-			run: big.run, flags: big.flags,
-		},
-		{
-			name: "million", about: "the sums for a million nodes, by simulation", asked: true,
-			run: sums.run, flags: sums.flags,
-		},
+		{"refresh", "CPU of an unchanged node refresh beside bare GETs and Prometheus", false, &refresh{}},
+		{"scale", "10,000 to 100,000 nodes: CPU, memory, log, lateness, API latency", false, &scale{}},
+		{"detection", "from a change in Consul or of a node to its event, and what silent nodes delay", false, &detection{}},
+		{"failover", "the leader is killed under load, again and again", false, &failover{}},
+		{"restart", "snapshots of 100,000 nodes, a peer started again, an empty one joining", false, &restart{}},
+		{"events", "new events to many followers, some of them slow; catching up kept ones", false, &events{}},
+		{"discovery", "100,000 instances in Consul: whole runs, one change, an idle minute, the first refreshes", false, &large{}},
+		{"million", "the sums for 10,000 to 1,000,000 nodes: the state and the scheduler in virtual time", true, &simulated{}},
 	}
 }
 
@@ -68,7 +47,7 @@ func children() map[string]func(ctx context.Context, args []string, to io.Writer
 	}
 }
 
-// pick finds the scenarios with these names; without names, all that need not be asked for.
+// pick finds the scenarios with these names, in their order; without names, all that need not be asked for.
 func pick(all []scenario, names []string) ([]scenario, error) {
 	var out []scenario
 	for _, s := range all {
@@ -89,9 +68,6 @@ func flagSet(all []scenario, s *settings) (f *flag.FlagSet, own map[string]strin
 	f, own = flag.NewFlagSet("bench", flag.ContinueOnError), map[string]string{}
 	s.flags(f)
 	for _, c := range all {
-		if c.flags == nil {
-			continue
-		}
 		mine := flag.NewFlagSet(c.name, flag.ContinueOnError)
 		c.flags(mine)
 		mine.VisitAll(func(x *flag.Flag) {

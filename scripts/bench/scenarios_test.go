@@ -4,12 +4,28 @@ import (
 	"context"
 	"flag"
 	"io"
+	"os"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 )
+
+// played is a measurement for tests; what it lacks it does not do.
+type played struct {
+	flag    func(*flag.FlagSet)
+	measure func(context.Context, *bench, *result) error
+}
+
+func (p played) flags(f *flag.FlagSet) {
+	if p.flag != nil {
+		p.flag(f)
+	}
+}
+
+func (p played) run(ctx context.Context, b *bench, out *result) error { return p.measure(ctx, b, out) }
 
 func names(all []scenario) []string {
 	var out []string
@@ -39,7 +55,11 @@ func TestScenariosRunInOrderAndSomeOnlyWhenNamed(t *testing.T) {
 func TestSettingsOfAScenario(t *testing.T) {
 	depth := func(f *flag.FlagSet) { f.Int("depth", 7, "") }
 	width := func(f *flag.FlagSet) { f.Int("width", 8, "") }
-	all := []scenario{{name: "a", flags: depth}, {name: "b", flags: width}, {name: "c"}}
+	all := []scenario{
+		{name: "a", measurement: played{flag: depth}},
+		{name: "b", measurement: played{flag: width}},
+		{name: "c", measurement: played{}},
+	}
 	var s settings
 	f, own := flagSet(all, &s)
 	if err := f.Parse([]string{"-depth", "9", "-peers", "5", "a"}); err != nil {
@@ -64,10 +84,17 @@ func TestEveryScenarioIsListed(t *testing.T) {
 	var b strings.Builder
 	f.SetOutput(&b)
 	f.Usage()
+	readme, err := os.ReadFile("README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
 	for i, c := range all {
-		if c.about == "" || c.run == nil || !strings.Contains(b.String(), "  "+c.name+" ") ||
+		if c.about == "" || c.measurement == nil || !strings.Contains(b.String(), "  "+c.name+" ") ||
 			!strings.Contains(b.String(), c.about) {
 			t.Errorf("%s is not listed with what it is about", c.name)
+		}
+		if row := regexp.MustCompile(`(?m)^\| \[?` + c.name + `\b`); !row.Match(readme) {
+			t.Errorf("%s is not in README's table", c.name)
 		}
 		if slices.Contains(names(all[:i]), c.name) {
 			t.Errorf("there are two scenarios named %s", c.name)
@@ -79,12 +106,12 @@ func TestEveryScenarioIsListed(t *testing.T) {
 }
 
 func TestMeasuredScenariosArePrintedAndSaved(t *testing.T) {
-	b := &bench{dir: t.TempDir(), settings: settings{results: t.TempDir()}}
-	s := scenario{name: "a", run: func(_ context.Context, b *bench, out *result) error {
-		_, err := b.rig()
+	b := &bench{bin: "built", dir: t.TempDir(), settings: settings{results: t.TempDir()}}
+	s := scenario{name: "a", measurement: played{measure: func(ctx context.Context, b *bench, out *result) error {
+		_, err := b.rig(ctx)
 		out.add(figure{Name: "height", Value: 2, Unit: "m"})
 		return err
-	}}
+	}}}
 	var to strings.Builder
 	if err := b.measured(t.Context(), s, newResult(t.Context(), "a", nil), &to); err != nil {
 		t.Fatal(err)
