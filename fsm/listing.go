@@ -17,11 +17,16 @@ func listingsKey(cluster, discovery uint64) []byte {
 }
 
 func packListing(p *packer, l *Listing) {
-	packText(p, &l.Node)
+	packAbsence(p, l)
+	packNumber(p, &l.LastRead)
 	packEndpoint(p, &l.Endpoint)
+}
+
+// packAbsence packs whether the source lists the node now. It comes first, so that who asks for that unpacks no further.
+func packAbsence(p *packer, l *Listing) {
+	packText(p, &l.Node)
 	packNumber(p, &l.AbsentSince)
 	packNumber(p, &l.AbsentReads)
-	packNumber(p, &l.LastRead)
 }
 
 func (l *listings) listing(packed string) *Listing {
@@ -47,6 +52,30 @@ func (r *Reader) Listings(cluster uint64) iter.Seq[*Listing] {
 // listed yields the rows of a cluster by age of discovery.
 func (r *Reader) listed(cluster uint64) iter.Seq[*listings] {
 	return scan[listings](r, tableListings, byID, num(cluster))
+}
+
+// Sources says, node by node, who lists it, by age of discovery, and since when no more.
+func (r *Reader) Sources(cluster uint64) func(node string) []Source {
+	type lister struct {
+		*listings
+		name string
+	}
+	var listers []lister
+	for row := range r.listed(cluster) {
+		if d := r.DiscoveryByID(row.discovery); d != nil {
+			listers = append(listers, lister{row, d.Name})
+		}
+	}
+	return func(node string) []Source {
+		out := make([]Source, 0, len(listers))
+		for _, l := range listers {
+			if at, found := find(l.nodes, node); found {
+				absence := unpacked(l.nodes[at], packAbsence)
+				out = append(out, Source{Discovery: l.name, AbsentSince: absence.AbsentSince, AbsentReads: absence.AbsentReads})
+			}
+		}
+		return out
+	}
 }
 
 // NodeListings yields the listings of one node by age of discovery.
@@ -128,7 +157,7 @@ func (tx *txn) putListings(cluster, discovery uint64, put []Listing, gone []stri
 
 // settle works out what follows from the listings.
 func (l *listings) settle() {
-	l.present = slices.ContainsFunc(l.nodes, func(packed string) bool { return l.listing(packed).AbsentSince == 0 })
+	l.present = slices.ContainsFunc(l.nodes, func(packed string) bool { return unpacked(packed, packAbsence).AbsentSince == 0 })
 }
 
 // unlist drops all listings of nodes of a cluster that are gone.

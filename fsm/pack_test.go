@@ -31,6 +31,30 @@ func TestPackingKeepsEveryField(t *testing.T) {
 	}
 }
 
+// TestGistsAreWhatNodesAreCountedBy compares gists with the nodes: they hold all that counting looks at, and nothing of another
+// node.
+func TestGistsAreWhatNodesAreCountedBy(t *testing.T) {
+	l := newLog(t)
+	c := l.cluster(l.discovery("d"), "c", "a", "b", "c")
+	l.ok(l.round(l.claim(fsm.KindRefresh, c.ID, fsm.WhyDue), fsm.Report{
+		Node: "a", Reachable: true, NodeID: "a", State: fsm.StateUp, Kind: "redis", Version: "7", Attributes: map[string]string{"x": "y"},
+		Shards: []fsm.Shard{{ID: "0", Role: fsm.RolePrimary, Offset: &fsm.Offset{Value: 1, Unit: "bytes"}}},
+	}, fsm.Report{Node: "b", Reason: "timeout"}))
+	r := l.state.Read()
+	var got, want []fsm.Node
+	for n := range r.Nodes(c.ID) {
+		n := *n
+		n.Endpoint, n.Sources, n.Settings, n.Muted, n.Index, n.Said.Attributes = fsm.Endpoint{}, nil, fsm.Settable{}, nil, 0, nil
+		want = append(want, n)
+	}
+	for n := range r.Gists(c.ID) {
+		got = append(got, *n)
+	}
+	if diff := cmp.Diff(want, got); diff != "" || len(want[0].Said.Shards) == 0 {
+		t.Errorf("gists of %d nodes (-want +got):\n%s", len(want), diff)
+	}
+}
+
 // fill sets a value and all below it to something that is not zero, and each to something else.
 func fill(t *testing.T, v reflect.Value, n *int) {
 	t.Helper()

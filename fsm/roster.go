@@ -14,17 +14,23 @@ type roster struct {
 }
 
 func packNode(p *packer, n *Node) {
-	packText(p, &n.ID)
+	packGist(p, n)
 	packEndpoint(p, &n.Endpoint)
 	packList(p, &n.Sources, packText[string])
-	packText(p, &n.Presence)
-	packText(p, &n.Lifecycle)
 	packRare(p, &n.Settings, n.Settings.IsZero())
-	packAxis(p, &n.Reach)
-	packAxis(p, &n.State)
-	packSaid(p, &n.Said)
+	packMap(p, &n.Said.Attributes)
 	packList(p, &n.Muted, packText[string])
 	p.uint(&n.Index)
+}
+
+// packGist packs what nodes are counted by. It comes first, so that who counts unpacks no further.
+func packGist(p *packer, n *Node) {
+	packText(p, &n.ID)
+	packText(p, &n.Presence)
+	packText(p, &n.Lifecycle)
+	packAxis(p, &n.Reach)
+	packAxis(p, &n.State)
+	packWord(p, &n.Said)
 }
 
 func packEndpoint(p *packer, e *Endpoint) {
@@ -41,14 +47,14 @@ func packAxis(p *packer, a *Axis) {
 	packNumber(p, &a.Since)
 }
 
-func packSaid(p *packer, s *Said) {
+// packWord packs what a node said but its attributes.
+func packWord(p *packer, s *Said) {
 	for _, t := range []*string{
 		&s.Identity.Node, &s.Identity.Cluster, &s.Identity.SaysNode, &s.Identity.SaysCluster, &s.Kind, &s.Version, &s.SidecarVersion,
 	} {
 		packText(p, t)
 	}
 	p.flag(&s.Identity.Mismatch)
-	packMap(p, &s.Attributes)
 	packList(p, &s.Shards, packShard)
 }
 
@@ -136,6 +142,24 @@ func (r *Reader) Nodes(cluster uint64) iter.Seq[*Node] {
 	return func(yield func(*Node) bool) {
 		if row := row[roster](r, tableNodes, byID, num(cluster)); row != nil {
 			row.all(yield)
+		}
+	}
+}
+
+// Gists yields a cluster's nodes by id with what they are counted by and nothing else: presence, lifecycle, both axes, and what
+// they said but for attributes. A node is good until the next; its shards stay.
+func (r *Reader) Gists(cluster uint64) iter.Seq[*Node] {
+	return func(yield func(*Node) bool) {
+		row := row[roster](r, tableNodes, byID, num(cluster))
+		if row == nil {
+			return
+		}
+		p, n := packer{unpacking: true}, new(Node)
+		for _, packed := range row.nodes {
+			p.in, *n = packed, Node{Cluster: cluster}
+			if packGist(&p, n); !yield(n) {
+				return
+			}
 		}
 	}
 }

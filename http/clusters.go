@@ -58,7 +58,7 @@ func (s *Server) listShards(w http.ResponseWriter, r *http.Request) error {
 			return source[ShardRow, ShardRow]{}, noSuchCluster(name)
 		}
 		rows := func(yield func(ShardRow) bool) {
-			for _, row := range shardsOf(c, g.Nodes(c.ID)) {
+			for _, row := range shardsOf(c, g.Gists(c.ID)) {
 				if !yield(row) {
 					return
 				}
@@ -100,9 +100,9 @@ func (g glance) members(after string) (iter.Seq[member], error) {
 	}
 	return func(yield func(member) bool) {
 		if c := g.Cluster(cluster); ok && c != nil {
-			key := func(n *fsm.Node) string { return n.ID }
+			teller, key := g.nodesOf(c), func(n *fsm.Node) string { return n.ID }
 			for n := range skipTo(g.Nodes(c.ID), key, node) {
-				if !yield(member{g.nodesOf(c), n}) {
+				if !yield(member{teller, n}) {
 					return
 				}
 			}

@@ -9,7 +9,7 @@ import (
 
 // clusterRow makes a cluster's row.
 func (g glance) clusterRow(c *fsm.Cluster) ClusterRow {
-	row := pictureOf(c, g.Nodes(c.ID))
+	row := pictureOf(c, g.Gists(c.ID))
 	schedule := g.clusterSchedule(c)
 	row.RefreshedAt = schedule.Observed
 	if spec := g.RefreshOf(c); spec.Enabled {
@@ -82,7 +82,7 @@ func (c *Counts) count(n *fsm.Node) {
 func (g glance) clusterDetail(c *fsm.Cluster) ClusterDetail {
 	return ClusterDetail{
 		ClusterRow: g.clusterRow(c), Settings: clusterSettings(c), Nodes: slices.Collect(g.nodeRows(c)),
-		Shards: shardsOf(c, g.Nodes(c.ID)), LastRefresh: g.work(g.clusterSchedule(c)),
+		Shards: shardsOf(c, g.Gists(c.ID)), LastRefresh: g.work(g.clusterSchedule(c)),
 	}
 }
 

@@ -19,10 +19,11 @@ type nodeTeller struct {
 	glance
 	cluster  *fsm.Cluster
 	schedule *fsm.Schedule
+	sources  func(node string) []fsm.Source
 }
 
 func (g glance) nodesOf(c *fsm.Cluster) nodeTeller {
-	return nodeTeller{glance: g, cluster: c, schedule: g.clusterSchedule(c)}
+	return nodeTeller{glance: g, cluster: c, schedule: g.clusterSchedule(c), sources: g.Sources(c.ID)}
 }
 
 // nodeRows yields the rows of a cluster's nodes by id.
@@ -52,7 +53,7 @@ func wordOf(cluster string, n *fsm.Node) NodeRow {
 // row makes a node's row.
 func (t nodeTeller) row(n *fsm.Node) NodeRow {
 	row := wordOf(t.cluster.Name, n)
-	row.Sources = t.sources(n)
+	row.Sources = t.sources(n.ID)
 	if !n.Polled() {
 		return row
 	}
@@ -64,17 +65,6 @@ func (t nodeTeller) row(n *fsm.Node) NodeRow {
 		row.ObservedAt = t.schedule.Observed
 	}
 	return row
-}
-
-// sources is who lists the node, and since when no more.
-func (t nodeTeller) sources(n *fsm.Node) []fsm.Source {
-	out := []fsm.Source{}
-	for l := range t.NodeListings(t.cluster.ID, n.ID) {
-		if d := t.DiscoveryByID(l.Discovery); d != nil {
-			out = append(out, fsm.Source{Discovery: d.Name, AbsentSince: l.AbsentSince, AbsentReads: l.AbsentReads})
-		}
-	}
-	return out
 }
 
 func labelSources(n *fsm.Node) map[string]string {
