@@ -215,7 +215,8 @@ func (a *asking) fail(err error) {
 	a.round.failed = err
 }
 
-// hear takes the word of a node, or notes that it came too late and differs from what was taken instead.
+// hear takes the word of a node, or notes that it came too late and differs from what was taken instead. Where this peer
+// could not ask there is none, and the round has failed.
 func (a *asking) hear(i int, x word) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -223,6 +224,10 @@ func (a *asking) hear(i int, x word) {
 	a.polls.Add(-1)
 	if given := &a.round.words[i]; given.came {
 		a.late = a.late || x.report == nil || x.report.Reachable || x.report.Reason != given.report.Reason
+		return
+	}
+	if x.report != nil && x.report.Reason == ReasonShortage {
+		a.round.failed = fmt.Errorf("this peer could not ask %s: %s", x.report.Node, x.report.Detail)
 		return
 	}
 	x.came = true

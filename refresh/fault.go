@@ -31,9 +31,13 @@ func (f *FaultError) Error() string { return f.Reason + ": " + f.Detail }
 
 func (f *FaultError) Unwrap() error { return f.cause }
 
+// ReasonShortage is why a poll failed for want of something on this side, such as files it may open. It says nothing of the
+// node, so it never reaches a view: the refresh fails instead.
+const ReasonShortage = "own_shortage"
+
 // FaultOf is the one place that turns an error of a poll into a reason code. A FaultError within err speaks for itself; of the
-// rest what is known best decides: the name, then time, then what the system said. An error nothing is known of happened
-// while dialing (no_route) or while talking (protocol).
+// rest what is known best decides: our own shortage, the name, then time, then what the system said. An error nothing is
+// known of happened while dialing (no_route) or while talking (protocol).
 func FaultOf(err error) *FaultError {
 	if f, ok := errors.AsType[*FaultError](err); ok {
 		return f
@@ -46,6 +50,8 @@ func reasonOf(err error) string {
 	var address *net.AddrError
 	var op *net.OpError
 	switch {
+	case isAny(err, syscall.EMFILE, syscall.ENFILE, syscall.ENOBUFS, syscall.ENOMEM):
+		return ReasonShortage
 	case errors.As(err, &name):
 		return fsm.ReasonDNS
 	case timedOut(err):

@@ -33,7 +33,11 @@ func TestFaultOf(t *testing.T) {
 		{dialing(os.NewSyscallError("connect", syscall.EHOSTUNREACH)), fsm.ReasonUnreachable, "dial: connect: no route to host"},
 		{dialing(os.NewSyscallError("connect", syscall.ENETUNREACH)), fsm.ReasonUnreachable, "dial: connect: network is unreachable"},
 		{dialing(os.NewSyscallError("connect", syscall.EPERM)), fsm.ReasonUnreachable, "dial: connect: operation not permitted"},
-		{dialing(os.NewSyscallError("socket", syscall.EMFILE)), fsm.ReasonUnreachable, "dial: socket: too many open files"},
+		{dialing(os.NewSyscallError("socket", syscall.EMFILE)), refresh.ReasonShortage, "dial: socket: too many open files"},
+		{
+			fmt.Errorf("open a client: %w", dialing(os.NewSyscallError("socket", syscall.ENFILE))), refresh.ReasonShortage,
+			"dial: socket: too many open files in system",
+		},
 		{dialing(os.NewSyscallError("connect", syscall.ETIMEDOUT)), fsm.ReasonTimeout, "dial: connect: connection timed out"},
 		{dialing(os.ErrDeadlineExceeded), fsm.ReasonTimeout, "dial: i/o timeout"},
 		{dialing(&net.DNSError{Err: "no such host", Name: "db", IsNotFound: true}), fsm.ReasonDNS, "lookup db: no such host"},
