@@ -229,11 +229,11 @@ func (r roster) Seen() []bootstrap.Peer {
 
 func (a *Agent) makeWorkers(context.Context) error {
 	host, _, _ := net.SplitHostPort(a.cfg.PeerAddr)
-	polls, idle := shared(openFiles())
+	polls, open := shared(openFiles())
 	var err error
 	a.poller, err = poll.New(poll.Config{
 		Rules: poll.Rules{AllowLoopback: onLoopback(host), Own: a.listeners()}, Dial: a.cfg.Seams.ProbeDial,
-		MaxIdle: idle, Registerer: a.cfg.Registerer,
+		MaxOpen: open, Registerer: a.cfg.Registerer,
 	})
 	if err != nil {
 		return err
@@ -296,10 +296,9 @@ func openFiles() int {
 	return int(min(limit.Cur, 1<<17))
 }
 
-// shared divides open files: a quarter is for polls under way, what is left beside waiting requests and other peers, and half
-// at least, for kept-alive connections to nodes.
-func shared(files int) (polls, idle int) {
+// shared divides open files: all but what is left for waiting requests and other peers, and half at least, are for connections
+// to nodes, kept ones and those of polls under way. As many polls as a quarter may be under way at once.
+func shared(files int) (polls, open int) {
 	const others = 4096 + 256
-	polls = min(files/4, 16_384)
-	return polls, max(files/2, files-polls-others)
+	return min(files/4, 16_384), max(files/2, files-others)
 }

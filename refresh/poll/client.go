@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"sync"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -21,7 +22,7 @@ type Config struct {
 
 	ConnectTimeout time.Duration // where a request does not say; default 1 s
 	Timeout        time.Duration // of a request whose context has no deadline; default 5 s
-	MaxIdle        int           // idle connections in all; default 1,024; keep it well below the limit of open files
+	MaxOpen        int           // connections, idle and in use; default 1,024; keep it well below the limit of open files
 	IdleTimeout    time.Duration // how long one may rest and be used again; default 10 min, what node servers keep them
 
 	Registerer prometheus.Registerer // nil registers no metrics
@@ -37,13 +38,13 @@ func (c *Config) normalise() error {
 	if c.Timeout == 0 {
 		c.Timeout = 5 * time.Second
 	}
-	if c.MaxIdle == 0 {
-		c.MaxIdle = 1024
+	if c.MaxOpen == 0 {
+		c.MaxOpen = 1024
 	}
 	if c.IdleTimeout == 0 {
 		c.IdleTimeout = 10 * time.Minute
 	}
-	if c.ConnectTimeout < 0 || c.Timeout < 0 || c.MaxIdle < 0 || c.IdleTimeout < 0 {
+	if c.ConnectTimeout < 0 || c.Timeout < 0 || c.MaxOpen < 0 || c.IdleTimeout < 0 {
 		return errors.New("poll: a limit is negative")
 	}
 	return nil
@@ -63,7 +64,7 @@ func New(config Config) (*Client, error) {
 		return nil, err
 	}
 	c := &Client{config: config}
-	c.idle.init(config.MaxIdle, config.IdleTimeout)
+	c.idle.init(config.MaxOpen, config.IdleTimeout)
 	c.metrics = newMetrics(&c.idle)
 	if config.Registerer != nil {
 		if err := config.Registerer.Register(c.metrics); err != nil {
@@ -81,9 +82,28 @@ func (c *Client) Close() {
 	}
 }
 
-// Dial connects under the client's rules, for protocols other than HTTP. Its caller bounds the time.
+// Dial connects under the client's rules, for protocols other than HTTP. The connection counts among those in use until it
+// is closed. Its caller bounds the time.
 func (c *Client) Dial(ctx context.Context, network, address string) (net.Conn, error) {
-	return c.config.Dial(ctx, network, address)
+	raw, err := c.dial(ctx, network, address)
+	if err != nil {
+		return nil, err
+	}
+	return &held{Conn: raw, leave: sync.OnceFunc(c.idle.leave)}, nil
+}
+
+// dial makes room and connects. Where files are short all the same, others have taken them: idle connections make way.
+func (c *Client) dial(ctx context.Context, network, address string) (net.Conn, error) {
+	c.idle.enter()
+	raw, err := c.config.Dial(ctx, network, address)
+	if err != nil && refresh.FaultOf(err).Reason == refresh.ReasonShortage && c.idle.yield() {
+		raw, err = c.config.Dial(ctx, network, address)
+	}
+	if err != nil {
+		c.idle.leave()
+		return nil, err
+	}
+	return raw, nil
 }
 
 // Fetch sends one GET and reads the answer. A status that the request does not take for an answer is an error: redirect for
@@ -135,7 +155,7 @@ func (c *Client) connect(ctx context.Context, r *refresh.Request) (*conn, error)
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
 	c.metrics.dialed.Inc()
-	raw, err := c.config.Dial(ctx, "tcp", r.Address)
+	raw, err := c.dial(ctx, "tcp", r.Address)
 	if err != nil {
 		return nil, err
 	}

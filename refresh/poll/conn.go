@@ -20,6 +20,18 @@ type conn struct {
 	newer, older *conn
 }
 
+// held is a connection of another protocol, which counts as one in use until it is closed.
+type held struct {
+	net.Conn
+	leave func()
+}
+
+// Close implements net.Conn.
+func (h *held) Close() error {
+	defer h.leave()
+	return h.Conn.Close()
+}
+
 // past is a deadline that has gone by, in virtual time too.
 var past = time.Unix(1, 0)
 
@@ -57,6 +69,7 @@ func (c *Client) exchange(ctx context.Context, cn *conn, r *refresh.Request) (_ 
 		c.idle.put(cn)
 	} else {
 		_ = cn.Close()
+		c.idle.leave()
 	}
 	return a.Response, heard, err
 }

@@ -2,9 +2,11 @@ package poll
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"net/netip"
+	"sync/atomic"
 	"syscall"
 
 	"github.com/musterhq/muster/fsm"
@@ -15,14 +17,16 @@ import (
 type Dialer struct {
 	dialer net.Dialer
 	rules  Rules
+	names  func(ctx context.Context, network, address string) (net.Conn, error) // to the servers of names
+	short  atomic.Uint64                                                        // how often that failed by a shortage of ours
 }
 
 // NewDialer makes a Dialer; the rules are not to be changed afterwards.
 func NewDialer(rules Rules) *Dialer {
-	d := &Dialer{rules: rules}
+	d := &Dialer{rules: rules, names: new(net.Dialer).DialContext}
 	d.dialer = net.Dialer{
 		KeepAlive:      -1,
-		Resolver:       &net.Resolver{PreferGo: true},
+		Resolver:       &net.Resolver{PreferGo: true, Dial: d.lookUp},
 		ControlContext: d.control,
 	}
 	return d
@@ -33,11 +37,24 @@ func (d *Dialer) Dial(ctx context.Context, network, address string) (net.Conn, e
 	if err := checkAddress(address); err != nil {
 		return nil, err
 	}
+	before := d.short.Load()
 	conn, err := d.dialer.DialContext(ctx, network, address)
 	if err != nil {
+		if _, named := errors.AsType[*net.DNSError](err); named && d.short.Load() != before {
+			return nil, refresh.NewFault(refresh.ReasonShortage, "no files to look up names with: %w", err)
+		}
 		return nil, fmt.Errorf("dial: %w", err)
 	}
 	return conn, nil
+}
+
+// lookUp connects to a server of names. It counts shortages, since package net keeps no error of it but the text.
+func (d *Dialer) lookUp(ctx context.Context, network, address string) (net.Conn, error) {
+	conn, err := d.names(ctx, network, address)
+	if err != nil && refresh.FaultOf(err).Reason == refresh.ReasonShortage {
+		d.short.Add(1)
+	}
+	return conn, err
 }
 
 func (d *Dialer) control(_ context.Context, network, address string, _ syscall.RawConn) error {

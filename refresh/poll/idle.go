@@ -6,14 +6,15 @@ import (
 )
 
 // idle holds the connections that wait for their next request: at most one for each address, in the order they came, so
-// that those which have rested too long are found at once.
+// that those which have rested too long are found at once. It counts the others of the client too, since both share a limit.
 type idle struct {
-	max     int
+	max     int // idle and in use
 	timeout time.Duration
 
 	mu             sync.Mutex
 	byAddress      map[string]*conn
 	newest, oldest *conn
+	used           int // connections in use or being dialed
 	closed         bool
 	unkept         uint64 // closed for want of room
 }
@@ -28,18 +29,79 @@ func (p *idle) take(address string) *conn {
 	now := time.Now()
 	p.mu.Lock()
 	cn := p.byAddress[address]
+	rested := cn != nil && now.Sub(cn.since) > p.timeout
 	if cn != nil {
 		p.remove(cn)
 	}
+	if cn != nil && !rested {
+		p.used++
+	}
 	p.mu.Unlock()
-	if cn != nil && now.Sub(cn.since) > p.timeout {
+	if rested {
 		_ = cn.Close()
 		return nil
 	}
 	return cn
 }
 
-// put makes cn idle, or closes it when there is no room. It first closes up to two that have rested too long: more than come in.
+// enter counts a connection that is to be dialed, and closes an idle one where there is no room for both.
+func (p *idle) enter() {
+	p.mu.Lock()
+	p.used++
+	var out *conn
+	if len(p.byAddress)+p.used > p.max {
+		out = p.spare()
+	}
+	p.mu.Unlock()
+	if out != nil {
+		_ = out.Close()
+	}
+}
+
+// leave is for one in use that was closed, or could not be dialed.
+func (p *idle) leave() {
+	p.mu.Lock()
+	p.used--
+	p.mu.Unlock()
+}
+
+// yielded is how many files are given back when there are none: one for who asks, the others for the rest of the process.
+const yielded = 16
+
+// yield closes idle connections since files are short. False when there are none.
+func (p *idle) yield() bool {
+	var out []*conn
+	p.mu.Lock()
+	for range yielded {
+		if cn := p.spare(); cn != nil {
+			out = append(out, cn)
+		}
+	}
+	p.mu.Unlock()
+	for _, cn := range out {
+		_ = cn.Close()
+	}
+	return len(out) > 0
+}
+
+// spare takes out the idle connection that is missed the least: one that rested too long, or else the one that came last,
+// whose node is asked again the last of all. Nil when there is none.
+func (p *idle) spare() *conn {
+	cn := p.newest
+	if cn == nil {
+		return nil
+	}
+	if time.Since(p.oldest.since) > p.timeout {
+		cn = p.oldest
+	} else {
+		p.unkept++
+	}
+	p.remove(cn)
+	return cn
+}
+
+// put makes cn, which was in use, idle, or closes it when there is no room. It first closes up to two that have rested too
+// long: more than come in.
 func (p *idle) put(cn *conn) {
 	cn.since = time.Now()
 	var out [4]*conn
@@ -49,6 +111,7 @@ func (p *idle) put(cn *conn) {
 		n++
 	}
 	p.mu.Lock()
+	p.used--
 	for range 2 {
 		if old := p.oldest; old != nil && cn.since.Sub(old.since) > p.timeout {
 			p.remove(old)
@@ -62,7 +125,7 @@ func (p *idle) put(cn *conn) {
 	switch {
 	case p.closed:
 		drop(cn)
-	case len(p.byAddress) >= p.max:
+	case len(p.byAddress)+p.used >= p.max:
 		p.unkept++
 		drop(cn)
 	default:

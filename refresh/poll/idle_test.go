@@ -2,11 +2,14 @@ package poll_test
 
 import (
 	"bufio"
+	"context"
 	"fmt"
 	"io"
 	"net"
+	"os"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -30,24 +33,122 @@ func get(t *testing.T, c *poll.Client, port int) {
 	}
 }
 
-// A fleet larger than the limit is asked round and round: who is kept stays kept, so that a steady share of polls need not
-// dial. Whoever was unused for longest would be the very one wanted next.
-func TestTheKeptStayKept(t *testing.T) {
-	c, p := start(t, poll.Config{MaxIdle: 3}, always(empty))
-	for range 4 {
-		for port := 1; port <= 5; port++ {
+// A fleet larger than the limit is asked round and round: a steady share of polls need not dial, the most that can be had.
+// Whoever was unused for longest would be the very one wanted next, and every poll would dial.
+func TestLastToComeGoesFirst(t *testing.T) {
+	const room, nodes, rounds = 5, 9, 8
+	c, p := start(t, poll.Config{MaxOpen: room}, always(empty))
+	for range rounds {
+		for port := 1; port <= nodes; port++ {
 			get(t, c, port)
 		}
 	}
-	if dials, open := p.counts(); dials != 5+3*2 || open != 3 {
-		t.Errorf("%d dials in four rounds of five with room for three, %d open", dials, open)
+	// One place is for who is asked, the others for as many of those that are not.
+	want := nodes*rounds - (nodes*rounds-nodes)*(room-1)/(nodes-1)
+	if dials, open := p.counts(); dials > want+1 || open != room {
+		t.Errorf("%d dials in %d rounds of %d with room for %d, want %d; %d open", dials, rounds, nodes, room, want, open)
 	}
+}
+
+// Idle connections and those in use share the limit, what is dialed for other protocols included.
+func TestOneLimitForIdleAndInUse(t *testing.T) {
+	const room = 4
+	hold, asked := make(chan struct{}), make(chan struct{})
+	c, p := start(t, poll.Config{MaxOpen: room}, func(dial int, conn net.Conn) {
+		in := bufio.NewReader(conn)
+		for heard(in) {
+			if dial == room+1 || dial == room+2 {
+				asked <- struct{}{}
+				<-hold
+			}
+			_, _ = io.WriteString(conn, empty)
+		}
+	})
+	expect := func(what string, want int) {
+		t.Helper()
+		if _, open := p.counts(); open != want {
+			t.Errorf("%s: %d open, want %d", what, open, want)
+		}
+	}
+	for port := range room {
+		get(t, c, 1+port)
+	}
+	var all sync.WaitGroup
+	for port := range 2 {
+		all.Go(func() { get(t, c, 11+port) })
+		<-asked
+	}
+	expect("two under way", room)
+	other, err := c.Dial(t.Context(), "tcp", "10.0.0.7:21")
+	if err != nil {
+		t.Fatal(err)
+	}
+	expect("and another protocol", room)
+	close(hold)
+	all.Wait()
+	expect("the two are idle", room)
+	other.Close()
+	other.Close()
+	expect("the other is closed", room-1)
+	get(t, c, 5)
+	expect("its place is taken", room)
+	for range 3 { // a dial that failed gives its place back
+		if _, err := c.Dial(t.Context(), "tcp", "10.0.0.7:0"); err == nil {
+			t.Fatal("port 0 was dialed")
+		}
+	}
+	get(t, c, 6)
+	expect("after dials that failed", room)
+}
+
+// A connection that is closed after its poll gives its place back.
+func TestPlacesOfClosedConnections(t *testing.T) {
+	const room = 3
+	c, p := start(t, poll.Config{MaxOpen: room}, func(dial int, conn net.Conn) {
+		answer := empty
+		if dial <= room {
+			answer = "HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
+		}
+		always(answer)(dial, conn)
+	})
+	for port := range 2 * room {
+		get(t, c, 1+port)
+	}
+	if _, open := p.counts(); open != room {
+		t.Errorf("%d open, want %d", open, room)
+	}
+}
+
+// What this process is short of is had from connections that are idle; where none is, the poll fails by its own reason.
+func TestShortageOfFiles(t *testing.T) {
+	network := &pipes{t: t, serve: always(empty)}
+	files := 3
+	c, err := poll.New(poll.Config{Dial: func(ctx context.Context, _, address string) (net.Conn, error) {
+		if _, open := network.counts(); open >= files {
+			return nil, &net.OpError{Op: "dial", Net: "tcp", Err: os.NewSyscallError("socket", syscall.EMFILE)}
+		}
+		return network.dial(ctx, "tcp", address)
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for port := 1; port <= 5; port++ {
+		get(t, c, port)
+	}
+	files = 0
+	_, err = c.Fetch(t.Context(), plain)
+	expectReason(t, err, refresh.ReasonShortage)
+	if _, open := network.counts(); open != 0 {
+		t.Errorf("%d open beside a poll that could not dial", open)
+	}
+	c.Close()
+	network.all.Wait()
 }
 
 // The place of a node that is not asked any more goes to another.
 func TestPlacesOfThoseThatAreGone(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		c, p := start(t, poll.Config{MaxIdle: 2, IdleTimeout: time.Minute}, always(empty))
+		c, p := start(t, poll.Config{MaxOpen: 2, IdleTimeout: time.Minute}, always(empty))
 		get(t, c, 1)
 		get(t, c, 2)
 		for range 4 {
@@ -163,7 +264,7 @@ func TestWhatIsNotSentAgain(t *testing.T) {
 
 func TestMetrics(t *testing.T) {
 	registry := prometheus.NewPedanticRegistry()
-	c, _ := start(t, poll.Config{MaxIdle: 1, Registerer: registry}, once(empty))
+	c, _ := start(t, poll.Config{MaxOpen: 1, Registerer: registry}, once(empty))
 	get(t, c, 1)
 	get(t, c, 1)
 	get(t, c, 2)
@@ -177,7 +278,7 @@ muster_poll_idle_connections 1
 # HELP muster_poll_retries_total Requests sent again because the kept connection had been closed by the other side.
 # TYPE muster_poll_retries_total counter
 muster_poll_retries_total 1
-# HELP muster_poll_unkept_connections_total Connections closed after their poll because so many were idle already; steadily growing, the limit is too low for the fleet.
+# HELP muster_poll_unkept_connections_total Connections closed to make room for others; steadily growing, the limit is too low for the fleet.
 # TYPE muster_poll_unkept_connections_total counter
 muster_poll_unkept_connections_total 1
 `

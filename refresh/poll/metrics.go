@@ -18,7 +18,7 @@ func newMetrics(p *idle) *metrics {
 		}, func() float64 { n, _ := p.counts(); return float64(n) }),
 		unkept: prometheus.NewCounterFunc(prometheus.CounterOpts{
 			Name: "muster_poll_unkept_connections_total",
-			Help: "Connections closed after their poll because so many were idle already; steadily growing, the limit is too low for the fleet.",
+			Help: "Connections closed to make room for others; steadily growing, the limit is too low for the fleet.",
 		}, func() float64 { _, n := p.counts(); return float64(n) }),
 		dialed: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "muster_poll_dials_total",

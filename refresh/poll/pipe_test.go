@@ -7,7 +7,9 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"strings"
 	"sync"
+	"syscall"
 	"testing"
 
 	"github.com/musterhq/muster/fsm"
@@ -26,9 +28,12 @@ type pipes struct {
 	all   sync.WaitGroup
 }
 
-func (p *pipes) dial(ctx context.Context, _, _ string) (net.Conn, error) {
+func (p *pipes) dial(ctx context.Context, _, address string) (net.Conn, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
+	}
+	if strings.HasSuffix(address, ":0") {
+		return nil, syscall.ECONNREFUSED
 	}
 	ours, theirs := net.Pipe()
 	p.mu.Lock()
@@ -127,7 +132,7 @@ func expectReason(t *testing.T, err error, reason string) {
 }
 
 func TestConfigRefused(t *testing.T) {
-	for _, c := range []poll.Config{{ConnectTimeout: -1}, {Timeout: -1}, {MaxIdle: -1}, {IdleTimeout: -1}} {
+	for _, c := range []poll.Config{{ConnectTimeout: -1}, {Timeout: -1}, {MaxOpen: -1}, {IdleTimeout: -1}} {
 		if _, err := poll.New(c); err == nil {
 			t.Errorf("%+v: no error", c)
 		}
