@@ -16,12 +16,15 @@ var (
 	}.EncMode())
 	decMode = must(cbor.DecOptions{
 		DupMapKey: cbor.DupMapKeyEnforcedAPF, IndefLength: cbor.IndefLengthForbidden, TagsMd: cbor.TagsForbidden,
-		MaxNestedLevels: 16, MaxArrayElements: maxList, MaxMapPairs: 1 << 16,
+		MaxNestedLevels: 16, MaxArrayElements: maxList, MaxMapPairs: maxPairs,
 		ExtraReturnErrors: cbor.ExtraDecErrorUnknownField,
 	}.DecMode())
 )
 
-const maxList = 1 << 17
+const (
+	maxList  = 1 << 17
+	maxPairs = 1 << 16
+)
 
 func must[T any](v T, err error) T {
 	if err != nil {

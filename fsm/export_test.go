@@ -13,3 +13,25 @@ func EventPages(r *Reader) (n int) {
 	}
 	return n
 }
+
+// Plain is a row of a snapshot's table as it is read where it is written plainly; false where that is left to Decoded.
+func Plain(table byte, raw []byte) (row any, ok bool) {
+	for _, t := range storedTables {
+		if t.number == table {
+			row = t.blank()
+			ok = plainly(raw, t.read, row)
+		}
+	}
+	return row, ok
+}
+
+// Decoded is a row of a snapshot's table as the decoder of every shape reads it.
+func Decoded(table byte, raw []byte) (row any, err error) {
+	for _, t := range storedTables {
+		if t.number == table {
+			row = t.blank()
+			err = decode(raw, row)
+		}
+	}
+	return row, err
+}

@@ -2,6 +2,7 @@ package fsm
 
 import (
 	"fmt"
+	"reflect"
 	"slices"
 	"strings"
 )
@@ -10,6 +11,7 @@ import (
 // folding, unfolding and the check of `before` cannot disagree.
 type lens struct {
 	blank func() Part                     // an empty Part to decode into
+	read  shape                           // how Parts are read that are written plainly
 	get   func(v *View, f *Fact) Part     // the part as it stands; nil when it is not there
 	set   func(v *View, f *Fact, to Part) // replace it; nil takes it away
 	node  bool                            // it is told of a node, else of the cluster
@@ -93,6 +95,7 @@ func init() {
 }
 
 func register(l *lens, types ...EventType) {
+	l.read = shapeOf(reflect.TypeOf(l.blank()).Elem())
 	for _, t := range types {
 		lenses[t] = l
 	}

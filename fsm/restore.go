@@ -109,13 +109,29 @@ func (r *Reader) wholeClusters(m *Meta) error {
 		}
 	}
 	for row := range scan[listings](r, tableListings, byID, nil) {
-		for _, packed := range row.nodes {
-			if id := keyOf(packed); !r.hasNode(row.cluster, id) || r.DiscoveryByID(row.discovery) == nil {
-				return fmt.Errorf("listing of %q by discovery %d lacks the one or the other", id, row.discovery)
-			}
+		if r.DiscoveryByID(row.discovery) == nil {
+			return fmt.Errorf("there are listings of discovery %d, which is not there", row.discovery)
+		}
+		if id, ok := r.lacks(row); ok {
+			return fmt.Errorf("discovery %d lists %q of cluster %d, which is not there", row.discovery, id, row.cluster)
 		}
 	}
 	return nil
+}
+
+// lacks is the first node of listings that their cluster does not have.
+func (r *Reader) lacks(l *listings) (id string, lacks bool) {
+	var nodes []string
+	if there := row[roster](r, tableNodes, byID, num(l.cluster)); there != nil {
+		nodes = there.nodes
+	}
+	for _, packed := range l.nodes {
+		id = keyOf(packed)
+		if _, found := find(nodes, id); !found {
+			return id, true
+		}
+	}
+	return "", false
 }
 
 func (r *Reader) wholeSubjects() error {

@@ -8,6 +8,7 @@ import (
 	"hash"
 	"io"
 	"iter"
+	"reflect"
 )
 
 // A snapshot is frames of (table number, length, CBOR row): a header first, then every row table by table in key order, and
@@ -42,7 +43,8 @@ type stored struct {
 	number byte
 	table  string
 	rows   func(r *Reader, yield func(row any) bool)
-	load   func(raw []byte) (any, error)
+	blank  func() any // an empty row to decode into
+	read   shape
 }
 
 // storedAs is a table whose rows travel as they are kept.
@@ -52,19 +54,26 @@ func storedAs[T any](number byte, table string) stored {
 
 func storedOf[T any](number byte, table string, rows func(*Reader) iter.Seq[*T]) stored {
 	return stored{
-		number, table,
-		func(r *Reader, yield func(any) bool) {
+		number: number, table: table,
+		rows: func(r *Reader, yield func(any) bool) {
 			for row := range rows(r) {
 				if !yield(row) {
 					return
 				}
 			}
 		},
-		func(raw []byte) (any, error) {
-			row := new(T)
-			return row, decode(raw, row)
-		},
+		blank: func() any { return new(T) },
+		read:  shapeOf(reflect.TypeFor[T]()),
 	}
+}
+
+// load reads a row.
+func (t *stored) load(raw []byte) (any, error) {
+	if row := t.blank(); plainly(raw, t.read, row) {
+		return row, nil
+	}
+	row := t.blank()
+	return row, decode(raw, row)
 }
 
 var storedTables = []stored{
