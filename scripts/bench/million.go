@@ -25,39 +25,47 @@ type simulation struct {
 	nodes, cluster int // nodes in all and of a cluster
 	peers          int
 	interval       time.Duration
-	inFlight       int // 0 is the default
+	events         int // kept
 }
 
 // simulations are all of them; those of one group follow each other.
 func simulations() []simulation {
-	const s = time.Second
+	const (
+		s = time.Second
+		k = 1000
+	)
+	kept := fsm.DefaultSettings().Retention.Events
 	return []simulation{
-		{"10k", 10_000, 10, 10, 30 * s, 0},
-		{"30k", 30_000, 10, 10, 30 * s, 0},
-		{"100k", 100_000, 10, 10, 30 * s, 0},
-		{"100k/10s", 100_000, 10, 10, 10 * s, 0},
-		{"100k/60s", 100_000, 10, 10, 60 * s, 0},
-		{"100k of 3", 100_000, 3, 10, 30 * s, 0},
-		{"100k of 100", 100_000, 100, 10, 30 * s, 0},
-		{"300k", 300_000, 10, 10, 30 * s, 0},
-		{"1M", 1_000_000, 10, 10, 30 * s, 0},
-		{"1M, 1,024 in flight", 1_000_000, 10, 10, 30 * s, 1024},
-		{"1M, 100 peers", 1_000_000, 10, 100, 30 * s, 0},
+		{"10k", 10 * k, 10, 10, 30 * s, kept},
+		{"10k, no events", 10 * k, 10, 10, 30 * s, 0},
+		{"10k, 1M events", 10 * k, 10, 10, 30 * s, k * k},
+		{"100k", 100 * k, 10, 10, 30 * s, kept},
+		{"100k/10s", 100 * k, 10, 10, 10 * s, kept},
+		{"100k/60s", 100 * k, 10, 10, 60 * s, kept},
+		{"100k, 3 peers", 100 * k, 10, 3, 30 * s, kept},
+		{"100k, 30 peers", 100 * k, 10, 30, 30 * s, kept},
+		{"100k, 100 peers", 100 * k, 10, 100, 30 * s, kept},
+		{"100k of 1", 100 * k, 1, 10, 30 * s, kept},
+		{"100k of 100", 100 * k, 100, 10, 30 * s, kept},
+		{"300k", 300 * k, 10, 10, 30 * s, kept},
+		{"1M", k * k, 10, 10, 30 * s, kept},
+		{"1M, 30 peers", k * k, 10, 30, 30 * s, kept},
+		{"1M, 100 peers", k * k, 10, 100, 30 * s, kept},
 	}
 }
 
 // load is how it is run: measured over an interval, or over twenty seconds where that is more.
 func (c simulation) load() million.Load {
-	most := c.inFlight
-	if most == 0 {
-		most = fsm.DefaultSettings().Limits.InFlight
+	return million.Load{
+		Peers: c.peers, Interval: c.interval, Span: max(c.interval, 20*time.Second),
+		InFlight: fsm.DefaultSettings().Limits.InFlight,
 	}
-	return million.Load{Peers: c.peers, Interval: c.interval, Span: max(c.interval, 20*time.Second), InFlight: most}
 }
 
 const peersMost = 100 // of a simulation
 
 func (s *simulated) run(ctx context.Context, _ *bench, out *result) error {
+	var last simulation
 	var g *million.Group
 	for _, c := range simulations() {
 		if c.nodes > s.largest {
@@ -67,13 +75,22 @@ func (s *simulated) run(ctx context.Context, _ *bench, out *result) error {
 			return context.Cause(ctx)
 		}
 		var err error
-		if clusters := c.nodes / c.cluster; g == nil || g.Clusters != clusters || g.Nodes != c.cluster {
-			step(fmt.Sprintf("filling %d x %d nodes", clusters, c.cluster))
-			if g, err = million.New(million.Config{Clusters: clusters, Nodes: c.cluster, Peers: peersMost}); err != nil {
+		if c.nodes != last.nodes || c.cluster != last.cluster {
+			step(fmt.Sprintf("filling %d x %d nodes", c.nodes/c.cluster, c.cluster))
+			last = simulation{nodes: c.nodes, cluster: c.cluster}
+			if g, err = million.New(million.Config{Clusters: c.nodes / c.cluster, Nodes: c.cluster, Peers: peersMost}); err != nil {
 				return err
 			}
+		}
+		if c.events != last.events {
+			if err := g.Keep(c.events); err != nil {
+				return err
+			}
+		}
+		if c.events != last.events || last.name == "" {
 			out.add(stateFigures(c, g)...)
 		}
+		last = c
 		step("simulating " + c.name)
 		r, err := g.Run(c.load())
 		if err != nil {
@@ -89,7 +106,7 @@ func stateFigures(c simulation, g *million.Group) []figure {
 	nodes := float64(g.Clusters * g.Nodes)
 	return []figure{
 		{Name: "state of a node", Case: c.name, Value: float64(g.State) / nodes, Unit: "B", Note: "on the heap, without events"},
-		{Name: "kept events", Case: c.name, Value: mib(float64(g.Events)), Unit: "MiB"},
+		{Name: "events", Case: c.name, Value: mib(float64(g.Events)), Unit: "MiB", Note: "on the heap, those that are kept"},
 		{Name: "snapshot", Case: c.name, Value: mib(float64(g.Snapshot)), Unit: "MiB"},
 		{Name: "CPU to write a snapshot", Case: c.name, Value: g.Writing, Unit: "s"},
 		{Name: "CPU to restore a snapshot", Case: c.name, Value: g.Restoring, Unit: "s"},

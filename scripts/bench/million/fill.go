@@ -2,6 +2,8 @@ package million
 
 import (
 	"fmt"
+	"iter"
+	"runtime/debug"
 	"slices"
 	"strings"
 	"time"
@@ -11,15 +13,15 @@ import (
 
 // What the fill puts into one entry: a part of a run has some 64 KiB, and completions with facts are coalesced.
 const (
-	enlisted  = 400     // nodes
-	completed = 400     // nodes
-	granted   = 2048    // claims
-	keptMost  = 110_000 // events before they are trimmed to what the default retention keeps
+	enlisted  = 400  // nodes
+	completed = 400  // nodes
+	granted   = 2048 // claims
 )
 
 // fill brings in the peers and clusters, has every node answer once and every cluster be found unchanged as often as is
-// remembered. All of it happens at one logical time, so that the clusters are next due at their slots.
+// remembered, and keeps no events. All of it happens at one logical time, so that the clusters are next due at their slots.
 func (g *Group) fill() error {
+	defer debug.SetGCPercent(debug.SetGCPercent(400)) // half of the work would be to look at what stays
 	commands := []fsm.Command{&fsm.GroupCreate{Group: "g", Epoch: "e"}}
 	for i := range g.Peers {
 		id := fmt.Sprintf("01J%023d", i)
@@ -36,17 +38,45 @@ func (g *Group) fill() error {
 	if err := g.enlist(); err != nil {
 		return err
 	}
-	for first := uint64(1); first <= uint64(g.Clusters); first += granted {
-		if err := g.firstRounds(first, min(first+granted, uint64(g.Clusters)+1)); err != nil {
+	for first, end := range g.blocks() {
+		if err := g.changed(first, end); err != nil {
 			return err
 		}
-	}
-	for range fsm.MaxPast {
-		if err := g.unchanged(); err != nil {
+		if err := g.unchanged(first, end); err != nil {
+			return err
+		}
+		if err := g.trim(0); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// tell has nodes change their version until so many events are kept, and lets those before them go.
+func (g *Group) tell(events int) error {
+	for g.kept() < events {
+		g.version++
+		for first, end := range g.blocks() {
+			if g.kept() >= events {
+				break
+			}
+			if err := g.changed(first, end); err != nil {
+				return err
+			}
+		}
+	}
+	return g.trim(events)
+}
+
+// blocks are the ids of all clusters in spans of as many as one entry grants claims of.
+func (g *Group) blocks() iter.Seq2[uint64, uint64] {
+	return func(yield func(first, end uint64) bool) {
+		for first := uint64(1); first <= uint64(g.Clusters); first += granted {
+			if !yield(first, min(first+granted, uint64(g.Clusters)+1)) {
+				return
+			}
+		}
+	}
 }
 
 // set applies the settings of a load.
@@ -63,7 +93,9 @@ func (g *Group) set(l Load) error {
 
 // enlist does the run that finds all nodes.
 func (g *Group) enlist() error {
-	a, err := g.apply(&fsm.ClaimGrant{Kind: fsm.KindRun, Peer: g.ids[0], TTL: fsm.Minute, Reason: fsm.WhyAsked, IDs: []uint64{1}})
+	a, err := g.apply(&fsm.ClaimGrant{
+		Kind: fsm.KindRun, Peer: g.ids[0], TTL: fsm.Minute, Reason: fsm.WhyAsked, IDs: []uint64{1},
+	})
 	if err != nil {
 		return err
 	}
@@ -82,7 +114,7 @@ func (g *Group) enlist() error {
 		}
 		run.Enrolments = nil
 		run.Part++
-		if err := g.trim(); err != nil {
+		if err := g.trim(0); err != nil {
 			return err
 		}
 	}
@@ -103,8 +135,8 @@ func (g *Group) enrolment(d *fsm.Discovery, c int) fsm.Enrolment {
 	}, reading)
 }
 
-// firstRounds has the nodes of some clusters answer for the first time.
-func (g *Group) firstRounds(first, end uint64) error {
+// changed has the nodes of some clusters answer, for the first time or with another version.
+func (g *Group) changed(first, end uint64) error {
 	token, err := g.grant(first, end)
 	if err != nil {
 		return err
@@ -115,7 +147,7 @@ func (g *Group) firstRounds(first, end uint64) error {
 		claim := r.Claim(fsm.Subject{Kind: fsm.KindRefresh, ID: id})
 		view := r.View(id)
 		facts, notes := fsm.Diff(view, nil, fsm.Round{
-			Now: claim.Granted, Peer: claim.Peer, Full: true, Spec: fsm.DefaultRefresh(), Reports: answers(view),
+			Now: claim.Granted, Peer: claim.Peer, Full: true, Spec: fsm.DefaultRefresh(), Reports: g.answers(view),
 		})
 		commands = append(commands, &fsm.RefreshComplete{
 			Cluster: id, Token: token, Last: true, Base: view.Cluster.Index, Facts: facts, Notes: notes,
@@ -127,15 +159,12 @@ func (g *Group) firstRounds(first, end uint64) error {
 			return err
 		}
 		commands = nil
-		if err := g.trim(); err != nil {
-			return err
-		}
 	}
 	return nil
 }
 
 // answers is what the nodes of a cluster say.
-func answers(v *fsm.View) []fsm.Report {
+func (g *Group) answers(v *fsm.View) []fsm.Report {
 	var out []fsm.Report
 	for _, n := range v.Nodes {
 		role, lag := fsm.RoleReplica, int64(12)
@@ -144,7 +173,7 @@ func answers(v *fsm.View) []fsm.Report {
 		}
 		out = append(out, fsm.Report{
 			Node: n.ID, Reachable: true, State: fsm.StateUp, NodeID: n.ID, ClusterID: v.Cluster.Name, Kind: "redis",
-			Version: "7.2.4", Attributes: map[string]string{"zone": n.Endpoint.Labels["zone"]},
+			Version: fmt.Sprintf("7.2.%d", g.version), Attributes: map[string]string{"zone": n.Endpoint.Labels["zone"]},
 			Shards: []fsm.Shard{{ID: "0", Role: role, Offset: &fsm.Offset{Value: 1 << 40, Unit: "bytes"}, LagMS: &lag}},
 		})
 	}
@@ -152,10 +181,9 @@ func answers(v *fsm.View) []fsm.Report {
 	return out
 }
 
-// unchanged has all clusters refreshed once more.
-func (g *Group) unchanged() error {
-	for first := uint64(1); first <= uint64(g.Clusters); first += granted {
-		end := min(first+granted, uint64(g.Clusters)+1)
+// unchanged has some clusters refreshed as often as is remembered.
+func (g *Group) unchanged(first, end uint64) error {
+	for range fsm.MaxPast {
 		token, err := g.grant(first, end)
 		if err != nil {
 			return err
@@ -184,12 +212,13 @@ func (g *Group) grant(first, end uint64) (token uint64, err error) {
 	return g.index, err
 }
 
-// trim lets events go as the retention does.
-func (g *Group) trim() error {
-	m := g.state.Read().Meta()
-	if m.Seq-m.First < keptMost {
-		return nil
-	}
-	_, err := g.apply(&fsm.EventsTrim{First: m.Seq + 1 - uint64(fsm.DefaultSettings().Retention.Events)})
+// trim lets all but the last events go.
+func (g *Group) trim(events int) error {
+	_, err := g.apply(&fsm.EventsTrim{First: g.state.Read().Meta().Seq + 1 - uint64(events)})
 	return err
+}
+
+func (g *Group) kept() int {
+	m := g.state.Read().Meta()
+	return int(m.Seq + 1 - m.First)
 }

@@ -37,8 +37,8 @@ func run(t *testing.T, g *million.Group, l million.Load) (*million.Result, measu
 // the leader changes.
 func TestEveryClusterEachInterval(t *testing.T) {
 	g := group(t, million.Config{Clusters: 300, Nodes: 3, Peers: 5})
-	if g.State < 300*3*100 || g.Snapshot < 300*3*50 || g.Events < 300*100 {
-		t.Errorf("state %d B, snapshot %d B, events %d B", g.State, g.Snapshot, g.Events)
+	if g.State < 300*3*100 || g.Snapshot < 300*3*50 {
+		t.Errorf("state %d B, snapshot %d B", g.State, g.Snapshot)
 	}
 	for _, interval := range []time.Duration{5 * time.Second, 2 * time.Second} {
 		r, _ := run(t, g, million.Load{Peers: 3, Interval: interval, Span: 2 * interval, InFlight: 1024})
@@ -81,5 +81,20 @@ func TestSettingsAreJudged(t *testing.T) {
 	g := group(t, million.Config{Clusters: 1, Nodes: 1, Peers: 1})
 	if _, err := g.Run(million.Load{Peers: 2, Interval: time.Second, Span: time.Second, InFlight: 1}); err == nil {
 		t.Error("a group runs with more peers than it has")
+	}
+}
+
+// Events are kept in the place of those that were, more than one version of each node brings and fewer.
+func TestEventsAreKept(t *testing.T) {
+	g := group(t, million.Config{Clusters: 20, Nodes: 10, Peers: 1})
+	none := g.Size
+	for _, kept := range []int{1000, 100} {
+		if err := g.Keep(kept); err != nil {
+			t.Fatal(err)
+		}
+		heap, snapshot := g.Events/kept, (g.Snapshot-none.Snapshot)/kept
+		if heap < 100 || heap > 2000 || snapshot < 50 || snapshot > 500 {
+			t.Errorf("%d events: %d B each on the heap, %d B in a snapshot", kept, heap, snapshot)
+		}
 	}
 }

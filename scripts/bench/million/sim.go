@@ -32,7 +32,7 @@ type Load struct {
 // Size is how large a group's state is.
 type Size struct {
 	State     int     // bytes on the heap, without events
-	Events    int     // bytes on the heap of those that are kept by default
+	Events    int     // bytes on the heap of those that are kept
 	Snapshot  int     // bytes
 	Writing   float64 // seconds of CPU to write a snapshot
 	Restoring float64 // and to restore it
@@ -63,9 +63,11 @@ type Group struct {
 	index uint64
 	now   fsm.Time
 	ids   []string // of the peers
+
+	version int // of all nodes, the last part of it
 }
 
-// New fills the state of a group, which then keeps no events: no refresh that changes nothing touches them.
+// New fills the state of a group. No event is kept.
 func New(c Config) (*Group, error) {
 	if c.Clusters < 1 || c.Nodes < 1 || c.Peers < 1 {
 		return nil, errors.New("clusters, nodes and peers must be set")
@@ -75,14 +77,21 @@ func New(c Config) (*Group, error) {
 	if err := g.fill(); err != nil {
 		return nil, fmt.Errorf("fill: %w", err)
 	}
-	all := heap()
-	if err := g.snapshot(); err != nil {
-		return nil, err
+	g.State = heap() - before
+	return g, g.Keep(0)
+}
+
+// Keep has so many events kept in the place of those that are, and measures the size anew.
+func (g *Group) Keep(events int) error {
+	if err := g.trim(0); err != nil {
+		return err
 	}
-	_, err := g.apply(&fsm.EventsTrim{First: g.state.Read().Meta().Seq + 1})
-	rows := heap()
-	g.State, g.Events = rows-before, all-rows
-	return g, err
+	before := heap()
+	if err := g.tell(events); err != nil {
+		return fmt.Errorf("%d events: %w", events, err)
+	}
+	g.Events = heap() - before
+	return g.snapshot()
 }
 
 // sim is one load under way.
