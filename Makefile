@@ -68,6 +68,12 @@ bench: ## measure, or only what BENCH names: make bench BENCH="-sizes 10k scale"
 bench-compare: ## Go benchmarks against a commit: make bench-compare BASE=HEAD~5 PKG=./fsm BENCH=Beat
 	@scripts/bench/compare.sh $(or $(BASE),HEAD) $(or $(PKG),./...) $(or $(BENCH),.) $(or $(COUNT),6)
 
+.PHONY: chaos
+chaos: ## break real groups of three and five for ten minutes each, as root: make chaos CHAOS="-for 1m -seed 7"
+	@scripts/servers.sh
+	$(GO) run ./scripts/chaos -peers 3 $(or $(CHAOS),-for 10m)
+	$(GO) run ./scripts/chaos -peers 5 $(or $(CHAOS),-for 10m)
+
 .PHONY: fmt
 fmt: ## format with gofumpt
 	$(TOOL) gofumpt -w $(FOLDERS)

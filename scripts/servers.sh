@@ -1,6 +1,7 @@
 #!/bin/sh
-# Installs the real servers that the probers' tests start, from this Debian release's packages, without letting any of them
-# start as a system service. What is already there is left as it is; nothing is done when all are. Needs root to install.
+# Installs the real servers that the probers' tests start, without letting any of them start as a system service, and the tools
+# by which tests break peers, from this Debian release's packages. What is already there is left as it is; nothing is done
+# when all are. Needs root to install.
 set -eu
 
 packages=
@@ -21,6 +22,10 @@ need etcd-server /usr/bin/etcd
 need nats-server /usr/sbin/nats-server /usr/bin/nats-server
 need rabbitmq-server /usr/sbin/rabbitmq-server
 need memcached /usr/bin/memcached
+# What puts peers on hosts of their own and tampers with their disks.
+need iproute2 /usr/sbin/ip /sbin/ip
+need nftables /usr/sbin/nft
+need strace /usr/bin/strace
 
 [ -n "$packages" ] || exit 0
 if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then
