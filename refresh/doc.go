@@ -12,6 +12,9 @@
 //   - Waiting is monotonic: what is due keeps its place when a wall clock jumps.
 //   - What waits for room goes in the order in which it became due. What has waited for an interval keeps its peer from
 //     other work until it fits; without that a cluster larger than the room of a busy peer would wait for ever.
+//   - Claims do not outlive the silence of their peer. A dead leader holds claims too, and gossip takes seconds to call it failed:
+//     what a peer holds that is not heard expires at once, whatever is left of its ttl, since the token keeps what it may still
+//     say out of the view. Silence is not held against it, as claims are that it let pass while it was heard.
 //   - Unhurried things travel together: claims and unchanged completions once a beat. A completion with facts leaves at
 //     once.
 //   - A 304 stands for no report. A peer keeps tags alone, since whole reports of 33,000 nodes are tens of MiB, and passes them

@@ -45,17 +45,33 @@ func (g *grants) commands() []fsm.Command {
 	return out
 }
 
-// expiries collects the claims to take away in a beat: one command for each peer and reason.
+// Why a claim expires.
+const (
+	outOfTime = "ttl"
+	peerGone  = "peer_gone"
+	notHeard  = "peer_silent"
+)
+
+// whyLost is why the open claims of a peer that are looked at now expire.
+func (s *Scheduler) whyLost(r *fsm.Reader, peer string) string {
+	switch {
+	case gone(r, peer):
+		return peerGone
+	case s.loads.of(peer).silent:
+		return notHeard
+	}
+	return outOfTime
+}
+
+// expiries collects the claims to take away in a beat: one command for each peer and reason, unless they are very many.
 type expiries struct {
 	list []*fsm.ClaimExpire
 }
 
-func (x *expiries) add(r *fsm.Reader, c *fsm.Claim) {
-	reason := "ttl"
-	if gone(r, c.Peer) {
-		reason = "peer_gone"
-	}
-	i := slices.IndexFunc(x.list, func(e *fsm.ClaimExpire) bool { return e.Peer == c.Peer && e.Reason == reason })
+func (x *expiries) add(c *fsm.Claim, reason string) {
+	i := slices.IndexFunc(x.list, func(e *fsm.ClaimExpire) bool {
+		return e.Peer == c.Peer && e.Reason == reason && len(e.Claims) < batchIDs
+	})
 	if i < 0 {
 		i = len(x.list)
 		x.list = append(x.list, &fsm.ClaimExpire{Peer: c.Peer, Reason: reason})

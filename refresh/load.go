@@ -25,6 +25,7 @@ type load struct {
 	expired     int           // claims expired running
 	until       time.Duration // gets no claims before
 	single      bool          // one claim at a time until one completes
+	silent      bool          // not heard for long
 	claims      int
 	runs        int // of the claims
 	confirmed   int // failures it reported that another peer saw too, in this window
@@ -70,7 +71,7 @@ func (p *load) bear(e *entry, sign int) {
 // hear takes what a peer says of its polls: of what had begun by then, no more are under way than it says.
 func (l *loads) hear(peer string, polls int, seen uint64) {
 	p := l.of(peer)
-	p.heard, p.seen = polls, seen
+	p.heard, p.seen, p.silent = polls, seen, false
 	p.beyond = max(0, polls-p.polls)
 }
 

@@ -16,7 +16,7 @@ const (
 	settle     = 2 * time.Second // so long into a term other peers may not have been heard: nobody is alone yet
 	noPeer     = time.Second     // a subject whose `on` allows no ready peer is looked at again
 	maxBackoff = 3 * fsm.Minute  // between tries of a discovery whose runs fail
-	batchIDs   = 2048            // subjects of one ClaimGrant
+	batchIDs   = 2048            // subjects of one ClaimGrant or ClaimExpire
 )
 
 // Scheduler decides, for one leader's term, what is due and which peer gets the claim. Runs of discoveries are scheduled as
@@ -68,9 +68,23 @@ func (s *Scheduler) Update(r *fsm.Reader, touched []fsm.Subject, now Instant) {
 
 // Peers looks at the peers' rows again: claims of those that are gone expire at the next Beat.
 func (s *Scheduler) Peers(r *fsm.Reader, now Instant) {
+	s.lose(func(peer string) bool { return gone(r, peer) }, now)
+}
+
+// Silent takes it that a peer has not been heard for long: its claims expire at the next Beat, and so does what it is granted
+// yet, until it is heard again. It need not be dead: its token fences what it still completes, and nothing is held against it.
+func (s *Scheduler) Silent(peer string, now Instant) {
+	if p := s.loads.of(peer); !p.silent {
+		p.silent = true
+		s.lose(func(id string) bool { return id == peer }, now)
+	}
+}
+
+// lose lets the open claims of some peers expire at the next Beat.
+func (s *Scheduler) lose(some func(peer string) bool, now Instant) {
 	var lost []*entry
 	for _, e := range s.given {
-		if e.claim != nil && gone(r, e.claim.Peer) {
+		if e.claim != nil && some(e.claim.Peer) {
 			lost = append(lost, e)
 		}
 	}
@@ -106,7 +120,10 @@ func (s *Scheduler) take(r *fsm.Reader, row *fsm.Schedule, at edition, now momen
 		renewed := e.claim == nil || e.claim.Token != claim.Token || e.claim.Parts != claim.Parts
 		e.claim = claim
 		s.loads.charge(e, claim.Peer, e.polled(claim))
-		if renewed {
+		switch {
+		case s.loads.of(claim.Peer).silent:
+			s.given.move(e, now.Mono)
+		case renewed:
 			s.given.move(e, now.Mono+claim.TTL.Std())
 		}
 		return
@@ -223,10 +240,11 @@ func (s *Scheduler) takeBack(r *fsm.Reader, out *expiries, now Instant) {
 			s.due.move(e, now.Mono)
 			continue
 		}
-		out.add(r, e.claim)
-		if !gone(r, e.claim.Peer) {
+		reason := s.whyLost(r, e.claim.Peer)
+		if reason == outOfTime {
 			s.loads.expired(e.claim.Peer, now)
 		}
+		out.add(e.claim, reason)
 		s.given.move(e, now.Mono+grantAgain)
 	}
 }
