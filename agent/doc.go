@@ -20,7 +20,8 @@
 //
 // Everything leader-only is in lead, and has ended when lead returns. Raft merges its signals: on every one the work is
 // stopped, joined, and begun anew if this peer leads. The first entry of a term says who leads; time is the leader's clock,
-// which never falls behind the state nor stands still.
+// which never falls behind the state nor stands still. Whoever lives tells a new leader so within a tenth of a second: the claims
+// of a peer that is not heard in the first second of a term go to others, as do those of one that falls silent for three.
 //
 // # Membership
 //

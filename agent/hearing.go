@@ -13,7 +13,8 @@ const (
 	hearEvery = time.Second
 	hearAgain = 100 * time.Millisecond // when the leader did not listen
 	heardFor  = 2 * time.Second
-	maxBehind = 256 // entries a ready peer may be behind
+	silentFor = 3 * hearEvery // three words missed: what a peer does is given to others
+	maxBehind = 256           // entries a ready peer may be behind
 )
 
 // word is what a peer posts to the leader every second.
@@ -72,6 +73,17 @@ func (h *hearing) of(peer string) (word, bool) {
 func (h *hearing) ready(peer string, applied uint64) bool {
 	w, ok := h.of(peer)
 	return ok && !w.Idle && w.Applied+maxBehind >= applied
+}
+
+// silent says whether a peer is not heard any more, or has not been at all in a term that began some time ago: whoever lives
+// tells a new leader within hearAgain that it does, so that hearEvery is long.
+func (h *hearing) silent(peer string, began time.Time) bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if w, ok := h.peers[peer]; ok {
+		return time.Since(w.at) >= silentFor
+	}
+	return time.Since(began) >= hearEvery
 }
 
 // report tells the leader that this peer lives and how it keeps up, until ctx ends: every second, and a new leader as soon

@@ -18,6 +18,7 @@ func (t *term) schedule(ctx context.Context) error {
 	defer t.agent.metrics.unwatch()
 	s := refresh.NewScheduler(m.Read(), t.clock.instant())
 	s.Late = t.agent.metrics.lateBy
+	began := time.Now()
 	tick := time.NewTicker(beat)
 	defer tick.Stop()
 	look := time.NewTimer(beat)
@@ -46,6 +47,11 @@ func (t *term) schedule(ctx context.Context) error {
 		}
 		r, now := m.Read(), t.clock.instant()
 		last = now.Mono
+		for p := range r.Peers() {
+			if p.ID != t.agent.id && t.hearing.silent(p.ID, began) {
+				s.Silent(p.ID, now)
+			}
+		}
 		t.batch.beat(s.Beat(r, t.ready(r), now))
 		t.agent.metrics.watch(s, now)
 		if at, ok := s.Look(); ok {
