@@ -16,12 +16,15 @@ type judged struct {
 	before map[string]*Node
 	view   *View // after
 	facts  []Fact
+	wire   []wireFact // the facts, encoded
 }
 
 // judge checks a change against the state and folds it beside it. It writes nothing. The error is CodeStale, with the
 // version in Fields["index"], when the cluster has moved.
 func (tx *txn) judge(c Change) (*judged, error) {
-	j := &judged{id: c.Cluster, facts: c.Facts, before: map[string]*Node{}}
+	j := &judged{
+		id: c.Cluster, facts: c.Facts, before: map[string]*Node{}, wire: make([]wireFact, 0, len(c.Facts)),
+	}
 	if c.Cluster != 0 {
 		j.row = tx.ClusterByID(c.Cluster)
 	} else {
@@ -43,7 +46,7 @@ func (tx *txn) judge(c Change) (*judged, error) {
 			j.before[f.Node], j.view.Nodes[f.Node] = n, n
 		}
 	}
-	if err := FoldAll(j.view, c.Facts); err != nil {
+	if err := foldAll(j.view, c.Facts, &j.wire); err != nil {
 		return nil, Errorf(CodeStale, "%s", err).With("index", itoa(int(at)))
 	}
 	if len(c.Facts) > 0 && j.view.Cluster == nil {
@@ -126,12 +129,12 @@ func (tx *txn) move(id uint64, name string, row *Cluster) {
 
 // appendAll appends a change's facts, each with whether its node is in maintenance when it is told.
 func (tx *txn) appendAll(j *judged, name string, cause Cause) {
-	for _, f := range j.facts {
+	for _, f := range j.wire {
 		n := j.view.Nodes[f.Node]
 		if n == nil {
 			n = j.before[f.Node]
 		}
-		tx.append(name, n != nil && n.Lifecycle == Maintenance, cause, f)
+		tx.appendWire(name, n != nil && n.Lifecycle == Maintenance, cause, f)
 	}
 }
 

@@ -9,24 +9,26 @@ import (
 // replaced, never changed. It refuses a fact whose before is not what the view holds, whose subject is not there, or that
 // changes nothing, and then leaves the view as it was. Folding the Reverse of facts in reverse order unfolds them: a fact
 // whose after does not come back from the view as it was told could not be unfolded, and is refused too.
-func Fold(v *View, f Fact) error {
+func Fold(v *View, f Fact) error { return f.wire().fold(v, &f) }
+
+// fold folds f, whose encoding w is.
+func (w wireFact) fold(v *View, f *Fact) error {
 	l, err := lensOf(f.Type)
 	if err != nil {
 		return err
 	}
-	if err := l.aimed(v, &f); err != nil {
+	if err := l.aimed(v, f); err != nil {
 		return err
 	}
-	before, after := partBytes(f.Before), partBytes(f.After)
 	switch {
-	case !bytes.Equal(before, partBytes(l.get(v, &f))):
+	case !bytes.Equal(w.Before, partBytes(l.get(v, f))):
 		return fmt.Errorf("%s %s %s: before is not what the view holds", f.Type, f.Node, f.Shard)
-	case bytes.Equal(before, after):
+	case bytes.Equal(w.Before, w.After):
 		return fmt.Errorf("%s %s %s: after is the same as before", f.Type, f.Node, f.Shard)
 	}
 	cluster, node := v.Cluster, v.Nodes[f.Node]
-	l.set(v, &f, f.After)
-	if bytes.Equal(after, partBytes(l.get(v, &f))) {
+	l.set(v, f, f.After)
+	if bytes.Equal(w.After, partBytes(l.get(v, f))) {
 		return nil
 	}
 	if v.Cluster = cluster; node != nil {
@@ -60,14 +62,25 @@ func (l *lens) aimed(v *View, f *Fact) error {
 }
 
 // FoldAll folds facts in order, up to the first that is refused.
-func FoldAll(v *View, facts []Fact) error {
+func FoldAll(v *View, facts []Fact) error { return foldAll(v, facts, nil) }
+
+// foldAll is FoldAll, and adds the encodings of the facts to wire when that is not nil.
+func foldAll(v *View, facts []Fact, wire *[]wireFact) error {
 	for len(facts) > 0 {
 		n := max(seatsAhead(facts), 1)
-		if n == 1 || v.Cluster == nil || !foldSeats(v, facts[:n]) {
-			for _, f := range facts[:n] {
-				if err := Fold(v, f); err != nil {
+		together := n > 1 && v.Cluster != nil && foldSeats(v, facts[:n])
+		for i := range facts[:n] {
+			if together && wire == nil {
+				break
+			}
+			w := facts[i].wire()
+			if !together {
+				if err := w.fold(v, &facts[i]); err != nil {
 					return err
 				}
+			}
+			if wire != nil {
+				*wire = append(*wire, w)
 			}
 		}
 		facts = facts[n:]

@@ -130,10 +130,16 @@ func (r *Reader) EventsBeyond(bytes int64) uint64 {
 	return first
 }
 
-// keepEvent appends an event; its seq is the next one.
+// keepEvent appends an event; its seq is the next one. A page that this entry put into the database is not put there again:
+// nobody else reads it before the commit.
 func (tx *txn) keepEvent(e eventRow) {
-	tx.put(tableEvents, tx.page(e.Seq).with(e))
 	tx.meta.Bytes += int64(len(e.Raw))
+	if tx.last != nil && tx.last.number == e.Seq/pageSize {
+		tx.last.events = append(tx.last.events, e)
+		return
+	}
+	tx.last = tx.page(e.Seq).with(e)
+	tx.put(tableEvents, tx.last)
 }
 
 // dropEvents takes the events before a seq away, but for none that is still to come.

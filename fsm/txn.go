@@ -13,6 +13,7 @@ type txn struct {
 	touched map[Subject]bool
 	granted map[Subject]*Claim
 	spent   map[Subject]bool // claimed and closed by this entry: its token was given
+	last    *page            // of the events, once this entry appended one
 	applied *Applied
 }
 
@@ -77,13 +78,16 @@ func (tx *txn) touch(s Subject) { tx.touched[s] = true }
 // now is the entry's logical time.
 func (tx *txn) now() Time { return tx.meta.Time }
 
-// append numbers a fact and appends it to the events, and to the audit table when an operator caused it.
+// append numbers a fact and appends it to the events.
 func (tx *txn) append(cluster string, maintenance bool, cause Cause, f Fact) {
+	tx.appendWire(cluster, maintenance, cause, f.wire())
+}
+
+// appendWire appends a fact that is encoded already, and to the audit table too when an operator caused it.
+func (tx *txn) appendWire(cluster string, maintenance bool, cause Cause, f wireFact) {
 	tx.meta.Seq++
-	e := Event{
-		Seq: tx.meta.Seq, Time: tx.meta.Time, Cluster: cluster, Maintenance: maintenance, Cause: cause, Fact: f,
-	}
-	row := eventRow{Seq: e.Seq, Time: e.Time, Raw: mustEncode(e)}
+	row := eventRow{Seq: tx.meta.Seq, Time: tx.meta.Time}
+	row.Raw = mustEncode(wireEvent{row.Seq, row.Time, cluster, maintenance, cause, f})
 	tx.keepEvent(row)
 	tx.applied.Events++
 	if cause.Kind == CauseOperator {
