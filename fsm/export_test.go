@@ -14,12 +14,13 @@ func EventPages(r *Reader) (n int) {
 	return n
 }
 
-// Plain is a row of a snapshot's table as it is read where it is written plainly; false where that is left to Decoded.
-func Plain(table byte, raw []byte) (row any, ok bool) {
+// Plain is a row of a snapshot's table as it is read where it is written plainly, to be kept or to pass; false where that is
+// left to Decoded.
+func Plain(table byte, raw []byte, passing bool) (row any, ok bool) {
 	for _, t := range storedTables {
 		if t.number == table {
 			row = t.blank()
-			ok = plainly(raw, t.read, row)
+			ok = (&plain{in: raw, passing: passing}).read(t.read, row)
 		}
 	}
 	return row, ok

@@ -15,6 +15,10 @@ type loader struct {
 	open   gathered
 	events *page
 	claims map[Subject]*Claim
+	plain  plain
+	packer packer
+	node   Node // nodes and listings are packed at once, so that one after the other is read into the same row
+	list   Listing
 }
 
 // gathered is a row that may not be whole yet.
@@ -25,14 +29,55 @@ type gathered struct {
 	nodes *[]string // of the row
 }
 
+// blank is an empty row of a table to read into, and whether it only passes through.
+func (l *loader) blank(t *stored) (row any, passing bool) {
+	switch t.table {
+	case tableNodes:
+		labels, attributes := l.node.Endpoint.Labels, l.node.Said.Attributes
+		clear(labels)
+		clear(attributes)
+		l.node = Node{Endpoint: Endpoint{Labels: labels}, Said: Said{Attributes: attributes}}
+		return &l.node, true
+	case tableListings:
+		labels := l.list.Endpoint.Labels
+		clear(labels)
+		l.list = Listing{Endpoint: Endpoint{Labels: labels}}
+		return &l.list, true
+	}
+	return t.blank(), false
+}
+
+// load reads a row and adds it.
+func (l *loader) load(t *stored, raw []byte) error {
+	row, passing := l.blank(t)
+	l.plain = plain{in: raw, passing: passing}
+	if !l.plain.read(t.read, row) {
+		row, _ = l.blank(t)
+		if err := decode(raw, row); err != nil {
+			return err
+		}
+	}
+	return l.add(t.table, row)
+}
+
 func (l *loader) add(table string, row any) error {
 	switch v := row.(type) {
 	case *Node:
-		r := &roster{cluster: v.Cluster}
-		return l.gather(gathered{table, num(v.Cluster), r, &r.nodes}, packed(v, packNode))
+		if r, ok := l.open.row.(*roster); !ok || r.cluster != v.Cluster {
+			r = &roster{cluster: v.Cluster}
+			if err := l.begin(gathered{table, num(v.Cluster), r, &r.nodes}); err != nil {
+				return err
+			}
+		}
+		return l.gather(packedBy(&l.packer, v, packNode))
 	case *Listing:
-		r := &listings{cluster: v.Cluster, discovery: v.Discovery}
-		return l.gather(gathered{table, listingsKey(v.Cluster, v.Discovery), r, &r.nodes}, packed(v, packListing))
+		if r, ok := l.open.row.(*listings); !ok || r.cluster != v.Cluster || r.discovery != v.Discovery {
+			r = &listings{cluster: v.Cluster, discovery: v.Discovery}
+			if err := l.begin(gathered{table, listingsKey(v.Cluster, v.Discovery), r, &r.nodes}); err != nil {
+				return err
+			}
+		}
+		return l.gather(packedBy(&l.packer, v, packListing))
 	case *eventRow:
 		if table == tableEvents {
 			return l.event(*v)
@@ -48,10 +93,10 @@ func (l *loader) add(table string, row any) error {
 	return l.tx.Insert(table, row)
 }
 
-// event adds to the last page of events, or begins the next one.
+// event adds to the last page of events, or begins the next one. Nobody reads the page yet.
 func (l *loader) event(e eventRow) error {
 	if p := l.events; p != nil && p.number == e.Seq/pageSize {
-		l.events = p.with(e)
+		p.events = append(p.events, e)
 		return nil
 	}
 	err := l.turn()
@@ -75,17 +120,18 @@ func (l *loader) finish() error {
 	return errors.Join(l.turn(), l.flush())
 }
 
-// gather adds to the open row when next is the same one, and else begins it.
-func (l *loader) gather(next gathered, packed string) error {
-	if l.open.row == nil || l.open.table != next.table || string(l.open.key) != string(next.key) {
-		if err := l.flush(); err != nil {
-			return err
-		}
-		l.open = next
-	}
+// begin writes the open row and opens the next.
+func (l *loader) begin(next gathered) error {
+	err := l.flush()
+	l.open = next
+	return err
+}
+
+// gather adds to the open row.
+func (l *loader) gather(packed string) error {
 	nodes := l.open.nodes
 	if n := len(*nodes); n > 0 && keyOf((*nodes)[n-1]) >= keyOf(packed) {
-		return fmt.Errorf("%s: %q is out of order", next.table, keyOf(packed))
+		return fmt.Errorf("%s: %q is out of order", l.open.table, keyOf(packed))
 	}
 	*nodes = append(*nodes, packed)
 	return nil

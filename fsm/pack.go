@@ -3,6 +3,8 @@ package fsm
 import (
 	"encoding/binary"
 	"iter"
+	"maps"
+	"slices"
 )
 
 // There may be a hundred thousand nodes, and as many listings, on a small machine, and most are not looked at for hours. So
@@ -19,9 +21,12 @@ type packer struct {
 }
 
 // packed is a value as its fields function packs it.
-func packed[T any](v *T, fields func(*packer, *T)) string {
-	p := packer{out: make([]byte, 0, 256)}
-	fields(&p, v)
+func packed[T any](v *T, fields func(*packer, *T)) string { return packedBy(new(packer), v, fields) }
+
+// packedBy packs many values one after the other in the room of one.
+func packedBy[T any](p *packer, v *T, fields func(*packer, *T)) string {
+	p.out = slices.Grow(p.out[:0], 256)
+	fields(p, v)
 	return string(p.out)
 }
 
@@ -135,7 +140,10 @@ func packMap(p *packer, m *map[string]string) {
 	n := uint64(len(*m))
 	p.uint(&n)
 	if !p.unpacking {
-		for _, k := range sortedKeys(*m) {
+		var few [8]string
+		keys := slices.AppendSeq(few[:0], maps.Keys(*m))
+		slices.Sort(keys)
+		for _, k := range keys {
 			v := (*m)[k]
 			packText(p, &k)
 			packText(p, &v)

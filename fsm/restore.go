@@ -170,12 +170,8 @@ func loadRows(tx *memdb.Txn, r *frameReader) error {
 		if i < 0 {
 			return fmt.Errorf("table %d: %w", number, ErrNewer)
 		}
-		row, err := storedTables[i].load(body)
-		if err != nil {
+		if err := into.load(&storedTables[i], body); err != nil {
 			return fmt.Errorf("row %d of table %s: %w", rows, storedTables[i].table, err)
-		}
-		if err := into.add(storedTables[i].table, row); err != nil {
-			return err
 		}
 	}
 }

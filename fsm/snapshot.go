@@ -67,15 +67,6 @@ func storedOf[T any](number byte, table string, rows func(*Reader) iter.Seq[*T])
 	}
 }
 
-// load reads a row.
-func (t *stored) load(raw []byte) (any, error) {
-	if row := t.blank(); plainly(raw, t.read, row) {
-		return row, nil
-	}
-	row := t.blank()
-	return row, decode(raw, row)
-}
-
 var storedTables = []stored{
 	storedAs[Meta](1, tableMeta),
 	storedAs[indexRow](2, tableIndex),
