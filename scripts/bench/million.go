@@ -77,7 +77,7 @@ func (s *simulated) run(ctx context.Context, _ *bench, out *result) error {
 		var err error
 		if c.nodes != last.nodes || c.cluster != last.cluster {
 			step(fmt.Sprintf("filling %d x %d nodes", c.nodes/c.cluster, c.cluster))
-			last = simulation{nodes: c.nodes, cluster: c.cluster}
+			last = simulation{nodes: c.nodes, cluster: c.cluster, events: -1}
 			if g, err = million.New(million.Config{Clusters: c.nodes / c.cluster, Nodes: c.cluster, Peers: peersMost}); err != nil {
 				return err
 			}
@@ -86,8 +86,6 @@ func (s *simulated) run(ctx context.Context, _ *bench, out *result) error {
 			if err := g.Keep(c.events); err != nil {
 				return err
 			}
-		}
-		if c.events != last.events || last.name == "" {
 			out.add(stateFigures(c, g)...)
 		}
 		last = c

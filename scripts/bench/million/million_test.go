@@ -37,6 +37,9 @@ func run(t *testing.T, g *million.Group, l million.Load) (*million.Result, measu
 // the leader changes.
 func TestEveryClusterEachInterval(t *testing.T) {
 	g := group(t, million.Config{Clusters: 300, Nodes: 3, Peers: 5})
+	if err := g.Keep(0); err != nil {
+		t.Fatal(err)
+	}
 	if g.State < 300*3*100 || g.Snapshot < 300*3*50 {
 		t.Errorf("state %d B, snapshot %d B", g.State, g.Snapshot)
 	}
@@ -87,12 +90,16 @@ func TestSettingsAreJudged(t *testing.T) {
 // Events are kept in the place of those that were, more than one version of each node brings and fewer.
 func TestEventsAreKept(t *testing.T) {
 	g := group(t, million.Config{Clusters: 20, Nodes: 10, Peers: 1})
-	none := g.Size
-	for _, kept := range []int{1000, 100} {
+	none := 0
+	for _, kept := range []int{0, 1000, 100} {
 		if err := g.Keep(kept); err != nil {
 			t.Fatal(err)
 		}
-		heap, snapshot := g.Events/kept, (g.Snapshot-none.Snapshot)/kept
+		if kept == 0 {
+			none = g.Snapshot
+			continue
+		}
+		heap, snapshot := g.Events/kept, (g.Snapshot-none)/kept
 		if heap < 100 || heap > 2000 || snapshot < 50 || snapshot > 500 {
 			t.Errorf("%d events: %d B each on the heap, %d B in a snapshot", kept, heap, snapshot)
 		}

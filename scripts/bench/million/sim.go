@@ -67,7 +67,7 @@ type Group struct {
 	version int // of all nodes, the last part of it
 }
 
-// New fills the state of a group. No event is kept.
+// New fills the state of a group. No event is kept, and Size is known in part until Keep was called.
 func New(c Config) (*Group, error) {
 	if c.Clusters < 1 || c.Nodes < 1 || c.Peers < 1 {
 		return nil, errors.New("clusters, nodes and peers must be set")
@@ -78,7 +78,7 @@ func New(c Config) (*Group, error) {
 		return nil, fmt.Errorf("fill: %w", err)
 	}
 	g.State = heap() - before
-	return g, g.Keep(0)
+	return g, nil
 }
 
 // Keep has so many events kept in the place of those that are, and measures the size anew.
