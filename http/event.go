@@ -7,26 +7,10 @@ import (
 	"github.com/musterhq/muster/fsm"
 )
 
-// Event is one event as JSON. Before and After hold exactly the part of the view that the type owns; they are absent where
-// it was not there, or is there no more. Cursor is the place after it; only followers get it, in a page it is the last
-// event's X-Muster-Next.
-type Event struct {
-	Epoch       string          `json:"epoch"`
-	Seq         uint64          `json:"seq"`
-	Time        fsm.Time        `json:"time"`
-	Type        fsm.EventType   `json:"type"`
-	Cluster     string          `json:"cluster"`
-	Node        string          `json:"node"`
-	Shard       string          `json:"shard"`
-	Before      json.RawMessage `json:"before,omitempty"`
-	After       json.RawMessage `json:"after,omitempty"`
-	Maintenance bool            `json:"maintenance,omitempty"`
-	Cause       fsm.Cause       `json:"cause"`
-	Cursor      string          `json:"cursor,omitempty"`
-}
-
-// telling is an Event before it is encoded: its parts are told in one go with the rest.
-type telling struct {
+// EventOf is one event as JSON, with its parts as P. Before and After hold exactly the part of the view that the type owns; they
+// are absent where it was not there, or is there no more. Cursor is the place after it; only followers get it, in a page it is
+// the last event's X-Muster-Next.
+type EventOf[P any] struct {
 	Epoch       string        `json:"epoch"`
 	Seq         uint64        `json:"seq"`
 	Time        fsm.Time      `json:"time"`
@@ -34,12 +18,18 @@ type telling struct {
 	Cluster     string        `json:"cluster"`
 	Node        string        `json:"node"`
 	Shard       string        `json:"shard"`
-	Before      fsm.Part      `json:"before,omitempty"`
-	After       fsm.Part      `json:"after,omitempty"`
+	Before      P             `json:"before,omitempty"`
+	After       P             `json:"after,omitempty"`
 	Maintenance bool          `json:"maintenance,omitempty"`
 	Cause       fsm.Cause     `json:"cause"`
 	Cursor      string        `json:"cursor,omitempty"`
 }
+
+// Event is an event as a client reads it, its parts as they came.
+type Event = EventOf[json.RawMessage]
+
+// telling is an event before it is encoded: its parts are told in one go with the rest.
+type telling = EventOf[fsm.Part]
 
 // tellingOf tells an event of a state. It is of the epoch in which it was appended.
 func tellingOf(m *fsm.Meta, e *fsm.Event) telling {

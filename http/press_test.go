@@ -96,6 +96,34 @@ func TestFollowersPastAPress(t *testing.T) {
 	})
 }
 
+// TestPressKeepsNoLongLines has a follower told events of many lengths: those up to the limit are kept for the next one, and no
+// longer ones.
+func TestPressKeepsNoLongLines(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFace(t)
+		for long := range 100 {
+			s := settingsWith(5)
+			s.Vars = fsm.JSON(fmt.Sprintf(`{"long":"%s"}`, strings.Repeat("x", 20*long)))
+			f.apply(&fsm.SettingsSet{Settings: s})
+		}
+		told := f.followed(t, "/v1/events/follow").events(int(f.state.Read().Meta().Seq))
+		kept, longer := f.server.Pressed(), 0
+		for i, line := range told {
+			want := line
+			if len(line) > httpd.PressLine {
+				longer++
+				want = ""
+			}
+			if got := kept[uint64(i+1)]; got != want {
+				t.Errorf("of event %d, a line of %d bytes, %d are kept", i+1, len(line), len(got))
+			}
+		}
+		if longer == 0 || longer == len(told) {
+			t.Errorf("%d of %d lines are longer than %d bytes", longer, len(told), httpd.PressLine)
+		}
+	})
+}
+
 // TestFollowersAfterARestore restores a state in which other events have the seqs of those that were told: what is told
 // then is of the new epoch.
 func TestFollowersAfterARestore(t *testing.T) {
