@@ -138,11 +138,12 @@ func (tx *txn) appendAll(j *judged, name string, cause Cause) {
 	}
 }
 
-// wantsRefresh says whether facts bring in a node that is to be asked at once.
+// wantsRefresh says whether facts bring in a node that is to be asked at once: one that was not asked, was asked elsewhere, or
+// has come back. One in maintenance is asked all along.
 func wantsRefresh(facts []Fact) bool {
 	for _, f := range facts {
 		switch f.Type {
-		case NodeDiscovered, NodeCommissioned, NodeResumed, NodeChanged, NodeReturned:
+		case NodeDiscovered, NodeCommissioned, NodeChanged, NodeReturned:
 			return true
 		}
 	}

@@ -169,6 +169,27 @@ func TestLooksAgain(t *testing.T) {
 	due(0, fsm.WhyDue)
 }
 
+// TestLifecycleMakesDue moves a node about: its cluster is due at once when the node was not asked before, and only then.
+func TestLifecycleMakesDue(t *testing.T) {
+	l, subject := scheduled(t)
+	for _, step := range []struct {
+		to  fsm.Lifecycle
+		due bool
+	}{{fsm.Maintenance, false}, {fsm.Commissioned, false}, {fsm.Decommissioned, false}, {fsm.Commissioned, true}} {
+		r := l.state.Read()
+		fact, err := fsm.Transition(r.Node(subject.ID, "a"), step.to, false)
+		if err != nil {
+			t.Fatal(err)
+		}
+		l.ok(&fsm.ClusterChange{Cause: operator, Changes: []fsm.Change{{
+			Cluster: subject.ID, Base: r.ClusterByID(subject.ID).Index, Facts: []fsm.Fact{*fact},
+		}}})
+		if due := l.schedule(subject).AtOnce; due != step.due {
+			t.Errorf("%s: due at once is %v", fact.Type, due)
+		}
+	}
+}
+
 // TestFailedRefresh checks that a refresh that failed as a whole uses up its slot and keeps notes and times.
 func TestFailedRefresh(t *testing.T) {
 	l, subject := scheduled(t)
