@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net"
 	"slices"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -36,6 +37,7 @@ type Agent struct {
 	founder   *bootstrap.Founder // nil when there is a log, or nothing to found
 	store     *boltstore.Store   // nil when the log store was given
 	transport *raft.NetworkTransport
+	wire      raft.Transport // transport, or what a test put around it
 	raft      *raft.Raft
 	leads     <-chan bool // raft's signals of leadership
 	runner    *discovery.Runner
@@ -50,6 +52,7 @@ type Agent struct {
 	draining atomic.Bool
 	leaving  atomic.Bool
 	leaders  turnover
+	heralds  sync.WaitGroup // news on its way to other peers
 	ending   *ending
 	undo     []step // of New, last first
 }

@@ -25,6 +25,7 @@ type machine struct {
 	dead     error // after what may not be skipped nothing more is applied
 	follower *touchedQueue
 	bytes    int64 // of entries since the last snapshot
+	at       place // of the last applied entry
 
 	entries, entryBytes atomic.Int64 // since the process started
 }
@@ -50,6 +51,7 @@ func (m *machine) Apply(l *raft.Log) any {
 		return m.dead
 	}
 	m.bytes += int64(len(l.Data))
+	m.at = place{Index: l.Index, Term: l.Term}
 	m.entries.Add(1)
 	m.entryBytes.Add(int64(len(l.Data)))
 	for _, c := range applied.Granted {
@@ -139,6 +141,16 @@ func (m *machine) follow(q *touchedQueue) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.follower = q
+}
+
+// place is that of an entry in raft's log.
+type place struct{ Index, Term uint64 }
+
+// last is the place of the last applied entry, zero before this process applied one.
+func (m *machine) last() place {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.at
 }
 
 // logBytes is how many bytes of entries were applied since the last snapshot.

@@ -121,6 +121,7 @@ func (a *Agent) openRaft(ctx context.Context) error {
 	if s.Raft != nil {
 		s.Raft(&parts)
 	}
+	a.wire = parts.Transport
 	a.raft, err = raft.NewRaft(parts.Config, parts.FSM, logs, s.Stable, parts.Snapshots, parts.Transport)
 	if err != nil {
 		return fmt.Errorf("raft: %w", err)

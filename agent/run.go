@@ -192,6 +192,7 @@ func (a *Agent) shutRaft() {
 	}
 	a.transport.CloseStreams()
 	a.port.Streams().CloseStreams()
+	a.heralds.Wait()
 }
 
 // watchRaft ends the peer when its disk or its state fails it, when it was removed, and snapshots early when entries are

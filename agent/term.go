@@ -91,6 +91,7 @@ func (a *Agent) lead(ctx context.Context) error {
 	work.Go(func() error { return t.schedule(ctx) })
 	work.Go(func() error { return t.reconcile(ctx) })
 	work.Go(func() error { return t.retain(ctx) })
+	work.Go(func() error { return t.herald(ctx) })
 	err := work.Wait()
 	a.term.Store(nil)
 	t.batch.settle()
