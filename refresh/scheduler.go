@@ -29,6 +29,8 @@ type Scheduler struct {
 	looks   map[*entry]bool // of due: what is to be looked at again, sooner than its slot
 	look    time.Duration   // when the first of looks is due, or earlier
 	loads   loads
+	short   bool // the last beat found no room for all that was due
+	freed   bool // there is some now
 
 	// Late, where it is set, is told of each refresh that is granted, by how much it is late.
 	Late func(time.Duration)
@@ -128,6 +130,9 @@ func (s *Scheduler) take(r *fsm.Reader, row *fsm.Schedule, at edition, now momen
 		}
 		return
 	}
+	if e.claim != nil && s.short && !s.freed {
+		s.freed, s.look = true, now.Mono
+	}
 	e.claim = nil
 	s.loads.charge(e, "", 0)
 	if !e.enabled {
@@ -151,10 +156,11 @@ func (s *Scheduler) plan(e *entry, now moment) {
 	}
 }
 
-// Look is when the next subject is to be looked at again because of what its last round brought, or sooner. That is not left
+// Look is when the next subject is to be looked at again because of what its last round brought, or sooner; at once where what
+// found no room has some now, since a beat that closes claims was filled before they closed. That is not left
 // to the rhythm of the beats: the promise of how soon a dead node is known has no room for it. What a beat found no peer for
 // waits for the next beat, or it would draw all else out of the rhythm for as long.
-func (s *Scheduler) Look() (at time.Duration, ok bool) { return s.look, len(s.looks) > 0 }
+func (s *Scheduler) Look() (at time.Duration, ok bool) { return s.look, s.freed || len(s.looks) > 0 }
 
 // nextLook finds when the first of looks is due that a beat did not come to yet.
 func (s *Scheduler) nextLook(now Instant) {
@@ -226,6 +232,7 @@ func (s *Scheduler) Beat(r *fsm.Reader, ready []*fsm.Peer, now Instant) []fsm.Co
 	for _, e := range waiting {
 		s.due.move(e, e.dueAt) // the first to be looked at by the next beat
 	}
+	s.short, s.freed = len(s.due) > 0 && s.due[0].at <= now.Mono, false
 	s.nextLook(now)
 	return slices.Concat(out, expired.commands(), grants.commands())
 }
