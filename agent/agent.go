@@ -52,6 +52,7 @@ type Agent struct {
 	draining atomic.Bool
 	leaving  atomic.Bool
 	leaders  turnover
+	restores chan *restore
 	heralds  sync.WaitGroup // news on its way to other peers
 	ending   *ending
 	undo     []step // of New, last first
@@ -72,7 +73,7 @@ func New(ctx context.Context, cfg Config) (*Agent, error) {
 	}
 	a := &Agent{
 		cfg: cfg, log: cfg.Log, started: cfg.Seams.Now(),
-		ending: newEnding(),
+		ending: newEnding(), restores: make(chan *restore),
 	}
 	for _, open := range []func(context.Context) error{
 		a.openDirectory, a.openPort, a.openFaceAddr, a.makeGossip, a.openRaft, a.makeWorkers, a.makeFace,

@@ -95,13 +95,15 @@ func (d *directory) open(group string) error {
 
 // sweep removes snapshots that a crash left half written.
 func (d *directory) sweep() error {
-	left, err := filepath.Glob(filepath.Join(d.path, "snapshots", "*.tmp"))
-	if err != nil {
-		return err
-	}
-	for _, path := range left {
-		if err := os.RemoveAll(path); err != nil {
-			return fmt.Errorf("remove half-written snapshot: %w", err)
+	for _, half := range []string{filepath.Join("snapshots", "*.tmp"), spooled + "*.tmp"} {
+		left, err := filepath.Glob(filepath.Join(d.path, half))
+		if err != nil {
+			return err
+		}
+		for _, path := range left {
+			if err := os.RemoveAll(path); err != nil {
+				return fmt.Errorf("remove half-written snapshot: %w", err)
+			}
 		}
 	}
 	return nil

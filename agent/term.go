@@ -27,7 +27,7 @@ const (
 )
 
 // watchLeadership runs lead for each term. Raft merges its signals, so that true after true means lost and regained: on
-// every signal the work is stopped and joined, and begun anew when this peer leads.
+// every signal the work is stopped and joined, and begun anew when this peer leads. A restore comes between two terms' work.
 func (a *Agent) watchLeadership(ctx context.Context) error {
 	stop := func() {}
 	defer func() { stop() }()
@@ -39,6 +39,13 @@ func (a *Agent) watchLeadership(ctx context.Context) error {
 			stop()
 			stop = func() {}
 			if leads {
+				stop = a.begin(ctx)
+			}
+		case r := <-a.restores:
+			stop()
+			stop = func() {}
+			a.takeUp(r)
+			if a.raft.State() == raft.Leader {
 				stop = a.begin(ctx)
 			}
 		}

@@ -14,18 +14,14 @@ type Rebirth struct {
 // event, no claim is open, and id, peers, feature level and leader are the group's own. Rows that are fenced by their index
 // all change with it, at an index past any that either history gave, so that nothing computed before is taken for current and
 // nobody who waits for a change sleeps through this one. It returns that index; raft's must pass it before the next entry.
-// A state above the group's feature level is refused and stays as it was.
+// What the group may not take up is refused and stays as it was.
 //
 // It is no part of Apply: the caller has the state for itself and hands it on as a snapshot.
 func (s *State) BeginEpoch(b Rebirth) (uint64, error) {
 	db := s.db.Load()
 	old := s.Read().Meta()
-	switch {
-	case old.Epoch() == "":
-		return 0, Errorf(CodeInvalid, "the state is empty: no group was born in it")
-	case old.Feature > b.Own.Feature:
-		return 0, Errorf(CodeInvalid, "the state is of feature level %d, above this group's, %d: upgrade all its peers first",
-			old.Feature, b.Own.Feature)
+	if err := b.Own.TakesUp(old); err != nil {
+		return 0, err
 	}
 	tx := newTxn(db.mem.Txn(true), max(old.Index, b.Own.Index)+1, b.Own.Time)
 	defer tx.abort()
@@ -47,6 +43,18 @@ func (s *State) BeginEpoch(b Rebirth) (uint64, error) {
 	tx.append("", false, b.Cause, Fact{Type: StateRestored, After: &RestoredPart{Epoch: old.Epoch(), Seq: old.Seq}})
 	tx.commit()
 	return tx.index, nil
+}
+
+// TakesUp says whether a group may take up a state from elsewhere, and if not, why.
+func (m *Meta) TakesUp(from *Meta) error {
+	switch {
+	case from.Epoch() == "":
+		return Errorf(CodeInvalid, "the state is empty: no group was born in it")
+	case from.Feature > m.Feature:
+		return Errorf(CodeInvalid, "the state is of feature level %d, above this group's, %d: upgrade all its peers first",
+			from.Feature, m.Feature)
+	}
+	return nil
 }
 
 // moveAll moves the index of every row that has one to be fenced by, and of every set.

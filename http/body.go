@@ -6,6 +6,7 @@ import (
 	"mime"
 	"net/http"
 	"reflect"
+	"slices"
 	"strings"
 	"time"
 
@@ -17,7 +18,11 @@ const (
 	bodyTimeout = 20 * time.Second // to receive one; less than the answer to it may take
 )
 
-const mergePatch = "application/merge-patch+json"
+const (
+	contentJSON = "application/json"
+	mergePatch  = "application/merge-patch+json"
+	contentGzip = "application/gzip"
+)
 
 // readBody reads a request's JSON strictly into a value, over what it holds.
 func readBody(w http.ResponseWriter, r *http.Request, into any) error {
@@ -59,8 +64,8 @@ func limitBody(w http.ResponseWriter, until time.Time) {
 	_ = http.NewResponseController(w).SetReadDeadline(until)
 }
 
-// checkContent refuses a write whose body says that it is no plain JSON. A browser cannot send JSON to another site
-// without asking first.
+// checkContent refuses a write whose body says that it is not what the path takes: JSON, nearly always. A browser cannot
+// send that to another site without asking first.
 func checkContent(r *http.Request) error {
 	if e := r.Header.Get("Content-Encoding"); e != "" && !strings.EqualFold(e, "identity") {
 		return fsm.Errorf(CodeMediaType, "content encoding %q is not taken; send the body as it is", e)
@@ -70,7 +75,7 @@ func checkContent(r *http.Request) error {
 		return nil
 	}
 	kind, params, err := mime.ParseMediaType(content)
-	if err != nil || kind != "application/json" && (kind != mergePatch || r.Method != http.MethodPatch) {
+	if err != nil || !slices.Contains(contents(r), kind) {
 		return wrongType(r)
 	}
 	if charset := params["charset"]; charset != "" && !strings.EqualFold(charset, "utf-8") {
@@ -80,9 +85,17 @@ func checkContent(r *http.Request) error {
 }
 
 func wrongType(r *http.Request) error {
-	wanted := "application/json"
-	if r.Method == http.MethodPatch {
-		wanted += " or " + mergePatch
+	return fsm.Errorf(CodeMediaType, "content type %q is not taken; send %s",
+		r.Header.Get("Content-Type"), strings.Join(contents(r), " or "))
+}
+
+// contents are the kinds of body that a request may have. A browser sends none of them to another site by itself.
+func contents(r *http.Request) []string {
+	switch {
+	case r.URL.Path == "/v1/snapshot":
+		return []string{contentGzip, "application/octet-stream"}
+	case r.Method == http.MethodPatch:
+		return []string{contentJSON, mergePatch}
 	}
-	return fsm.Errorf(CodeMediaType, "content type %q is not taken; send %s", r.Header.Get("Content-Type"), wanted)
+	return []string{contentJSON}
 }

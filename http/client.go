@@ -146,6 +146,7 @@ type call struct {
 	query  url.Values
 	body   any           // nil sends none
 	patch  bool          // the body is a merge patch
+	raw    io.Reader     // a backup as the body
 	span   time.Duration // to wait beside the client's timeout
 }
 
@@ -180,6 +181,9 @@ func (c *Client) send(ctx context.Context, k call) (*http.Response, error) {
 		}
 		body = bytes.NewReader(raw)
 	}
+	if k.raw != nil {
+		body = k.raw
+	}
 	target := c.base.String() + k.path
 	if len(k.query) > 0 {
 		target += "?" + k.query.Encode()
@@ -193,6 +197,10 @@ func (c *Client) send(ctx context.Context, k call) (*http.Response, error) {
 	}
 	if k.patch {
 		req.Header.Set("Content-Type", mergePatch)
+	}
+	if k.raw != nil {
+		req.Header.Set("Content-Type", contentGzip)
+		req.Header.Set("Expect", "100-continue") // so that a refusal comes before the body is on its way
 	}
 	if c.token != "" {
 		req.Header.Set("X-Muster-Token", c.token)

@@ -12,3 +12,6 @@ const (
 	PressLine    = pressLine
 	FollowAtOnce = followAtOnce
 )
+
+// TakeAtMost bounds the backups a server takes.
+func (s *Server) TakeAtMost(bytes int64) { s.most = bytes }

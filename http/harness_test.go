@@ -3,6 +3,7 @@ package httpd_test
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"io"
 	"log/slog"
 	"net/http"
@@ -38,6 +39,7 @@ type peer struct {
 	validate  func(*fsm.Spec) error                                          // nil accepts what fsm does
 	preview   func(context.Context, string, fsm.Spec) (httpd.Preview, error) // nil answers with nothing
 	reports   []fsm.Report
+	restore   func(from io.Reader, cause fsm.Cause) (httpd.Restored, error)
 	live      error
 	ready     error
 	acts      []string // what members, raft and life were told to do
@@ -130,6 +132,16 @@ func (p *peer) Preview(ctx context.Context, name string, s fsm.Spec) (httpd.Prev
 
 func (p *peer) Live(context.Context, string) ([]fsm.Report, error) { return p.reports, nil }
 
+// Write writes a backup as these tests have them: the state's index in words.
+func (p *peer) Write(to io.Writer, r *fsm.Reader) error {
+	_, err := fmt.Fprintf(to, "a backup at %d", r.Meta().Index)
+	return err
+}
+
+func (p *peer) Restore(_ context.Context, from io.Reader, cause fsm.Cause) (httpd.Restored, error) {
+	return p.restore(from, cause)
+}
+
 func (p *peer) act(words ...string) error {
 	p.acts = append(p.acts, strings.Join(words, " "))
 	return nil
@@ -163,7 +175,7 @@ func (l life) Live() error { return l.live }
 func (p *peer) config() httpd.Config {
 	reg := prometheus.NewRegistry()
 	return httpd.Config{
-		Replica: p, Log: p, Clock: p, Rules: p, Work: p, Members: p, Raft: p, Life: life{p},
+		Replica: p, Log: p, Clock: p, Rules: p, Work: p, Backups: p, Members: p, Raft: p, Life: life{p},
 		Metrics: promhttp.HandlerFor(reg, promhttp.HandlerOpts{}), Registerer: reg, Logger: slog.New(slog.DiscardHandler),
 	}
 }

@@ -2,6 +2,7 @@ package httpd
 
 import (
 	"context"
+	"io"
 	"time"
 
 	"github.com/musterhq/muster/fsm"
@@ -49,6 +50,22 @@ type Clock interface {
 type Rules interface {
 	Validate(ctx context.Context, spec *fsm.Spec) error
 	ValidateRefresh(spec *fsm.RefreshSpec) error
+}
+
+// Backups makes copies of the whole state, and takes one up.
+type Backups interface {
+	// Write writes a backup of what a reader sees.
+	Write(to io.Writer, r *fsm.Reader) error
+	// Restore verifies a backup whole and replaces the group's state with it, on whatever peer it is asked. What is refused,
+	// as CodeInvalid, changed nothing; CodeUnknown when nobody can say.
+	Restore(ctx context.Context, from io.Reader, cause fsm.Cause) (Restored, error)
+}
+
+// Restored is what came of a restore: the group goes on in a new epoch.
+type Restored struct {
+	Epoch  string `json:"epoch"`
+	Cursor string `json:"cursor"` // before state.restored, the first event of the epoch
+	Index  uint64 `json:"index"`  // that of the state, past all before it
 }
 
 // Work does at once, for an operator, what else is done when it is due.

@@ -109,6 +109,7 @@ func (s *Server) groupRoutes() map[string]methods {
 		"/v1/operator/raft/configuration":   {"GET": {s.showRaft, nil}},
 		"/v1/operator/raft/peer":            {"DELETE": {s.removePeer, idParam}},
 		"/v1/operator/raft/transfer-leader": {"POST": {s.transferLeader, idParam}},
+		"/v1/snapshot":                      {"GET": {s.saveSnapshot, []string{"consistent", "stale"}}, "PUT": {s.restoreSnapshot, nil}},
 		"/livez":                            {"GET": {s.livez, nil}},
 		"/readyz":                           {"GET": {s.readyz, nil}},
 	}

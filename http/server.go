@@ -31,6 +31,7 @@ type Config struct {
 	Clock   Clock
 	Rules   Rules
 	Work    Work
+	Backups Backups
 	Members Members
 	Raft    Raft
 	Life    Life
@@ -51,7 +52,7 @@ type Config struct {
 func (c *Config) validate() error {
 	for name, missing := range map[string]bool{
 		"Replica": c.Replica == nil, "Log": c.Log == nil, "Clock": c.Clock == nil, "Rules": c.Rules == nil,
-		"Work": c.Work == nil, "Members": c.Members == nil, "Raft": c.Raft == nil, "Life": c.Life == nil,
+		"Work": c.Work == nil, "Backups": c.Backups == nil, "Members": c.Members == nil, "Raft": c.Raft == nil, "Life": c.Life == nil,
 		"Registerer": c.Registerer == nil, "Logger": c.Logger == nil,
 	} {
 		if missing {
@@ -70,6 +71,7 @@ type Server struct {
 	log      *slog.Logger
 	metrics  *metrics
 	waiting  waiting
+	most     int64 // bytes of a backup to restore
 	press    press
 	turn     chan struct{} // held by the one change that is computed again
 	stopping chan struct{} // closed when waiting requests are to end
@@ -91,7 +93,7 @@ func New(c Config) (*Server, error) {
 		return nil, fmt.Errorf("http: register metrics: %w", err)
 	}
 	s := &Server{
-		Config: c, log: c.Logger, metrics: m, turn: make(chan struct{}, 1), stopping: make(chan struct{}),
+		Config: c, log: c.Logger, metrics: m, turn: make(chan struct{}, 1), most: maxBackup, stopping: make(chan struct{}),
 		crossing: http.NewCrossOriginProtection(),
 		waiting: waiting{
 			places: make(chan struct{}, c.MaxWaiting), now: m.waiting, refused: m.refused.WithLabelValues("waiting"),

@@ -8,18 +8,15 @@ import (
 	"path/filepath"
 )
 
-// Save keeps a backup that comes from a reader in a file, once all of it has come and was verified. What was in the file
+// Save keeps the backup that a function writes in a file, once all of it is on disk and was verified. What was in the file
 // before is there until then, and stays after an error.
-func Save(path string, from io.Reader) (*Backup, error) {
+func Save(path string, write func(io.Writer) error) (*Backup, error) {
 	dir := filepath.Dir(path)
 	tmp, err := os.CreateTemp(dir, "."+filepath.Base(path)+"-*.tmp") // mode 0600
 	if err != nil {
 		return nil, fmt.Errorf("save backup: %w", err)
 	}
-	b, err := Read(io.TeeReader(from, tmp))
-	if err == nil {
-		err = tmp.Sync()
-	}
+	b, err := fill(tmp, write)
 	err = errors.Join(err, tmp.Close())
 	if err == nil {
 		err = os.Rename(tmp.Name(), path)
@@ -28,6 +25,20 @@ func Save(path string, from io.Reader) (*Backup, error) {
 		return nil, errors.Join(fmt.Errorf("save backup %s: %w", path, err), os.Remove(tmp.Name()))
 	}
 	return b, syncDir(dir)
+}
+
+// fill writes a file and reads back what is in it.
+func fill(f *os.File, write func(io.Writer) error) (*Backup, error) {
+	if err := write(f); err != nil {
+		return nil, err
+	}
+	if err := f.Sync(); err != nil {
+		return nil, err
+	}
+	if _, err := f.Seek(0, io.SeekStart); err != nil {
+		return nil, err
+	}
+	return Read(f)
 }
 
 // Open reads the backup of a file.

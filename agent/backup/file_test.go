@@ -2,6 +2,8 @@ package backup_test
 
 import (
 	"bytes"
+	"errors"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -13,11 +15,17 @@ import (
 func TestSaveKeepsWhatWasThereUntilItIsWhole(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "muster.backup")
 	whole := written(t, state(t))
-	if _, err := backup.Save(path, bytes.NewReader(whole)); err != nil {
+	writing := func(b []byte) func(io.Writer) error {
+		return func(to io.Writer) error { _, err := to.Write(b); return err }
+	}
+	if _, err := backup.Save(path, writing(whole)); err != nil {
 		t.Fatal(err)
 	}
-	for n := range len(whole) {
-		if _, err := backup.Save(path, bytes.NewReader(whole[:n])); err == nil {
+	if _, err := backup.Save(path, func(io.Writer) error { return errFull }); !errors.Is(err, errFull) {
+		t.Errorf("a writer that fails: %v", err)
+	}
+	for n := 0; n < len(whole); n += 40 {
+		if _, err := backup.Save(path, writing(whole[:n])); err == nil {
 			t.Fatalf("the first %d of %d bytes were saved", n, len(whole))
 		}
 	}

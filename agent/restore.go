@@ -1,0 +1,137 @@
+package agent
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+
+	"github.com/hashicorp/raft"
+
+	"github.com/musterhq/muster/agent/backup"
+	"github.com/musterhq/muster/fsm"
+	httpd "github.com/musterhq/muster/http"
+)
+
+// A restore replaces the state of the whole group in one step. The leader verifies all of the backup while it goes on
+// leading. Then the work of its term ends, and the state, made one of this group's (fsm.BeginEpoch), is given to raft, which
+// keeps it as a snapshot, puts it in place, and has the other peers take the same when they get the next entry. What is
+// proposed meanwhile is refused; what was claimed is claimed no more.
+
+// restore is a verified backup on its way into the state.
+type restore struct {
+	state *fsm.State
+	cause fsm.Cause
+	out   httpd.Restored
+	err   error
+	done  chan struct{} // out and err are set
+}
+
+// restore reads a backup, as the leader, and has it take the place of the state.
+func (a *Agent) restore(ctx context.Context, from io.Reader, cause fsm.Cause) (httpd.Restored, error) {
+	b, err := backup.Read(from)
+	if err == nil {
+		err = a.machine.Read().Meta().TakesUp(b.State.Read().Meta())
+	}
+	if err != nil {
+		_, _ = io.Copy(io.Discard, from) // who still sends does not read the answer
+		return httpd.Restored{}, fsm.Errorf(fsm.CodeInvalid, "%s; nothing was done", err)
+	}
+	r := &restore{state: b.State, cause: cause, done: make(chan struct{})}
+	select {
+	case a.restores <- r:
+	case <-a.ending.done:
+		return r.out, errNotLeading
+	case <-ctx.Done():
+		return r.out, fsm.Errorf(fsm.CodeUnavailable, "the restore was given up before it began")
+	}
+	select {
+	case <-r.done:
+		return r.out, r.err
+	case <-ctx.Done():
+		return httpd.Restored{}, fmt.Errorf("wait for the restore: %w", context.Cause(ctx))
+	}
+}
+
+// takeUp does a restore. No term's work is under way, so that nobody proposes.
+func (a *Agent) takeUp(r *restore) {
+	defer close(r.done)
+	own := *a.machine.Read().Meta()
+	own.Index = max(own.Index, a.raft.LastIndex())
+	own.Time = max(own.Time, fsm.TimeOf(a.cfg.Seams.Now()))
+	as := fsm.Rebirth{Epoch: newULID(a.cfg.Seams.Now()), Own: own, Cause: r.cause}
+	for p := range a.machine.Read().Peers() {
+		as.Peers = append(as.Peers, *p)
+	}
+	index, err := r.state.BeginEpoch(as)
+	if err != nil {
+		r.err = err
+		return
+	}
+	snapshot, size, err := a.spool(r.state)
+	if err != nil {
+		r.err = fsm.Errorf(fsm.CodeUnavailable, "%s; nothing was done", err)
+		return
+	}
+	defer unspool(snapshot)
+	err = a.raft.Restore(&raft.SnapshotMeta{Version: 1, Index: index, Size: size}, snapshot, 0)
+	if r.err = a.restored(as.Epoch, err); r.err != nil {
+		a.log.Warn("restore failed", "epoch", as.Epoch, "error", err)
+		return
+	}
+	m := r.state.Read().Meta()
+	r.out = httpd.Restored{Epoch: as.Epoch, Cursor: m.Cursor(m.Seq - 1).String(), Index: index}
+	a.log.Warn("state restored from a backup", "epoch", as.Epoch, "index", index, "bytes", size)
+}
+
+// restored judges an error of raft's: until the state here is of the new epoch nothing was done. After that, or when raft has
+// ended under it, nobody can say.
+func (a *Agent) restored(epoch string, err error) error {
+	if err == nil || errors.Is(err, raft.ErrRaftShutdown) {
+		return err
+	}
+	if a.machine.Read().Meta().Epoch() != epoch {
+		return fsm.Errorf(fsm.CodeUnavailable, "raft did not take the backup (%s); nothing was done, try again", err)
+	}
+	return fsm.Errorf(fsm.CodeUnknown, "the outcome is unknown (%s); look at the epoch before you try again", err)
+}
+
+// spooled begins the names of the files that hold a state on its way into raft.
+const spooled = "restore-"
+
+// spool writes a state into a file as raft will read it, and verifies what is there: raft cannot go back from a snapshot that
+// it could not put in place.
+func (a *Agent) spool(state *fsm.State) (_ *os.File, size int64, err error) {
+	dir := ""
+	if a.dir != nil {
+		dir = a.dir.path
+	}
+	f, err := os.CreateTemp(dir, spooled+"*.tmp") // mode 0600
+	if err != nil {
+		return nil, 0, err
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, unspool(f))
+		}
+	}()
+	if err = state.Read().WriteSnapshot(f); err != nil {
+		return nil, 0, err
+	}
+	if size, err = f.Seek(0, io.SeekEnd); err != nil {
+		return nil, 0, err
+	}
+	for _, use := range []func() error{
+		func() error { _, err := f.Seek(0, io.SeekStart); return err },
+		func() error { _, err := fsm.VerifySnapshot(f); return err },
+		func() error { _, err := f.Seek(0, io.SeekStart); return err },
+	} {
+		if err = use(); err != nil {
+			return nil, 0, err
+		}
+	}
+	return f, size, nil
+}
+
+func unspool(f *os.File) error { return errors.Join(f.Close(), os.Remove(f.Name())) }

@@ -1,0 +1,81 @@
+package httpd
+
+import (
+	"errors"
+	"io"
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/musterhq/muster/fsm"
+)
+
+// maxBackup bounds a backup that is sent to be restored, in bytes.
+const maxBackup = 4 << 30
+
+// patience is how long the next piece of a backup may take, in or out.
+const patience = 30 * time.Second
+
+// saveSnapshot streams a backup of the state as it was read. One that breaks off lacks its end, which whoever reads it sees.
+func (s *Server) saveSnapshot(w http.ResponseWriter, r *http.Request) error {
+	rd, err := parseReading(r.URL.Query())
+	if err != nil {
+		return err
+	}
+	reader, contact, err := s.Replica.Read(r.Context(), rd.level)
+	if err != nil {
+		return err
+	}
+	m := reader.Meta()
+	tellContact(w.Header(), contact)
+	w.Header().Set("X-Muster-Index", strconv.FormatUint(m.Index, 10))
+	w.Header().Set("X-Muster-Epoch", m.Epoch())
+	w.Header().Set("Content-Type", contentGzip)
+	if r.Method == http.MethodHead {
+		return nil
+	}
+	if err := s.Backups.Write(slowWriter{w, http.NewResponseController(w)}, reader); err != nil {
+		s.log.Warn("backup not delivered", "client", clientAddress(r), "error", err)
+	}
+	return nil
+}
+
+// restoreSnapshot replaces the state of the whole group with a backup.
+func (s *Server) restoreSnapshot(w http.ResponseWriter, r *http.Request) error {
+	if r.Header.Get("Content-Type") == "" {
+		return wrongType(r)
+	}
+	body := slowReader{http.MaxBytesReader(w, r.Body, s.most), http.NewResponseController(w)}
+	restored, err := s.Backups.Restore(r.Context(), body, causeOf(r))
+	if tooLarge := (*http.MaxBytesError)(nil); errors.As(err, &tooLarge) {
+		err = fsm.Errorf(fsm.CodeTooLarge, "the backup is larger than %d bytes", tooLarge.Limit)
+	}
+	if err != nil {
+		return err
+	}
+	return s.reply(w, r, http.StatusOK, restored)
+}
+
+// slowWriter gives each write a time of its own.
+type slowWriter struct {
+	io.Writer
+	rc *http.ResponseController
+}
+
+func (w slowWriter) Write(p []byte) (int, error) {
+	// Not every writer has deadlines to set; the server's own do.
+	_ = w.rc.SetWriteDeadline(time.Now().Add(patience))
+	return w.Writer.Write(p)
+}
+
+// slowReader gives each read a time of its own.
+type slowReader struct {
+	io.Reader
+	rc *http.ResponseController
+}
+
+func (r slowReader) Read(p []byte) (int, error) {
+	// Not every reader has deadlines to set; the server's own do.
+	_ = r.rc.SetReadDeadline(time.Now().Add(patience))
+	return r.Reader.Read(p)
+}
