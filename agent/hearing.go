@@ -24,6 +24,7 @@ type word struct {
 	Polls   int      `json:"polls"`
 	Idle    bool     `json:"idle"` // takes up no claims
 	Version string   `json:"version"`
+	Clock   fsm.Time `json:"clock"` // what its wall clock shows
 }
 
 // hearing is what a leader has heard from the peers in this term.
@@ -133,7 +134,7 @@ func (a *Agent) reportOnce(ctx context.Context) bool {
 func (a *Agent) word() word {
 	return word{
 		Peer: a.row(), Applied: a.machine.Read().Meta().Index, Polls: a.worker.Polls(),
-		Idle: a.idle(), Version: a.cfg.Version,
+		Idle: a.idle(), Version: a.cfg.Version, Clock: fsm.TimeOf(a.cfg.Seams.Now()),
 	}
 }
 

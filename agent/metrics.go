@@ -14,9 +14,10 @@ import (
 
 // metrics is what a peer says of itself beside its parts.
 type metrics struct {
-	overdue atomic.Int64 // ms
-	waiting atomic.Int64
-	late    prometheus.Histogram
+	overdue     atomic.Int64 // ms
+	waiting     atomic.Int64
+	clockOffset atomic.Int64 // ns
+	late        prometheus.Histogram
 }
 
 // lateBy counts a refresh that was granted so long after it was due.
@@ -54,6 +55,8 @@ func newMetrics(a *Agent) (*metrics, error) {
 			}
 			return 0
 		}),
+		gauge("muster_agent_clock_offset_seconds", "How far the leader's clock is ahead of the median of the voters'; the leader's.",
+			func() float64 { return time.Duration(m.clockOffset.Load()).Seconds() }),
 		gauge("muster_agent_applied_index", "Raft index of the last applied entry.", func() float64 {
 			return float64(a.machine.Read().Meta().Index)
 		}),

@@ -2,6 +2,7 @@ package agent
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -45,8 +46,8 @@ func (p *peer) checkTimes(after uint64) uint64 {
 	return upTo - 1
 }
 
-// TestClocksADayApart moves leadership between peers whose wall clocks are a day apart: each refresh and run keeps its
-// pace, and logical time never goes back.
+// TestClocksADayApart starts peers whose wall clocks are a day apart and gives leadership to each in turn: only the one
+// whose clock is between the others' keeps it; each refresh and run keeps its pace, and logical time never goes back.
 func TestClocksADayApart(t *testing.T) {
 	inEmptyBubble(t, func(t *testing.T, w *world) {
 		for i := range 3 {
@@ -55,43 +56,74 @@ func TestClocksADayApart(t *testing.T) {
 			p.start(func(c *Config) { c.BootstrapExpect = 3 })
 		}
 		w.settled(10, 2, nil)
-		checked := uint64(0)
+		middle, checked := w.peers[1], uint64(0)
 		for range 2 {
 			for _, p := range w.peers {
-				if w.leader() != p {
-					err := w.leader().raft.LeadershipTransferToServer(raft.ServerID(p.id), raft.ServerAddress(p.id)).Error()
-					if err != nil {
+				if leader := w.leader(); leader != p {
+					if err := leader.raft.LeadershipTransferToServer(raft.ServerID(p.id), raft.ServerAddress(p.id)).Error(); err != nil {
 						t.Fatal(err)
 					}
-					w.until("it to lead", func() bool { return p.term.Load() != nil })
 				}
+				w.until("the peer whose clock is right to lead", func() bool { return middle.term.Load() != nil })
 				w.pass(6 * time.Second)
-				w.pace(p.name+" leads", 10, 2)
+				w.pace("after "+p.name+" led", 10, 2)
 				checked = p.checkTimes(checked)
 			}
 		}
-		w.leader().tells(0, "claim.*")
-		w.leader().tells(0, string(fsm.NodeUnreachable))
+		if w.leader() != middle {
+			t.Errorf("%s leads", w.leader().name)
+		}
+		middle.tells(0, "claim.*")
+		middle.tells(0, string(fsm.NodeUnreachable))
 		w.agree()
 	})
 }
 
-// TestWallClockJumpsMidTerm has the leader's wall clock jump a day forward, back, and a day behind: there is neither a storm
-// nor a stop, and logical time goes on.
-func TestWallClockJumpsMidTerm(t *testing.T) {
-	inBubble(t, 3, func(t *testing.T, w *world) {
-		w.settled(10, 2, nil)
-		leader := w.leader()
-		began, checked := leader.raft.CurrentTerm(), uint64(0)
-		for _, to := range []time.Duration{day, 0, -day, 0} {
-			leader.offset.Store(int64(to))
-			w.pace(fmt.Sprintf("the clock is at %s", to), 10, 2)
-			checked = leader.checkTimes(checked)
-		}
-		if leader.raft.CurrentTerm() != began || w.leader() != leader {
-			t.Error("leadership changed")
-		}
-		leader.tells(0, "claim.*")
-		leader.tells(0, string(fsm.NodeUnreachable))
+// TestWallClocksJump has the wall clock of the leader, of a follower and of a worker jump a day forward, back, and a day
+// behind: there is neither a storm nor a stop, and logical time goes on. A leader whose clock jumped hands over and says so
+// once; any other peer's clock moves nothing.
+func TestWallClocksJump(t *testing.T) {
+	for _, who := range []string{"leader", "follower", "worker"} {
+		t.Run(who, func(t *testing.T) {
+			inBubble(t, 3, func(t *testing.T, w *world) {
+				worker := w.add("worker")
+				worker.start(func(c *Config) { c.Worker = true })
+				w.settled(10, 2, nil)
+				leader, before := w.leader(), w.leader().seq()
+				leader.await("the worker's row", rows(4))
+				p := map[string]*peer{"leader": leader, "follower": w.follower(), "worker": worker}[who]
+				checked := uint64(0)
+				for _, to := range []time.Duration{day, 0, -day, 0} {
+					p.offset.Store(int64(to))
+					w.pace(fmt.Sprintf("the clock is at %s", to), 10, 2)
+					checked = leader.checkTimes(checked)
+				}
+				leader.tells(before, "claim.*")
+				leader.tells(before, string(fsm.NodeUnreachable))
+				if who != "leader" {
+					leader.tells(before, "leader.*")
+					return
+				}
+				leader.tells(before, "leader.*", fsm.LeaderChanged)
+				leader.tells(before, string(fsm.OperatorActed), fsm.OperatorActed)
+				if e := leader.events(before, string(fsm.OperatorActed))[0]; e.After.(*fsm.ActionPart).Action != "clock_off" {
+					t.Errorf("told is %+v", e.After)
+				}
+				if said := leader.said.with("ERROR", "is off"); len(said) != 1 || !strings.Contains(said[0], "24h0m0s") {
+					t.Errorf("logged is %q", said)
+				}
+			})
+		})
+	}
+}
+
+// TestTwoClocksApart sets the clocks of two voters apart: nobody knows which is right, and leadership stays.
+func TestTwoClocksApart(t *testing.T) {
+	inBubble(t, 2, func(t *testing.T, w *world) {
+		leader, before := w.leader(), w.leader().seq()
+		leader.offset.Store(int64(day))
+		w.pass(time.Minute)
+		leader.tells(before, "leader.*")
+		leader.tells(before, string(fsm.OperatorActed))
 	})
 }
