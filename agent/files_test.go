@@ -3,15 +3,20 @@ package agent
 import "testing"
 
 func TestSharedFiles(t *testing.T) {
-	for _, c := range []struct{ files, polls, open int }{
-		{1024, 256, 512}, {4096, 1024, 2048}, {20_000, 5000, 15_648}, {65_536, 16_384, 61_184}, {1 << 17, 16_384, 126_720},
+	for _, c := range []struct{ files, polls, open, waiting int }{
+		{1024, 256, 704, 64},
+		{4096, 1024, 3584, 256},
+		{20_000, 5000, 18_494, 1250},
+		{65_536, 16_384, 61_184, 4096},
+		{1 << 17, 16_384, 126_720, 4096},
 	} {
-		polls, open := shared(c.files)
-		if polls != c.polls || open != c.open {
-			t.Errorf("of %d files %d are for polls and %d for connections, want %d and %d", c.files, polls, open, c.polls, c.open)
+		polls, open, waiting := shared(c.files)
+		if polls != c.polls || open != c.open || waiting != c.waiting {
+			t.Errorf("of %d files: %d polls, %d connections, %d waiting; want %d, %d, %d",
+				c.files, polls, open, waiting, c.polls, c.open, c.waiting)
 		}
-		if polls > open || open >= c.files {
-			t.Errorf("%d files: %d polls, %d connections", c.files, polls, open)
+		if polls > open || open+waiting >= c.files {
+			t.Errorf("of %d files: %d polls, %d connections, %d waiting", c.files, polls, open, waiting)
 		}
 	}
 }

@@ -230,7 +230,7 @@ func (r roster) Seen() []bootstrap.Peer {
 
 func (a *Agent) makeWorkers(context.Context) error {
 	host, _, _ := net.SplitHostPort(a.cfg.PeerAddr)
-	polls, open := shared(openFiles())
+	polls, open, _ := shared(openFiles())
 	var err error
 	a.poller, err = poll.New(poll.Config{
 		Rules: poll.Rules{AllowLoopback: onLoopback(host), Own: a.listeners()}, Dial: a.cfg.Seams.ProbeDial,
@@ -275,6 +275,7 @@ func (a *Agent) openFaceAddr(ctx context.Context) error {
 }
 
 func (a *Agent) makeFace(context.Context) error {
+	_, _, waiting := shared(openFiles())
 	var err error
 	if a.metrics, err = newMetrics(a); err != nil {
 		return err
@@ -283,7 +284,7 @@ func (a *Agent) makeFace(context.Context) error {
 		Replica: replicaFace{a}, Log: a, Clock: replicaFace{a}, Rules: a, Work: a, Backups: backupsFace{a},
 		Members: membersFace{a}, Raft: raftFace{a}, Life: lifeFace{a},
 		Metrics:    promhttp.HandlerFor(a.cfg.Gatherer, promhttp.HandlerOpts{ErrorLog: slog.NewLogLogger(a.log.Handler(), slog.LevelWarn)}),
-		Registerer: a.cfg.Registerer, Logger: a.log, Debug: a.cfg.Debug,
+		Registerer: a.cfg.Registerer, Logger: a.log, Debug: a.cfg.Debug, MaxWaiting: waiting,
 	})
 	return err
 }
@@ -297,9 +298,10 @@ func openFiles() int {
 	return int(min(limit.Cur, 1<<17))
 }
 
-// shared divides open files: all but what is left for waiting requests and other peers, and half at least, are for connections
-// to nodes, kept ones and those of polls under way. As many polls as a quarter may be under way at once.
-func shared(files int) (polls, open int) {
-	const others = 4096 + 256
-	return min(files/4, 16_384), max(files/2, files-others)
+// shared divides open files: one in sixteen is for requests that wait, some are for other peers and the disk, and all others for
+// connections to nodes, kept ones and those of polls under way. As many polls as a quarter may be under way at once.
+func shared(files int) (polls, open, waiting int) {
+	const others = 256
+	waiting = min(files/16, 4096)
+	return min(files/4, 16_384), max(files/2, files-waiting-others), waiting
 }
