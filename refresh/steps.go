@@ -2,6 +2,7 @@ package refresh
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"github.com/musterhq/muster/fsm"
@@ -39,15 +40,19 @@ func (w *Worker) Steps(claim *fsm.Claim) *Steps {
 }
 
 // Ask says whom to ask now, all at once: everyone at first, and after an End that wants it those that are to be asked again.
-// Of the nodes of these kinds third parties are asked.
+// About the nodes of some kinds a third party is asked, one for each kind.
 func (s *Steps) Ask(third ...string) *Polls {
 	a := s.worker.asking(s.round)
-	a.third = len(third)
 	p := &Polls{worker: s.worker, asking: a}
 	for i := range s.round.asked {
-		if q := &s.round.asked[i]; !s.round.words[i].came {
-			p.Questions = append(p.Questions, Question{Target: q.Target, At: i, Kind: q.kind, Tag: a.said(i).tag})
+		q := &s.round.asked[i]
+		if s.round.words[i].came {
+			continue
 		}
+		if slices.Contains(third, q.kind) && !slices.ContainsFunc(p.Questions, func(o Question) bool { return o.Kind == q.kind }) {
+			a.third++
+		}
+		p.Questions = append(p.Questions, Question{Target: q.Target, At: i, Kind: q.kind, Tag: a.said(i).tag})
 	}
 	return p
 }

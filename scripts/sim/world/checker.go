@@ -1,0 +1,198 @@
+package world
+
+import (
+	"bytes"
+	"hash/fnv"
+	"strings"
+	"time"
+
+	"github.com/musterhq/muster/fsm"
+	"github.com/musterhq/muster/refresh"
+)
+
+// checker holds what was committed against what must hold. It has a state of its own, which applies each entry first.
+type checker struct {
+	w      *World
+	state  *fsm.State
+	prints map[uint64]uint64 // by index: what the entry did, in a number
+	images map[uint64]uint64 // by index: the whole state, in a number; of every few entries
+	chronicle
+	ledger
+	absences
+
+	clockTerm *term
+	clock     refresh.Instant // of the last entry that a leader proposed
+	jumps     int
+	jumpedAt  time.Duration
+}
+
+// imageEvery is after how many entries the whole states of all peers are compared.
+const imageEvery = 64
+
+func newChecker(w *World) *checker {
+	return &checker{
+		w: w, state: fsm.NewState(), prints: map[uint64]uint64{}, images: map[uint64]uint64{},
+		chronicle: newChronicle(w), ledger: newLedger(w), absences: newAbsences(w),
+	}
+}
+
+// committed is one entry as it is checked: before, what it asked for, and after.
+type committed struct {
+	entry         *entry
+	commands      []fsm.Command
+	before, after *fsm.Reader
+	applied       *fsm.Applied
+}
+
+// each yields the commands that were accepted.
+func (c *committed) each(do func(fsm.Command, fsm.Result)) {
+	for i, command := range c.commands {
+		if res := c.applied.Results[i]; res.Error == nil && !res.Already {
+			do(command, res)
+		}
+	}
+}
+
+// commit applies an entry and checks all that can be told from it alone.
+func (k *checker) commit(e *entry) {
+	c := &committed{entry: e, before: k.state.Read()}
+	var err error
+	if _, c.commands, err = fsm.DecodeEntry(e.raw); err != nil {
+		k.w.fail("I19", "entry %d does not decode: %v", e.index, err)
+	}
+	k.w.tell(step{k.w.now, "commit", e.term.p.name, e.index, kindsOf(c.commands)})
+	if c.applied, err = k.state.Apply(e.index, e.raw); err != nil {
+		k.w.fail("I19", "entry %d: %v", e.index, err)
+	}
+	c.after = k.state.Read()
+	k.prints[e.index] = printOf(c.applied, c.after)
+	if len(k.w.log.entries)%imageEvery == 0 {
+		k.images[e.index] = imageOf(snapshot(k.w, c.after))
+	}
+	k.time(c)
+	k.chronicle.check(c)
+	k.ledger.check(c)
+	k.outcomes(c)
+}
+
+// kindsOf is the commands of an entry in words.
+func kindsOf(commands []fsm.Command) string {
+	kinds := make([]string, 0, len(commands))
+	for _, c := range commands {
+		kinds = append(kinds, fsm.KindName(c))
+	}
+	return strings.Join(kinds, " ")
+}
+
+// time checks that logical time does not go back (I28).
+func (k *checker) time(c *committed) {
+	was, is := c.before.Meta(), c.after.Meta()
+	if is.Time < was.Time || is.Index != c.entry.index || c.applied.Index != c.entry.index {
+		k.w.fail("I28", "entry %d: time %d after %d, index %d", c.entry.index, is.Time, was.Time, is.Index)
+	}
+}
+
+// proposes checks that a leader's time goes on as fast as time does, whatever its wall clock says (I28).
+func (k *checker) proposes(t *term, now refresh.Instant) {
+	if k.clockTerm == t {
+		passed := fsm.DurationOf(now.Mono - k.clock.Mono)
+		if went := now.Time.Sub(k.clock.Time); went < passed-1 {
+			k.w.fail("I28", "logical time went on by %s while %s passed", went, passed)
+		}
+	}
+	if state := t.p.Read().Meta().Time; k.w.log.holder == t && now.Time < state {
+		k.w.fail("I28", "a leader proposes at %d in a state of %d", now.Time, state)
+	}
+	k.clockTerm, k.clock = t, now
+}
+
+func (k *checker) jumped() { k.jumps, k.jumpedAt = k.jumps+1, k.w.now }
+
+// outcomes counts what came of commands.
+func (k *checker) outcomes(c *committed) {
+	for i, command := range c.commands {
+		word := "done "
+		switch res := c.applied.Results[i]; {
+		case res.Error != nil:
+			word = "refused "
+		case res.Already:
+			word = "already "
+		case len(res.Moved) > 0:
+			word = "moved "
+		}
+		k.w.count.add(word + fsm.KindName(command))
+	}
+}
+
+// printOf is what an entry did, in a number that all peers must share (I16).
+func printOf(a *fsm.Applied, after *fsm.Reader) uint64 {
+	h := fnv.New64a()
+	h.Write(fsm.EncodeResults(a.Results))
+	m := after.Meta()
+	var buf []byte
+	num := func(n uint64) {
+		for range 8 {
+			buf = append(buf, byte(n))
+			n >>= 8
+		}
+	}
+	num(m.Seq)
+	num(m.First)
+	num(uint64(m.Bytes))
+	num(uint64(m.Time))
+	num(m.Cluster)
+	num(m.Discovery)
+	num(uint64(a.Events))
+	for _, s := range a.Touched {
+		num(s.ID<<2 | uint64(s.Kind))
+	}
+	for _, x := range a.Closed {
+		num(x.Token)
+	}
+	for _, x := range a.Granted {
+		num(x.Token)
+		num(x.Subject.ID)
+		buf = append(buf, x.Peer...)
+	}
+	h.Write(buf)
+	return h.Sum64()
+}
+
+func imageOf(raw []byte) uint64 {
+	h := fnv.New64a()
+	h.Write(raw)
+	return h.Sum64()
+}
+
+// same checks that a peer did what the checker's state did with an entry, and every few entries that it holds the same (I16).
+func (k *checker) same(p *peer, e *entry, a *fsm.Applied) {
+	if printOf(a, p.Read()) != k.prints[e.index] {
+		k.w.fail("I16", "%s made something else of entry %d", p.name, e.index)
+	}
+	if image, ok := k.images[e.index]; ok && image != imageOf(snapshot(k.w, p.Read())) {
+		k.w.fail("I16", "%s holds something else after entry %d", p.name, e.index)
+	}
+}
+
+// saved checks a snapshot that was written while later entries were applied (I17).
+func (k *checker) saved(p *peer, s *save) {
+	at := k.w.log.entries[s.pos-1].index
+	if index := s.from.Meta().Index; index != at {
+		k.w.fail("I17", "%s has a snapshot of entry %d at entry %d", p.name, index, at)
+	}
+	if image, ok := k.images[at]; ok && image != imageOf(s.raw) {
+		k.w.fail("I17", "the snapshot that %s wrote at entry %d is not the state of then", p.name, at)
+	}
+}
+
+// restored checks that what was restored is what was saved, in bytes and in what can be read (I17).
+func (k *checker) restored(p *peer, s *save) {
+	r := p.Read()
+	if !bytes.Equal(s.raw, snapshot(k.w, r)) {
+		k.w.fail("I17", "%s restored something else than its snapshot of entry %d", p.name, s.from.Meta().Index)
+	}
+	if what := difference(s.from, r); what != "" {
+		k.w.fail("I17", "%s restored other %s than there were at entry %d", p.name, what, s.from.Meta().Index)
+	}
+	k.w.count.add("restore")
+}

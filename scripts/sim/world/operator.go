@@ -1,0 +1,253 @@
+package world
+
+import (
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/musterhq/muster/fsm"
+	"github.com/musterhq/muster/refresh"
+)
+
+var byOperator = fsm.Cause{Kind: fsm.CauseOperator, Token: 0}
+
+// operatorActs are what operators do, through any peer.
+var operatorActs = []act{
+	{"operator moves a node", func(a *adversary) bool { return a.write((*peer).transition) }},
+	{"operator sets labels", func(a *adversary) bool { return a.write((*peer).label) }},
+	{"operator sets guards", func(a *adversary) bool { return a.write((*peer).guard) }},
+	{"operator applies", func(a *adversary) bool { return a.write((*peer).applies) }},
+	{"operator deletes", func(a *adversary) bool { return a.w.chance(4) && a.write((*peer).deletes) }},
+	{"operator releases", func(a *adversary) bool { return a.write((*peer).releases) }},
+	{"operator asks", func(a *adversary) bool { return a.write((*peer).asks) }},
+	{"operator changes settings", func(a *adversary) bool { return a.write((*peer).settings) }},
+}
+
+// write has an operator send what is computed from a replica, and again where nobody knows what came of it.
+func (a *adversary) write(compute func(p *peer) fsm.Command) bool {
+	p := a.some(1)
+	if p == nil || !p.open {
+		return false
+	}
+	c := compute(p)
+	if c == nil {
+		return false
+	}
+	p.propose(c, 2)
+	return true
+}
+
+// propose sends a command of an operator's, so many times at most.
+func (p *peer) propose(c fsm.Command, times int) {
+	p.spawn(func(t *task) {
+		for range times {
+			res, err := p.Propose(deadline{t, p.w.now + 20*time.Second}, c)
+			if err == nil {
+				word := "done"
+				if res.Error != nil {
+					word = "refused"
+				}
+				p.w.count.add(word + " " + fsm.KindName(c))
+				return
+			}
+			if !t.sleep(time.Second) {
+				return
+			}
+		}
+	})
+}
+
+// someCluster is a cluster as the replica has it, nil when there is none.
+func (p *peer) someCluster() *fsm.Cluster {
+	all := slices.Collect(p.Read().Clusters(""))
+	if len(all) == 0 {
+		return nil
+	}
+	return pick(p.w, all)
+}
+
+// draft is a change of a cluster while it is computed.
+type draft struct {
+	fsm.Change
+	view *fsm.View
+}
+
+func (d *draft) tell(f fsm.Fact) bool {
+	if fsm.Fold(d.view, f) != nil {
+		return false
+	}
+	d.Facts = append(d.Facts, f)
+	return true
+}
+
+// finish adds what follows from a change.
+func (d *draft) finish(now fsm.Time) fsm.Command {
+	if c := d.view.Cluster; len(d.view.Nodes) == 0 && !c.Word() {
+		d.tell(fsm.Fact{Type: fsm.ClusterRemoved, Before: &fsm.ClusterPart{
+			Settings: c.Settings, Health: c.Health, Reasons: c.Reasons, Versions: c.Versions, Primaries: c.Primaries,
+		}})
+	} else {
+		for _, f := range fsm.Derive(d.view, now) {
+			d.tell(f)
+		}
+	}
+	return &fsm.ClusterChange{Changes: []fsm.Change{d.Change}, Cause: byOperator}
+}
+
+func (p *peer) draft() (*draft, *fsm.View) {
+	c := p.someCluster()
+	if c == nil {
+		return nil, nil
+	}
+	before := p.Read().View(c.ID)
+	return &draft{fsm.Change{Cluster: c.ID, Base: c.Index}, before.Clone()}, before
+}
+
+func (p *peer) transition() fsm.Command {
+	d, before := p.draft()
+	if d == nil || len(before.Nodes) == 0 {
+		return nil
+	}
+	id := pick(p.w, before.NodeIDs())
+	to := pick(p.w, []fsm.Lifecycle{
+		fsm.Commissioned, fsm.Commissioned, fsm.Commissioned, fsm.Maintenance, fsm.Decommissioned, fsm.Forgotten,
+	})
+	f, err := fsm.Transition(before.Nodes[id], to, p.w.chance(2))
+	if err != nil || f == nil || !d.tell(*f) {
+		return nil
+	}
+	if p.Read().Guarded(before, d.view, []string{id}) != nil {
+		p.w.count.add("guard held a node back")
+		return nil
+	}
+	return d.finish(p.Read().Meta().Time)
+}
+
+func (p *peer) label() fsm.Command {
+	d, before := p.draft()
+	if d == nil || len(before.Nodes) == 0 {
+		return nil
+	}
+	n := before.Nodes[pick(p.w, before.NodeIDs())]
+	next := fsm.Settable{}
+	if p.w.chance(2) {
+		next.Labels = map[string]string{"by": fmt.Sprint(p.w.rng.IntN(3))}
+	}
+	if next.Equal(n.Settings) || !d.tell(fsm.Fact{
+		Type: fsm.NodeSettingsChanged, Node: n.ID, Before: &fsm.SettingsPart{Settable: n.Settings}, After: &fsm.SettingsPart{Settable: next},
+	}) {
+		return nil
+	}
+	return d.finish(p.Read().Meta().Time)
+}
+
+func (p *peer) guard() fsm.Command {
+	d, before := p.draft()
+	if d == nil {
+		return nil
+	}
+	next := fsm.Settable{}
+	if p.w.chance(3) {
+		next.Guards = []fsm.Guard{{MinCommissioned: 1 + p.w.rng.IntN(2)}}
+	}
+	if next.Equal(before.Cluster.Settings) || !d.tell(fsm.Fact{
+		Type: fsm.ClusterSettingsChanged, Before: &fsm.SettingsPart{Settable: before.Cluster.Settings},
+		After: &fsm.SettingsPart{Settable: next},
+	}) {
+		return nil
+	}
+	return d.finish(p.Read().Meta().Time)
+}
+
+// spec is a setting of a discovery of a source.
+func (w *World) spec(s *source) fsm.Spec {
+	spec := fsm.DefaultSpec()
+	spec.Backend, spec.Config = "model", fsm.JSON(fmt.Sprintf(`{"source":%q}`, s.name))
+	spec.Interval = pick(w, []fsm.Duration{3 * fsm.Second, 5 * fsm.Second, 10 * fsm.Second})
+	spec.MissingAfter = pick(w, []fsm.Duration{0, 4 * fsm.Second, 10 * fsm.Second})
+	spec.RemoveAfter = spec.MissingAfter + pick(w, []fsm.Duration{5 * fsm.Second, 15 * fsm.Second})
+	spec.MaxShrink = pick(w, []fsm.Percent{30, 50})
+	if w.chance(8) {
+		spec.Admission = fsm.AdmissionManual
+	}
+	if w.chance(2) {
+		spec.OnDelete = fsm.OnDeleteRemove
+	}
+	r := &spec.Refresh
+	r.Interval = pick(w, []fsm.Duration{3 * fsm.Second, 5 * fsm.Second, 10 * fsm.Second})
+	r.Timeout = fsm.DurationOf(pollTimeout)
+	r.DownAfter = 1 + w.rng.IntN(3)
+	r.Identity = pick(w, []string{fsm.IdentityPinned, fsm.IdentityOff})
+	if w.chance(4) {
+		r.On = "zone=a"
+	}
+	if err := spec.Validate(); err != nil {
+		panic(err)
+	}
+	return spec
+}
+
+// applySources has the operator apply a discovery for each source that has none or a disabled one.
+func (a *adversary) applySources() {
+	p := a.leader()
+	if p == nil || !p.open || p.term == nil || p.term.sched == nil {
+		a.w.after(200*time.Millisecond, a.applySources)
+		return
+	}
+	for _, s := range a.w.sources {
+		if d := p.Read().Discovery(s.name); d != nil && (d.Spec.Enabled || d.Deleting) {
+			continue
+		}
+		p.propose(&fsm.DiscoveryApply{Name: s.name, Spec: a.w.spec(s), Cause: byOperator}, 5)
+	}
+}
+
+func (p *peer) applies() fsm.Command {
+	s := pick(p.w, p.w.sources)
+	spec := p.w.spec(s)
+	spec.Enabled = !p.w.chance(6)
+	return &fsm.DiscoveryApply{Name: s.name, Spec: spec, Cause: byOperator}
+}
+
+func (p *peer) deletes() fsm.Command {
+	return &fsm.DiscoveryDelete{Name: pick(p.w, p.w.sources).name, Cause: byOperator}
+}
+
+func (p *peer) releases() fsm.Command {
+	for d := range p.Read().Discoveries("") {
+		if d.Held != nil && !d.Held.Released {
+			return &fsm.DiscoveryRelease{Name: d.Name, Hash: d.Held.Hash, Cause: byOperator}
+		}
+	}
+	return nil
+}
+
+// asks wants a refresh or a run now.
+func (p *peer) asks() fsm.Command {
+	h := p.w.log.holder
+	if h == nil || h.sched == nil || h.over {
+		return nil
+	}
+	s := fsm.Subject{Kind: fsm.KindRun, ID: 1 + uint64(p.w.rng.IntN(len(p.w.sources)))}
+	if c := p.someCluster(); c != nil && !p.w.chance(3) {
+		s = fsm.Subject{Kind: fsm.KindRefresh, ID: c.ID}
+	}
+	r := h.p.Read()
+	grant, err := refresh.Assign(r, s, h.ready(r))
+	if err != nil {
+		return nil
+	}
+	cause := byOperator
+	grant.Cause = &cause
+	return grant
+}
+
+func (p *peer) settings() fsm.Command {
+	s := fsm.DefaultSettings()
+	s.Retention.Events = 50 + p.w.rng.IntN(300)
+	s.Retention.Bytes = 20_000 + int64(p.w.rng.IntN(200_000))
+	s.Retention.Age = pick(p.w, []fsm.Duration{fsm.Minute, fsm.Hour, 30 * fsm.Day})
+	s.Retention.Audit = 10 + p.w.rng.IntN(50)
+	s.Limits.InFlight = pick(p.w, []int{2, 8, 1024})
+	return &fsm.SettingsSet{Settings: s, Cause: byOperator}
+}

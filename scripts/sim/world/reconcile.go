@@ -1,0 +1,105 @@
+package world
+
+import (
+	"time"
+
+	"github.com/musterhq/muster/fsm"
+	"github.com/musterhq/muster/refresh"
+)
+
+// reconcile keeps the rows of peers in step with who is heard.
+func (t *term) reconcile() {
+	r := t.p.Read()
+	for _, p := range t.w.peers {
+		row := r.Peer(p.id)
+		if !p.member {
+			if row != nil {
+				t.change(p.id, &fsm.PeerRemove{ID: p.id, Reason: "left"})
+			}
+			continue
+		}
+		if next := t.rowOf(p, row); next != nil {
+			t.change(p.id, &fsm.PeerSet{Peer: *next})
+		}
+	}
+}
+
+// rowOf is a peer's row where it must be written anew, else nil.
+func (t *term) rowOf(p *peer, row *fsm.Peer) *fsm.Peer {
+	now := t.w.now
+	at, heard := t.heardAt[p]
+	if p == t.p || heard && now-at < heardFor {
+		if row != nil && row.Status == fsm.PeerAlive {
+			return nil
+		}
+		next := p.row()
+		if row != nil {
+			next.Doubted = row.Doubted
+		}
+		return &next
+	}
+	if row == nil || row.Status == fsm.PeerGone || now-max(at, t.began) < failAfter {
+		return nil
+	}
+	next := *row
+	next.Status = fsm.PeerGone
+	return &next
+}
+
+// change proposes a row of a peer, and not the next one for a second.
+func (t *term) change(id string, c fsm.Command) {
+	if at, ok := t.rows[id]; ok && t.w.now-at < time.Second {
+		return
+	}
+	t.rows[id] = t.w.now
+	t.add(&proposal{frame: fsm.Frame(c)}, false)
+}
+
+// silent tells the scheduler who has not been heard for long.
+func (t *term) silent(now refresh.Instant) {
+	for _, p := range t.w.peers {
+		at, heard := t.heardAt[p]
+		if p != t.p && (heard && t.w.now-at >= silentFor || !heard && now.Mono >= time.Second) {
+			t.sched.Silent(p.id, now)
+		}
+	}
+}
+
+const (
+	trimOver = 10  // percent
+	trimBite = 500 // events
+)
+
+// retain trims the events that are beyond a limit.
+func (t *term) retain() {
+	if c := trim(t.p.Read(), t.instant().Time); c != nil {
+		m := t.p.Read().Meta()
+		c.First = min(c.First, m.First+trimBite)
+		t.w.count.add("trim")
+		t.add(&proposal{frame: fsm.Frame(c)}, false)
+	}
+}
+
+// trim is the command that brings the events back within their limits, nil while none is over by a tenth.
+func trim(r *fsm.Reader, now fsm.Time) *fsm.EventsTrim {
+	m, keep := r.Meta(), r.Settings().Retention
+	first := m.First
+	over := func(n, limit int64) bool { return n > limit+limit*trimOver/100 }
+	if over(int64(m.Seq+1-m.First), int64(keep.Events)) {
+		first = max(first, m.Seq+1-uint64(keep.Events))
+	}
+	if over(m.Bytes, keep.Bytes) {
+		first = max(first, r.EventsBeyond(keep.Bytes))
+	}
+	if old := now.Add(-keep.Age - keep.Age*trimOver/100); r.EventsSince(old)+1 > m.First {
+		first = max(first, r.EventsSince(now.Add(-keep.Age))+1)
+	}
+	audit := 0
+	if over(int64(m.Audits), int64(keep.Audit)) {
+		audit = keep.Audit
+	}
+	if first == m.First && audit == 0 {
+		return nil
+	}
+	return &fsm.EventsTrim{First: first, Audit: audit}
+}
