@@ -112,7 +112,7 @@ func (c *ClaimAbandon) apply(tx *txn) Result {
 // ClaimExpire takes claims from one peer: the leader's judgement, never a clock of Apply. One event tells them all.
 type ClaimExpire struct {
 	Peer   string   `cbor:"1,keyasint"`
-	Reason string   `cbor:"2,keyasint"` // "ttl" or "peer_gone"
+	Reason string   `cbor:"2,keyasint"` // "ttl", "peer_gone" or "peer_silent"
 	Claims []Ticket `cbor:"3,keyasint"`
 }
 

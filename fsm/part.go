@@ -137,7 +137,7 @@ type HeldPart struct {
 // ExpiredPart is a sweep of claims taken from one peer.
 type ExpiredPart struct {
 	Peer     string   `cbor:"1,keyasint" json:"peer"`
-	Reason   string   `cbor:"2,keyasint" json:"reason"` // "ttl" or "peer_gone"
+	Reason   string   `cbor:"2,keyasint" json:"reason"` // "ttl", "peer_gone" or "peer_silent"
 	Count    int      `cbor:"3,keyasint" json:"count"`
 	Subjects []string `cbor:"4,keyasint,omitempty" json:"subjects,omitempty"` // the first hundred, "cluster orders"
 }
