@@ -122,7 +122,7 @@ func (a *Agent) openRaft(ctx context.Context) error {
 		s.Raft(&parts)
 	}
 	a.wire = parts.Transport
-	a.raft, err = raft.NewRaft(parts.Config, parts.FSM, logs, s.Stable, parts.Snapshots, parts.Transport)
+	a.raft, err = raft.NewRaft(parts.Config, parts.FSM, logs, stable{s.Stable, s.Logs}, parts.Snapshots, parts.Transport)
 	if err != nil {
 		return fmt.Errorf("raft: %w", err)
 	}

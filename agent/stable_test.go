@@ -1,0 +1,65 @@
+package agent
+
+import (
+	"syscall"
+	"testing"
+
+	"github.com/hashicorp/raft"
+)
+
+// onDisks gives each peer the real stores, on a disk by its name.
+func onDisks(disks map[string]*disk) func(*Config) {
+	return func(c *Config) {
+		if disks[c.Name] == nil {
+			disks[c.Name] = &disk{}
+		}
+		c.Seams.Logs, c.Seams.Stable, c.Seams.Snapshots = nil, nil, nil
+		c.Seams.BeforeCommit = disks[c.Name].commit
+	}
+}
+
+// TestTermThatCannotBeSaved takes the disk from a follower and then the leader from all: what cannot save its new term ends
+// with the disk's error, in its own way and not in a panic, and is a peer as before when the disk is well again.
+func TestTermThatCannotBeSaved(t *testing.T) {
+	disks := map[string]*disk{}
+	inBubbleOf(t, 3, onDisks(disks), func(_ *testing.T, w *world) {
+		old, p := w.leader(), w.follower()
+		w.isolate(old)
+		disks[p.name].change(func(d *disk) { d.fails = syscall.EIO })
+		p.ended(syscall.EIO)
+		disks[p.name].change(func(d *disk) { d.fails = nil })
+		w.heal()
+		p.start(nil)
+		p.await("all peers' rows", rows(3))
+	})
+}
+
+// TestUnfoundedTermError: while there is no log the error of a term that is not saved goes to whoever founds.
+func TestUnfoundedTermError(t *testing.T) {
+	mem := raft.NewInmemStore()
+	s := stable{failing{mem}, mem}
+	if err := s.SetUint64(keyTerm, 1); err != syscall.EIO {
+		t.Errorf("founding without a disk gave %v", err)
+	}
+	if err := mem.StoreLog(&raft.Log{Index: 1}); err != nil {
+		t.Fatal(err)
+	}
+	returned, ended := false, make(chan struct{})
+	go func() {
+		defer close(ended)
+		_ = s.SetUint64(keyTerm, 2)
+		returned = true
+	}()
+	if <-ended; returned {
+		t.Error("raft went on after a term that was not saved")
+	}
+	if err := s.SetUint64([]byte("LastVoteTerm"), 2); err != syscall.EIO {
+		t.Errorf("a vote that is not saved gave %v", err)
+	}
+}
+
+// failing is a stable store whose disk is gone.
+type failing struct{ raft.StableStore }
+
+// SetUint64 is raft.StableStore's.
+func (failing) SetUint64([]byte, uint64) error { return syscall.EIO }
