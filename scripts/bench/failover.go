@@ -70,6 +70,7 @@ func (s *failover) run(ctx context.Context, b *bench, out *result) error {
 		if err != nil {
 			return fmt.Errorf("kill %d: %w", i+1, err)
 		}
+		step(fmt.Sprintf("another led after %.2f s, refreshed after %.2f s, all flowed after %.2f s", one.led, one.refreshed, one.flows))
 		led, refreshed, flows = append(led, one.led), append(refreshed, one.refreshed), append(flows, one.flows)
 	}
 	out.add(
