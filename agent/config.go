@@ -16,6 +16,7 @@ import (
 	"github.com/hashicorp/raft"
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/musterhq/muster/agent/backup"
 	"github.com/musterhq/muster/agent/gossip"
 	"github.com/musterhq/muster/discovery"
 	"github.com/musterhq/muster/fsm"
@@ -46,6 +47,7 @@ type Config struct {
 	Debug           bool              // serve profiles of the process at the API
 	RaftMultiplier  int               // 1 to 10: stretches raft's timing on slow hosts
 	Version         string            // of the program
+	Backups         *backup.Keeper    // what this peer saves while it leads: Dir, Interval, Retain; nil saves nothing
 
 	Backends discovery.Backends // composed by the program
 	Probers  map[string]refresh.Maker
@@ -135,6 +137,11 @@ func (c *Config) validate() error {
 	}
 	if err := fsm.CheckLabels("label", c.Labels); err != nil {
 		return err
+	}
+	if c.Backups != nil {
+		if err := c.Backups.Validate(); err != nil {
+			return fmt.Errorf("%w; see -backup-dir, -backup-interval and -backup-retain", err)
+		}
 	}
 	for flag, addr := range map[string]string{
 		"-http-addr": c.HTTPAddr, "-peer-addr": c.PeerAddr, "-gossip-addr": c.GossipAddr,

@@ -66,6 +66,11 @@ func (f membersFace) Self() httpd.Self {
 		Term: f.raft.CurrentTerm(), LastIndex: f.raft.LastIndex(), CommitIndex: f.raft.CommitIndex(),
 		AppliedIndex: meta.Index, FeatureLevel: meta.Feature, Started: fsm.TimeOf(f.started), Stats: f.raft.Stats(),
 	}
+	if k := f.cfg.Backups; k != nil {
+		status := k.Status()
+		status.Leads = f.term.Load() != nil
+		self.Backups = &status
+	}
 	for _, m := range f.Members() {
 		if m.ID == f.id {
 			self.Member = m

@@ -98,6 +98,7 @@ func (a *Agent) lead(ctx context.Context) error {
 	work.Go(func() error { return t.schedule(ctx) })
 	work.Go(func() error { return t.reconcile(ctx) })
 	work.Go(func() error { return t.retain(ctx) })
+	work.Go(func() error { return t.keepBackups(ctx) })
 	work.Go(func() error { return t.clocks(ctx) })
 	work.Go(func() error { return t.herald(ctx) })
 	err := work.Wait()

@@ -56,7 +56,30 @@ type Self struct {
 	FeatureLevel uint32            `json:"feature_level"`
 	Leader       string            `json:"leader"` // name
 	Started      fsm.Time          `json:"started,omitzero"`
-	Stats        map[string]string `json:"stats,omitempty"` // for people
+	Disk         *DiskStatus       `json:"disk,omitempty"`
+	Stats        map[string]string `json:"stats,omitempty"`   // for people
+	Backups      *BackupStatus     `json:"backups,omitempty"` // those the peer keeps, if it does
+}
+
+// BackupStatus says what was last done to keep backups.
+type BackupStatus struct {
+	Dir      string   `json:"dir"`
+	Leads    bool     `json:"leads"` // it was its turn when it last looked
+	At       fsm.Time `json:"at,omitzero"`
+	File     string   `json:"file,omitempty"`
+	Index    uint64   `json:"index,omitempty"`
+	Bytes    int64    `json:"bytes,omitempty"`
+	Kept     int      `json:"kept"`
+	Failures int      `json:"failures"` // in a row
+	Error    string   `json:"error,omitempty"`
+}
+
+// DiskStatus is how much room the disk of a data directory has.
+type DiskStatus struct {
+	Dir   string `json:"dir"`
+	Level string `json:"level"` // ample, low or full
+	Free  uint64 `json:"free_bytes"`
+	Total uint64 `json:"total_bytes"`
 }
 
 // RaftConfiguration is who is in the raft group, by what index.
@@ -106,6 +129,8 @@ type Hidden struct {
 type Readiness struct {
 	Status  string   `json:"status"` // ok or failing
 	Reasons []string `json:"reasons,omitempty"`
+	// Warnings are what somebody should look after, whatever the status.
+	Warnings []string `json:"warnings,omitempty"`
 }
 
 // Targets is one entry of Prometheus' http_sd.

@@ -1,6 +1,7 @@
 package backup
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -10,13 +11,13 @@ import (
 
 // Save keeps the backup that a function writes in a file, once all of it is on disk and was verified. What was in the file
 // before is there until then, and stays after an error.
-func Save(path string, write func(io.Writer) error) (*Backup, error) {
+func Save(ctx context.Context, path string, write func(io.Writer) error) (*Backup, error) {
 	dir := filepath.Dir(path)
 	tmp, err := os.CreateTemp(dir, "."+filepath.Base(path)+"-*.tmp") // mode 0600
 	if err != nil {
 		return nil, fmt.Errorf("save backup: %w", err)
 	}
-	b, err := fill(tmp, write)
+	b, err := fill(&file{tmp, ctx}, write)
 	err = errors.Join(err, tmp.Close())
 	if err == nil {
 		err = os.Rename(tmp.Name(), path)
@@ -28,7 +29,7 @@ func Save(path string, write func(io.Writer) error) (*Backup, error) {
 }
 
 // fill writes a file and reads back what is in it.
-func fill(f *os.File, write func(io.Writer) error) (*Backup, error) {
+func fill(f *file, write func(io.Writer) error) (*Backup, error) {
 	if err := write(f); err != nil {
 		return nil, err
 	}
@@ -39,6 +40,26 @@ func fill(f *os.File, write func(io.Writer) error) (*Backup, error) {
 		return nil, err
 	}
 	return Read(f)
+}
+
+// file is one that nobody waits for any more once ctx has ended.
+type file struct {
+	*os.File
+	ctx context.Context //nolint:containedctx // of the one call that makes it
+}
+
+func (f *file) Write(p []byte) (int, error) {
+	if err := f.ctx.Err(); err != nil {
+		return 0, err
+	}
+	return f.File.Write(p)
+}
+
+func (f *file) Read(p []byte) (int, error) {
+	if err := f.ctx.Err(); err != nil {
+		return 0, err
+	}
+	return f.File.Read(p)
 }
 
 // Open reads the backup of a file.

@@ -2,6 +2,7 @@ package backup_test
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"io"
 	"io/fs"
@@ -18,16 +19,21 @@ func TestSaveKeepsWhatWasThereUntilItIsWhole(t *testing.T) {
 	writing := func(b []byte) func(io.Writer) error {
 		return func(to io.Writer) error { _, err := to.Write(b); return err }
 	}
-	if _, err := backup.Save(path, writing(whole)); err != nil {
+	if _, err := backup.Save(t.Context(), path, writing(whole)); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := backup.Save(path, func(io.Writer) error { return errFull }); !errors.Is(err, errFull) {
+	if _, err := backup.Save(t.Context(), path, func(io.Writer) error { return errFull }); !errors.Is(err, errFull) {
 		t.Errorf("a writer that fails: %v", err)
 	}
 	for n := 0; n < len(whole); n += 40 {
-		if _, err := backup.Save(path, writing(whole[:n])); err == nil {
+		if _, err := backup.Save(t.Context(), path, writing(whole[:n])); err == nil {
 			t.Fatalf("the first %d of %d bytes were saved", n, len(whole))
 		}
+	}
+	gone, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := backup.Save(gone, path, writing(whole)); !errors.Is(err, context.Canceled) {
+		t.Errorf("a context that has ended: %v", err)
 	}
 	raw, err := os.ReadFile(path)
 	if err != nil || !bytes.Equal(raw, whole) {

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/musterhq/muster/fsm"
+	httpd "github.com/musterhq/muster/http"
 )
 
 // Keeper keeps backups in a directory: one an interval, of which the newest stay. How long ago the last one was it reads off
@@ -27,24 +28,11 @@ type Keeper struct {
 	Log      *slog.Logger
 
 	mu     sync.Mutex
-	status Status
+	status httpd.BackupStatus
 }
 
 // MinInterval is the least time between two backups.
 const MinInterval = time.Second
-
-// Status says what a keeper did last.
-type Status struct {
-	Dir      string   `json:"dir"`
-	Leads    bool     `json:"leads"` // it was its turn when it last looked
-	At       fsm.Time `json:"at,omitzero"`
-	File     string   `json:"file,omitempty"`
-	Index    uint64   `json:"index,omitempty"`
-	Bytes    int64    `json:"bytes,omitempty"`
-	Kept     int      `json:"kept"`
-	Failures int      `json:"failures"` // in a row
-	Error    string   `json:"error,omitempty"`
-}
 
 // Validate says what of the settings is wrong.
 func (k *Keeper) Validate() error {
@@ -59,8 +47,11 @@ func (k *Keeper) Validate() error {
 	return nil
 }
 
-// Status is what the keeper did last; any goroutine may ask.
-func (k *Keeper) Status() Status {
+// Status is what the keeper did last, nothing for nil; any goroutine may ask.
+func (k *Keeper) Status() httpd.BackupStatus {
+	if k == nil {
+		return httpd.BackupStatus{}
+	}
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	return k.status
@@ -101,7 +92,7 @@ func (k *Keeper) wait() time.Duration {
 }
 
 // Once makes one backup, if it is this keeper's turn, and lets the oldest go.
-func (k *Keeper) Once(ctx context.Context) (Status, error) {
+func (k *Keeper) Once(ctx context.Context) (httpd.BackupStatus, error) {
 	s := k.Status()
 	s.Dir = k.Dir
 	err := k.once(ctx, &s)
@@ -116,7 +107,7 @@ func (k *Keeper) Once(ctx context.Context) (Status, error) {
 	return s, err
 }
 
-func (k *Keeper) once(ctx context.Context, s *Status) error {
+func (k *Keeper) once(ctx context.Context, s *httpd.BackupStatus) error {
 	s.Leads = true
 	if k.Leads != nil {
 		leads, err := k.Leads(ctx)
@@ -129,7 +120,7 @@ func (k *Keeper) once(ctx context.Context, s *Status) error {
 	}
 	now := time.Now().UTC()
 	path := filepath.Join(k.Dir, prefix+now.Format("20060102T150405.000Z")+suffix)
-	b, err := Save(path, func(to io.Writer) error { return k.Write(ctx, to) })
+	b, err := Save(ctx, path, func(to io.Writer) error { return k.Write(ctx, to) })
 	if err != nil {
 		return err
 	}

@@ -14,6 +14,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/musterhq/muster/agent"
+	"github.com/musterhq/muster/agent/backup"
 	"github.com/musterhq/muster/cmd/muster/table"
 )
 
@@ -43,6 +44,7 @@ func (p *Program) agent() *cobra.Command {
 	var cfg agent.Config
 	var logs logging
 	var labels []string
+	keeper := &backup.Keeper{}
 	c := &cobra.Command{
 		Use:   "agent",
 		Short: "Run a peer",
@@ -68,6 +70,12 @@ and in files of the folder "secrets" in the data directory.`,
 			if cfg.Log, err = logs.logger(p.Err); err != nil {
 				return err
 			}
+			if keeper.Dir != "" {
+				if keeper.Dir, err = filepath.Abs(keeper.Dir); err != nil {
+					return err
+				}
+				cfg.Backups = keeper
+			}
 			return p.runAgent(c.Context(), cfg)
 		},
 	}
@@ -86,6 +94,8 @@ and in files of the folder "secrets" in the data directory.`,
 	f.IntVar(&cfg.RaftMultiplier, "raft-multiplier", 1, "stretch raft's timing by `N`, 1 to 10, on slow machines")
 	f.BoolVar(&cfg.Debug, "enable-debug", false, "serve profiles of the process at /debug/pprof/ of the API")
 	f.BoolVar(&cfg.Insecure, "insecure", false, "allow addresses off loopback without TLS, gossip key and ACLs")
+	f.StringVar(&keeper.Dir, "backup-dir", "", "save backups to `DIR` while this peer leads")
+	keeperFlags(c, keeper, "backup-")
 	logs.flags(c)
 	return c
 }

@@ -53,4 +53,18 @@ func (p *Program) writeSelf(s *httpd.Self, ready httpd.Readiness) {
 		plain("API", m.HTTPAddress), plain("Peer port", m.Address), plain("Gossip", m.GossipAddress),
 		plain("Labels", labels(m.Labels)),
 	))
+	if b := s.Backups; b != nil {
+		p.writeFacts([]fact{plain("Backups", p.backups(b))})
+	}
+}
+
+// backups tells how a peer keeps its backups.
+func (p *Program) backups(b *httpd.BackupStatus) string {
+	switch {
+	case b.Failures > 0:
+		return fmt.Sprintf("%s: %s failed: %s", b.Dir, counted(b.Failures, "try", "tries"), b.Error)
+	case b.At == 0:
+		return b.Dir + ": none yet while this peer led"
+	}
+	return fmt.Sprintf("%s: %d, the last %s ago, to index %d", b.Dir, b.Kept, p.ago(b.At), b.Index)
 }
