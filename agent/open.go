@@ -122,7 +122,7 @@ func (a *Agent) openRaft(ctx context.Context) error {
 		s.Raft(&parts)
 	}
 	a.wire = parts.Transport
-	a.raft, err = raft.NewRaft(parts.Config, parts.FSM, logs, stable{s.Stable, s.Logs}, parts.Snapshots, parts.Transport)
+	a.raft, err = raft.NewRaft(parts.Config, parts.FSM, logs, s.Stable, parts.Snapshots, parts.Transport)
 	if err != nil {
 		return fmt.Errorf("raft: %w", err)
 	}
@@ -150,7 +150,7 @@ func (a *Agent) openStores() error {
 			return err
 		}
 		a.did("log store", store.Close)
-		a.store, s.Logs, s.Stable = store, store, store
+		a.store, s.Logs, s.Stable = store, store, stable{store, store.Err}
 	}
 	if s.Snapshots == nil {
 		snaps, err := raft.NewFileSnapshotStoreWithLogger(a.dir.path, 2, raftLogger(a.log))

@@ -2,28 +2,24 @@ package agent
 
 import (
 	"bytes"
-	"runtime"
 
 	"github.com/hashicorp/raft"
 )
 
-// stable is raft's stable store. Raft panics when it cannot save its term, which would end the process without a farewell and
-// without its error. The store has failed for good by then and ends the peer by itself, so raft's loop, which saves the term,
-// only goes no further; raft can be shut down as ever.
+// stable is raft's stable store over a log store that latches. Raft panics when it cannot save its term, which would end the
+// process without a farewell and without its error. Once the store has latched no entry and no vote is stored any more:
+// nothing is acknowledged or granted in such a term that a restart would forget. So raft is told that the term is saved, and
+// goes on until the store's error has ended the peer.
 type stable struct {
 	raft.StableStore
-	logs raft.LogStore
+	latched func() error // why nothing is stored any more, nil while it is
 }
 
-// SetUint64 is raft.StableStore's. A peer without a log may be founding: there raft passes the error on.
+// SetUint64 is raft.StableStore's.
 func (s stable) SetUint64(key []byte, n uint64) error {
 	err := s.StableStore.SetUint64(key, n)
-	if err == nil || !bytes.Equal(key, keyTerm) {
-		return err
+	if err != nil && bytes.Equal(key, keyTerm) && s.latched() != nil {
+		return nil
 	}
-	if last, lastErr := s.logs.LastIndex(); lastErr == nil && last == 0 {
-		return err
-	}
-	runtime.Goexit()
-	return nil
+	return err
 }
