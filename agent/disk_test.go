@@ -80,6 +80,13 @@ func (d *disk) release() {
 	})
 }
 
+// hanging says whether writes hang. To start then would leave a file open that nobody can close, as a process can.
+func (d *disk) hanging() bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.hangs != nil
+}
+
 // count reads one of the disk's counters.
 func (d *disk) count(of func(*disk) int) int {
 	d.mu.Lock()

@@ -48,6 +48,7 @@ type peer struct {
 	logs   *raft.InmemStore
 	snaps  raft.SnapshotStore
 	change func(*Config) // of every life
+	made   func(*Agent)  // before it runs
 	offset atomic.Int64  // of its wall clock, in nanoseconds
 	said   lines         // what this life logged
 	stop   context.CancelFunc
@@ -149,7 +150,11 @@ func (p *peer) tryStart(change func(*Config)) error {
 	agent, err := New(ctx, cfg)
 	if err != nil {
 		cancel()
+		_ = cfg.Seams.Gossip.Shutdown()
 		return err
+	}
+	if p.made != nil {
+		p.made(agent)
 	}
 	p.Agent, p.stop, p.done = agent, cancel, make(chan error, 1)
 	go func() { p.done <- agent.Run(ctx) }()
@@ -349,6 +354,17 @@ func (w *world) blind(p *peer, nodes ...string) {
 			w.t.Fatal(err)
 		}
 		w.net.Cut(p.host, host)
+	}
+}
+
+// sighted undoes blind.
+func (w *world) sighted(p *peer, nodes ...string) {
+	for _, addr := range nodes {
+		host, _, err := net.SplitHostPort(addr)
+		if err != nil {
+			w.t.Fatal(err)
+		}
+		w.net.Mend(p.host, host)
 	}
 }
 

@@ -82,6 +82,13 @@ func (n *Network) Split(a, b []string) {
 	}
 }
 
+// Mend undoes Cut.
+func (n *Network) Mend(from, to string) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	delete(n.cut, [2]string{from, to})
+}
+
 // Heal undoes every cut.
 func (n *Network) Heal() {
 	n.mu.Lock()
