@@ -31,8 +31,10 @@ type act struct {
 
 func newAdversary(w *World) adversary {
 	a := adversary{
-		w: w, every: w.between(50*time.Millisecond, 1500*time.Millisecond), commits: w.between(2*time.Millisecond, 150*time.Millisecond),
-		saveEvery: 5 + w.rng.IntN(40), retainEvery: w.between(time.Second, 20*time.Second), downMost: w.between(time.Second, 30*time.Second),
+		w: w, every: w.between(50*time.Millisecond, 1500*time.Millisecond),
+		commits:   w.between(2*time.Millisecond, 150*time.Millisecond),
+		saveEvery: 5 + w.rng.IntN(80), retainEvery: w.between(time.Second, 20*time.Second),
+		downMost: w.between(time.Second, 30*time.Second),
 	}
 	if w.rng.IntN(3) > 0 {
 		a.loss = 3 + w.rng.IntN(30)
@@ -190,14 +192,7 @@ var groupActs = []act{
 		p.blind = a.w.now + a.w.between(time.Second, 30*time.Second)
 		return true
 	}},
-	{"snapshot installed", func(a *adversary) bool {
-		p, from := a.some(2), a.some(2)
-		if p == nil || p == from || p.term != nil || from.pos <= p.pos || p.cut > a.w.now {
-			return false
-		}
-		p.install(from)
-		return true
-	}},
+	{"snapshot installed", func(a *adversary) bool { return a.install() }},
 	{"clock jumps forward", func(a *adversary) bool { return a.jump(24 * time.Hour) }},
 	{"clock jumps back", func(a *adversary) bool { return a.jump(-24 * time.Hour) }},
 	{"peer joins", func(a *adversary) bool {
@@ -222,6 +217,28 @@ var groupActs = []act{
 		p.crash()
 		return true
 	}},
+}
+
+// install gives the peer that lags the most the state of the one that is furthest.
+func (a *adversary) install() bool {
+	var last, first *peer
+	for _, p := range a.w.peers {
+		if !p.up || !p.member || p.cut > a.w.now {
+			continue
+		}
+		if p.term == nil && (last == nil || p.pos < last.pos) {
+			last = p
+		}
+		if first == nil || p.pos > first.pos {
+			first = p
+		}
+	}
+	if last == nil || last.pos == first.pos {
+		return false
+	}
+	last.paused = 0
+	last.install(first)
+	return true
 }
 
 func (a *adversary) jump(d time.Duration) bool {

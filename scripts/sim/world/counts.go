@@ -27,7 +27,8 @@ func (c Counts) void(steps int) string {
 		what  string
 		least int
 	}{
-		{"done refresh changed", steps / 200}, {"done run", steps / 200}, {"event", steps / 50}, {"term", 2}, {"fault", steps / 100},
+		{"done refresh changed", steps / 400}, {"done run", steps / 200}, {"event", steps / 50}, {"term", 2},
+		{"fault", steps / 100},
 	} {
 		if n := c[want.what]; n < want.least {
 			return fmt.Sprintf("%q came about %d times; at least %d are wanted", want.what, n, want.least)

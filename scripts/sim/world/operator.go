@@ -164,8 +164,8 @@ func (w *World) spec(s *source) fsm.Spec {
 	spec := fsm.DefaultSpec()
 	spec.Backend, spec.Config = "model", fsm.JSON(fmt.Sprintf(`{"source":%q}`, s.name))
 	spec.Interval = pick(w, []fsm.Duration{3 * fsm.Second, 5 * fsm.Second, 10 * fsm.Second})
-	spec.MissingAfter = pick(w, []fsm.Duration{0, 4 * fsm.Second, 10 * fsm.Second})
-	spec.RemoveAfter = spec.MissingAfter + pick(w, []fsm.Duration{5 * fsm.Second, 15 * fsm.Second})
+	spec.MissingAfter = pick(w, []fsm.Duration{0, 4 * fsm.Second, 8 * fsm.Second})
+	spec.RemoveAfter = spec.MissingAfter + pick(w, []fsm.Duration{4 * fsm.Second, 10 * fsm.Second})
 	spec.MaxShrink = pick(w, []fsm.Percent{30, 50})
 	if w.chance(8) {
 		spec.Admission = fsm.AdmissionManual

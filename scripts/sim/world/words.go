@@ -61,28 +61,35 @@ func (k *checker) unchanged(c *committed, claim *fsm.Claim, asOf uint64) {
 			why = text(facts) + text(notes) + text(next)
 			continue
 		}
-		k.answered(claim, round)
+		k.answered(claim, a.reported(), v)
 		return
 	}
 	k.w.fail("I9", "entry %d: cluster %s is told as unchanged; its nodes said %s", c.entry.index, row.Name, why)
 }
 
-// answered forgets the failures of nodes that have answered, and remembers those of the others.
-func (k *checker) answered(claim *fsm.Claim, round fsm.Round) {
-	for _, r := range round.Reports {
-		key := nodeKey{claim.Subject.ID, r.Node}
-		if r.Reachable {
-			delete(k.failed, key)
-			continue
+// answered forgets the failures of nodes that have answered, and remembers those of the others. Of several rounds of a claim
+// nobody knows which was reported.
+func (k *checker) answered(claim *fsm.Claim, rounds []*answers, v *fsm.View) {
+	for _, said := range rounds {
+		for _, r := range said.round(claim, v).Reports {
+			if r.Reachable && len(rounds) == 1 {
+				delete(k.failed, nodeKey{claim.Subject.ID, r.Node})
+			}
+			if !r.Reachable {
+				k.failure(nodeKey{claim.Subject.ID, r.Node}, claim)
+			}
 		}
-		f := k.failed[key]
-		if f == nil {
-			f = &failures{peers: map[string]bool{}}
-			k.failed[key] = f
-		}
-		f.peers[claim.Peer] = true
-		f.alone = f.alone || claim.Alone
 	}
+}
+
+func (k *checker) failure(key nodeKey, claim *fsm.Claim) {
+	f := k.failed[key]
+	if f == nil {
+		f = &failures{peers: map[string]bool{}}
+		k.failed[key] = f
+	}
+	f.peers[claim.Peer] = true
+	f.alone = f.alone || claim.Alone
 }
 
 // settling are the facts that may follow when one round is counted twice.
@@ -134,7 +141,7 @@ func (k *checker) refreshed(c *committed, claim *fsm.Claim, done *fsm.RefreshCom
 				continue
 			}
 		}
-		k.answered(claim, round)
+		k.answered(claim, a.reported(), after)
 		return
 	}
 	k.w.fail("I9", "entry %d: after a refresh of %s its nodes have still said %s", c.entry.index, after.Cluster.Name, why)
@@ -160,8 +167,8 @@ func (k *checker) fact(c *committed, claim *fsm.Claim, a *asked, v *fsm.View, f 
 			}
 		}
 		if peers < 2 && (was == nil || !was.alone) {
-			k.w.fail("I25b", "entry %d: %s is unreachable by the word of %s alone, which was noted as %s", c.entry.index, f.Node, claim.Peer,
-				text(c.before.Schedule(claim.Subject).Notes))
+			k.w.fail("I25b", "entry %d: %s is unreachable by the word of %s alone, after %v; noted is %s", c.entry.index, f.Node,
+				claim.Peer, was, text(c.before.Schedule(claim.Subject).Notes))
 		}
 	case fsm.ShardPrimaryLost, fsm.ShardPrimaryChanged, fsm.ShardPrimaryDuplicate, fsm.ShardPrimaryRestored:
 		if !claim.Full() {

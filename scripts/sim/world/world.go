@@ -13,7 +13,7 @@ import (
 // Config is one simulation.
 type Config struct {
 	Seed  uint64
-	Steps int       // about; after three fifths of them the adversary rests, and all has to come right by itself
+	Steps int       // about; the adversary rests before the last thousand, or in the middle, and all has to come right by itself
 	Trace io.Writer // every step, where it is set
 }
 
@@ -72,7 +72,7 @@ func run(c Config, arrange func(*World)) (res Result) {
 	}()
 	w.begin()
 	arrange(w)
-	for w.trace.steps < c.Steps*3/5 {
+	for active := max(c.Steps/2, c.Steps-1000); w.trace.steps < active; {
 		w.queue.next(w)
 	}
 	w.rest()

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"maps"
 	"runtime"
+	"runtime/debug"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -52,6 +53,7 @@ func TestWorlds(t *testing.T) {
 	if testing.Short() {
 		seeds = 40
 	}
+	defer debug.SetGCPercent(debug.SetGCPercent(400)) // worlds are small and leave much garbage
 	began := time.Now()
 	counts, void := run(t, seeds, 2000)
 	for _, r := range void {
