@@ -78,6 +78,26 @@ func TestBodyArrivesInTime(t *testing.T) {
 	})
 }
 
+// A body that nobody reads, since its request is refused or is for nothing that is served, has no longer.
+func TestUnreadBodyArrivesInTime(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w, _ := piped()
+		w.start(t, "b", nil)
+		for name, head := range map[string]string{"nothing is there": introduction, "refused": "X-Muster-From: a\r\n"} {
+			conn := w.connect(t, "b")
+			_ = conn.SetDeadline(time.Time{})
+			begin := time.Now()
+			if _, err := io.WriteString(conn, "POST / HTTP/1.1\r\nHost: b\r\n"+head+"Content-Length: 4\r\n\r\nbod"); err != nil {
+				t.Fatal(err)
+			}
+			_, err := io.Copy(io.Discard, conn)
+			if took := time.Since(begin); err != nil || took < 30*time.Second || took > 31*time.Second {
+				t.Errorf("%s: the connection is over after %s, error %v; want 30s", name, took, err)
+			}
+		}
+	})
+}
+
 // Run lets a request finish, tells one that would not to, and waits for both.
 func TestRunEndsRequests(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

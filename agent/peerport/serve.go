@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"net"
 	"net/http"
@@ -88,6 +87,7 @@ func (p *Port) serveHTTP(ctx context.Context) error {
 
 // serveRequest lets through to the handler only what is meant for this peer.
 func (p *Port) serveRequest(w http.ResponseWriter, r *http.Request) {
+	p.limitBody(w, r)
 	h := hello{
 		group: r.Header.Get(headerGroup), from: r.Header.Get(headerFrom),
 		to: r.Header.Get(headerPeer), instance: r.Header.Get(headerInstance),
@@ -105,9 +105,6 @@ func (p *Port) serveRequest(w http.ResponseWriter, r *http.Request) {
 		p.refusals.add(refusedHopLimit, slog.String("peer", h.from), slog.String("path", r.URL.Path))
 		writeError(w, http.StatusLoopDetected, refusal{Code: refusedHopLimit, Message: ErrHopLimit.Error()})
 		return
-	}
-	if r.Body != http.NoBody {
-		r.Body = &timedBody{ReadCloser: r.Body, conn: http.NewResponseController(w), timeout: p.cfg.BodyTimeout}
 	}
 	caller := Caller{ID: h.from, Group: h.group, Hop: hop}
 	p.cfg.Handler.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), callerKey{}, caller)))
@@ -149,21 +146,10 @@ func writeError(w http.ResponseWriter, status int, e refusal) {
 	_ = json.NewEncoder(w).Encode(refusalBody{Error: e}) // the caller has gone, then
 }
 
-// timedBody gives a body a time to arrive in, counted from the first Read. At
-// its end net/http takes the deadline back.
-type timedBody struct {
-	io.ReadCloser
-	conn    *http.ResponseController
-	timeout time.Duration
-	begun   bool
-}
-
-func (b *timedBody) Read(buf []byte) (int, error) {
-	if !b.begun {
-		b.begun = true
-		if err := b.conn.SetReadDeadline(time.Now().Add(b.timeout)); err != nil {
-			return 0, fmt.Errorf("read request body: %w", err)
-		}
+// limitBody sets until when a request's body may take to arrive, also one that nobody reads and net/http throws away. Once
+// the body is there net/http takes the deadline back, so that a handler may work longer.
+func (p *Port) limitBody(w http.ResponseWriter, r *http.Request) {
+	if r.Body != http.NoBody {
+		_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(p.cfg.BodyTimeout)) // it is closed already, then
 	}
-	return b.ReadCloser.Read(buf)
 }
