@@ -1,5 +1,7 @@
 package fsm
 
+import "slices"
+
 // DiscoveryApply stores a discovery's setting as it was validated and makes it due now. Equal to what is stored it changes
 // nothing, whatever CAS says.
 type DiscoveryApply struct {
@@ -39,7 +41,19 @@ func (c *DiscoveryApply) apply(tx *txn) Result {
 	tx.put(tableDiscoveries, d)
 	tx.append("", false, c.Cause, f)
 	tx.restart(d)
+	if old != nil && c.Spec.Enabled && !old.Spec.Enabled {
+		tx.moveListed(d.ID)
+	}
 	return Result{Closed: true}
+}
+
+// moveListed gives the clusters that a discovery lists a new version. While it was disabled its listings kept no node from
+// being missing, and a run of another discovery that judged so must judge again.
+func (tx *txn) moveListed(discovery uint64) {
+	for _, id := range slices.Collect(tx.ListedClusters(discovery)) {
+		row := tx.ClusterByID(id)
+		tx.move(id, row.Name, row)
+	}
 }
 
 // restart closes the open claim of a discovery whose setting changed, makes it due now, and lets the schedules of its
