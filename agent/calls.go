@@ -184,6 +184,10 @@ func (a *Agent) servePropose(w http.ResponseWriter, r *http.Request) {
 		writeError(w, errNotLeading)
 		return
 	}
+	if err := t.room(commands...); err != nil {
+		writeError(w, err)
+		return
+	}
 	results, err := t.propose(r.Context(), frames, len(commands), unhurried(commands[0]))
 	if err != nil {
 		writeError(w, err)

@@ -7,6 +7,7 @@ import (
 
 	"github.com/hashicorp/raft"
 
+	"github.com/musterhq/muster/agent/space"
 	"github.com/musterhq/muster/fsm"
 )
 
@@ -79,7 +80,7 @@ func (t *term) compare() (offset time.Duration, better raft.ServerID) {
 			continue
 		}
 		all = append(all, ahead)
-		if t.hearing.ready(string(s.ID), a.machine.Read().Meta().Index) {
+		if w, _ := t.hearing.of(string(s.ID)); w.Disk < space.Full && t.hearing.ready(string(s.ID), a.machine.Read().Meta().Index) {
 			fit[s.ID] = ahead
 		}
 	}

@@ -18,6 +18,7 @@ import (
 
 	"github.com/musterhq/muster/agent/backup"
 	"github.com/musterhq/muster/agent/gossip"
+	"github.com/musterhq/muster/agent/space"
 	"github.com/musterhq/muster/discovery"
 	"github.com/musterhq/muster/fsm"
 	"github.com/musterhq/muster/refresh"
@@ -74,6 +75,8 @@ type Seams struct {
 	Snapshots    raft.SnapshotStore
 	BeforeCommit func() error     // in every write of the log store that was not given: see boltstore.Config
 	Raft         func(*RaftParts) // may change what raft is made of, just before
+
+	Space func(dir string) (space.Room, error) // of the data directory
 }
 
 // RaftParts are what raft is made of beside its logs.

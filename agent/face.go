@@ -65,6 +65,7 @@ func (f membersFace) Self() httpd.Self {
 		Group: f.cfg.Group, GroupID: meta.Group, Epoch: meta.Epoch(), State: strings.ToLower(f.raft.State().String()),
 		Term: f.raft.CurrentTerm(), LastIndex: f.raft.LastIndex(), CommitIndex: f.raft.CommitIndex(),
 		AppliedIndex: meta.Index, FeatureLevel: meta.Feature, Started: fsm.TimeOf(f.started), Stats: f.raft.Stats(),
+		Disk: f.disk(),
 	}
 	if k := f.cfg.Backups; k != nil {
 		status := k.Status()

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/musterhq/muster/agent/peerport"
+	"github.com/musterhq/muster/agent/space"
 	"github.com/musterhq/muster/fsm"
 )
 
@@ -25,6 +26,8 @@ type word struct {
 	Idle    bool     `json:"idle"` // takes up no claims
 	Version string   `json:"version"`
 	Clock   fsm.Time `json:"clock"` // what its wall clock shows
+
+	Disk space.Level `json:"disk"`
 }
 
 // hearing is what a leader has heard from the peers in this term.
@@ -134,7 +137,7 @@ func (a *Agent) reportOnce(ctx context.Context) bool {
 func (a *Agent) word() word {
 	return word{
 		Peer: a.row(), Applied: a.machine.Read().Meta().Index, Polls: a.worker.Polls(),
-		Idle: a.idle(), Version: a.cfg.Version, Clock: fsm.TimeOf(a.cfg.Seams.Now()),
+		Idle: a.idle(), Version: a.cfg.Version, Clock: fsm.TimeOf(a.cfg.Seams.Now()), Disk: a.space.Level(),
 	}
 }
 

@@ -57,6 +57,13 @@ func newMetrics(a *Agent) (*metrics, error) {
 		}),
 		gauge("muster_agent_clock_offset_seconds", "How far the leader's clock is ahead of the median of the voters'; the leader's.",
 			func() float64 { return time.Duration(m.clockOffset.Load()).Seconds() }),
+		gauge("muster_agent_disk_free_bytes", "Room on the disk of the data directory.", func() float64 {
+			room, _ := a.space.State()
+			return float64(room.Free)
+		}),
+		gauge("muster_agent_disk_level", "How the disk of the data directory is: 0 ample, 1 low, 2 full.", func() float64 {
+			return float64(a.space.Level())
+		}),
 		gauge("muster_agent_applied_index", "Raft index of the last applied entry.", func() float64 {
 			return float64(a.machine.Read().Meta().Index)
 		}),

@@ -18,6 +18,7 @@ import (
 	"github.com/musterhq/muster/agent/bootstrap"
 	"github.com/musterhq/muster/agent/gossip"
 	"github.com/musterhq/muster/agent/peerport"
+	"github.com/musterhq/muster/agent/space"
 	"github.com/musterhq/muster/discovery"
 	httpd "github.com/musterhq/muster/http"
 	"github.com/musterhq/muster/refresh"
@@ -35,6 +36,7 @@ func (a *Agent) openDirectory(context.Context) error {
 	}
 	a.dir, a.id = dir, dir.self.ID
 	a.did("data directory", dir.close)
+	a.space = space.New(space.Config{Dir: dir.path, Stat: a.cfg.Seams.Space, Log: a.log})
 	if dir.self.Left {
 		return fmt.Errorf("the peer of data directory %s has left its group: start a new one with another -data-dir", dir.path)
 	}

@@ -31,6 +31,11 @@ func (a *Agent) Propose(ctx context.Context, c fsm.Command) (fsm.Result, error) 
 			len(frame), maxEntry)
 	}
 	for {
+		if t := a.term.Load(); t != nil {
+			if err := t.room(c); err != nil {
+				return fsm.Result{}, apiError(err)
+			}
+		}
 		results, err := a.proposeOnce(ctx, frame, 1, late)
 		if err == nil {
 			return results[0], nil

@@ -38,6 +38,9 @@ func (a *Agent) restore(ctx context.Context, from io.Reader, cause fsm.Cause) (h
 		_, _ = io.Copy(io.Discard, from) // who still sends does not read the answer
 		return httpd.Restored{}, fsm.Errorf(fsm.CodeInvalid, "%s; nothing was done", err)
 	}
+	if t := a.term.Load(); t != nil && t.full.Load() != nil {
+		return httpd.Restored{}, t.full.Load()
+	}
 	r := &restore{state: b.State, cause: cause, done: make(chan struct{})}
 	select {
 	case a.restores <- r:

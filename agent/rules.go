@@ -17,6 +17,9 @@ type askRequest struct {
 
 // ask grants a claim now, not in the beat.
 func (t *term) ask(ctx context.Context, q askRequest) (fsm.Result, error) {
+	if full := t.full.Load(); full != nil {
+		return fsm.Result{}, full
+	}
 	r := t.agent.machine.Read()
 	grant, err := refresh.Assign(r, q.Subject, t.ready(r))
 	if err != nil {

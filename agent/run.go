@@ -35,7 +35,7 @@ func (a *Agent) Run(ctx context.Context) (err error) {
 	defer network.halt()
 	defer a.shutRaft()
 	lead := start(base, end, parts{
-		"leadership": a.watchLeadership, "turnover": a.watchLeader, "report": a.report,
+		"leadership": a.watchLeadership, "turnover": a.watchLeader, "report": a.report, "room": a.watchSpace,
 	})
 	defer lead.halt()
 	work := start(base, end, parts{
@@ -54,6 +54,14 @@ func (a *Agent) Run(ctx context.Context) (err error) {
 	a.farewell(base)
 	a.keep()
 	return a.verdict()
+}
+
+// watchSpace looks how much room there is, where there is a disk.
+func (a *Agent) watchSpace(ctx context.Context) error {
+	if a.space == nil {
+		return nil
+	}
+	return a.space.Run(ctx)
 }
 
 // verdict is why the peer stopped, nil when it was asked to.

@@ -3,6 +3,7 @@ package agent
 import (
 	"context"
 	"fmt"
+	"sync/atomic"
 	"time"
 
 	"github.com/hashicorp/raft"
@@ -19,6 +20,7 @@ type term struct {
 	clock   *clock
 	batch   *batcher
 	hearing *hearing
+	full    atomic.Pointer[fsm.Error] // why operators' writes are refused
 }
 
 const (
@@ -100,6 +102,7 @@ func (a *Agent) lead(ctx context.Context) error {
 	work.Go(func() error { return t.retain(ctx) })
 	work.Go(func() error { return t.keepBackups(ctx) })
 	work.Go(func() error { return t.clocks(ctx) })
+	work.Go(func() error { return t.watchRoom(ctx) })
 	work.Go(func() error { return t.herald(ctx) })
 	err := work.Wait()
 	a.term.Store(nil)

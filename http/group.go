@@ -141,9 +141,9 @@ func (s *Server) readyz(w http.ResponseWriter, r *http.Request) error {
 // readiness tells why a peer is not well, each of several joined reasons alone.
 func (s *Server) readiness(w http.ResponseWriter, r *http.Request, err error) error {
 	if err == nil {
-		return s.reply(w, r, http.StatusOK, Readiness{Status: "ok"})
+		return s.reply(w, r, http.StatusOK, Readiness{Status: "ok", Warnings: s.Life.Warnings()})
 	}
-	out := Readiness{Status: "failing", Reasons: []string{}}
+	out := Readiness{Status: "failing", Reasons: []string{}, Warnings: s.Life.Warnings()}
 	causes := []error{err}
 	if joined, ok := err.(interface{ Unwrap() []error }); ok {
 		causes = joined.Unwrap()

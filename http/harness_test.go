@@ -42,6 +42,7 @@ type peer struct {
 	restore   func(from io.Reader, cause fsm.Cause) (httpd.Restored, error)
 	live      error
 	ready     error
+	warnings  []string
 	acts      []string // what members, raft and life were told to do
 }
 
@@ -170,7 +171,8 @@ func (p *peer) TransferLeader(_ context.Context, id string) error { return p.act
 // life tells Live apart from the one that asks nodes.
 type life struct{ *peer }
 
-func (l life) Live() error { return l.live }
+func (l life) Live() error        { return l.live }
+func (l life) Warnings() []string { return l.warnings }
 
 func (p *peer) config() httpd.Config {
 	reg := prometheus.NewRegistry()

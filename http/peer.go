@@ -104,6 +104,7 @@ type Raft interface {
 type Life interface {
 	Live() error
 	Ready() error
+	Warnings() []string // what somebody should look after all the same
 	Reload(ctx context.Context) error
 	// Leave leaves the group for good; the process ends after it.
 	Leave(ctx context.Context) error

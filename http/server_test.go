@@ -392,6 +392,10 @@ func TestReadiness(t *testing.T) {
 			t.Errorf("%s is %+v", path, got)
 		}
 	}
+	f.warnings = []string{"the disk is low"}
+	if got := into[httpd.Readiness](f.get("/readyz"), http.StatusOK); got.Status != "ok" || fmt.Sprint(got.Warnings) != "[the disk is low]" {
+		t.Errorf("a peer with a warning is %+v", got)
+	}
 	f.ready = errors.Join(errors.New("no leader"), errors.New("400 entries behind"))
 	f.live = errors.New("disk: write failed")
 	if got := into[httpd.Readiness](f.get("/readyz"), http.StatusServiceUnavailable); fmt.Sprint(got.Reasons) != "[no leader 400 entries behind]" {
