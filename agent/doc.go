@@ -26,6 +26,11 @@
 // stopped, joined, and begun anew if this peer leads. The first entry of a term says who leads; time is the leader's clock,
 // which never falls behind the state nor stands still. Whoever lives tells a new leader so within a tenth of a second: the claims
 // of a peer that is not heard in the first second of a term go to others, as do those of one that falls silent for three.
+// A signal may come late: in a term that was regained before it came nothing is written or served (term.lasts).
+//
+// A leader compares its wall clock with those of the other voters, which each tells in its word. Over 30 s from their median
+// it says so and gives leadership to the voter nearest to it: a jump forward of logical time is for good. Of two clocks that
+// differ nobody knows which is right, so there leadership stays.
 //
 // # Membership
 //

@@ -26,6 +26,7 @@ func TestTermThatCannotBeSaved(t *testing.T) {
 		old, p := w.leader(), w.follower()
 		w.isolate(old)
 		disks[p.name].change(func(d *disk) { d.fails = syscall.EIO })
+		w.until("the peer without a disk to end", func() bool { return len(p.done) > 0 })
 		p.ended(syscall.EIO)
 		disks[p.name].change(func(d *disk) { d.fails = nil })
 		w.heal()
