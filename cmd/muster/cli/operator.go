@@ -23,7 +23,7 @@ func (p *Program) operator() *cobra.Command {
 		Short:   "Mend the group",
 		Example: "  muster operator raft list-peers",
 	})
-	c.AddCommand(raft)
+	c.AddCommand(raft, p.recover(), p.compactLog())
 	return c
 }
 

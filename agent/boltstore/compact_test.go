@@ -1,0 +1,77 @@
+package boltstore_test
+
+import (
+	"errors"
+	"os"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/hashicorp/raft"
+
+	"github.com/musterhq/muster/agent/boltstore"
+)
+
+func TestCompactGivesRoomBackAndKeepsTheRest(t *testing.T) {
+	path := filePath(t)
+	store := open(t, boltstore.Config{Path: path})
+	for first := uint64(1); first <= 20_000; first += 1000 {
+		storeLogs(t, store, entries(first, first+999)...)
+	}
+	if err := store.DeleteRange(1, 19_900); err != nil {
+		t.Fatal(err)
+	}
+	if err := store.SetUint64([]byte("CurrentTerm"), 7); err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := boltstore.Compact(path); !errors.Is(err, boltstore.ErrLocked) {
+		t.Errorf("a file in use: %v", err)
+	}
+	closeStore(t, store)
+	was, err := os.Stat(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(path+".compact", []byte("what a crash left"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	before, after, err := boltstore.Compact(path)
+	is, statErr := os.Stat(path)
+	if err != nil || statErr != nil || before != was.Size() || after != is.Size() || after*4 > before || is.Mode().Perm() != 0o600 {
+		t.Errorf("from %d to %d bytes, the file has %d, mode %v: %v, %v", before, after, is.Size(), is.Mode(), err, statErr)
+	}
+	if _, err := os.Stat(path + ".compact"); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("the other file is still there: %v", err)
+	}
+	store = open(t, boltstore.Config{Path: path})
+	if term, err := store.GetUint64([]byte("CurrentTerm")); err != nil || term != 7 {
+		t.Errorf("term %d: %v", term, err)
+	}
+	for index := uint64(19_901); index <= 20_000; index++ {
+		var got raft.Log
+		if err := store.GetLog(index, &got); err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(*entry(index), got); diff != "" {
+			t.Fatalf("entry %d (-want +got):\n%s", index, diff)
+		}
+	}
+	if first, err := store.FirstIndex(); err != nil || first != 19_901 {
+		t.Errorf("the first entry is %d: %v", first, err)
+	}
+}
+
+func TestCompactRefuses(t *testing.T) {
+	path := filePath(t)
+	if _, _, err := boltstore.Compact(path); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("no file: %v", err)
+	}
+	if err := os.WriteFile(path, make([]byte, 64<<10), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := boltstore.Compact(path); !errors.Is(err, boltstore.ErrCorrupt) {
+		t.Errorf("no log store: %v", err)
+	}
+	if raw, err := os.ReadFile(path); err != nil || len(raw) != 64<<10 {
+		t.Errorf("it was changed: %d bytes, %v", len(raw), err)
+	}
+}

@@ -1,0 +1,39 @@
+package agent
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"github.com/musterhq/muster/agent/boltstore"
+)
+
+// openStopped opens the data directory of a peer that is stopped, and keeps others out until close.
+func openStopped(path string) (*directory, error) {
+	for _, name := range []string{fileSelf, fileRaft} {
+		if _, err := os.Stat(filepath.Join(path, name)); err != nil {
+			return nil, fmt.Errorf("%s is not the data directory of a peer: %w", path, err)
+		}
+	}
+	d := &directory{path: path}
+	var err error
+	if d.lock, err = lockFile(filepath.Join(path, fileLock)); err != nil {
+		return nil, fmt.Errorf("stop the peer first: %w", err)
+	}
+	if err := d.read(fileSelf, &d.self); err != nil {
+		return nil, errors.Join(err, d.close())
+	}
+	return d, nil
+}
+
+// CompactLog writes the log of a stopped peer anew, without the room that trimmed entries left in its file, and returns the
+// size of the file before and after.
+func CompactLog(path string) (before, after int64, err error) {
+	d, err := openStopped(path)
+	if err != nil {
+		return 0, 0, err
+	}
+	before, after, err = boltstore.Compact(d.file(fileRaft))
+	return before, after, errors.Join(err, d.close())
+}

@@ -1,0 +1,173 @@
+package agent
+
+import (
+	"crypto/sha256"
+	"errors"
+	"io/fs"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/musterhq/muster/agent/boltstore"
+	"github.com/musterhq/muster/fsm"
+)
+
+// onDisk gives a peer's log and snapshots to its data directory.
+func onDisk(c *Config) { c.Seams.Logs, c.Seams.Stable, c.Seams.Snapshots = nil, nil, nil }
+
+func recovery(t *testing.T, dir string) *Recovery {
+	t.Helper()
+	r, err := OpenRecovery(dir, slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
+// filesOf are the digests of all files below a directory.
+func filesOf(t *testing.T, dir string) map[string][32]byte {
+	t.Helper()
+	out := map[string][32]byte{}
+	err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
+		}
+		raw, err := os.ReadFile(path)
+		out[strings.TrimPrefix(path, dir)] = sha256.Sum256(raw)
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return out
+}
+
+// TestRecovery loses two of three peers for good. The third is made a group of one from its disk; the others join it empty;
+// what is left of the old group cannot disturb it.
+func TestRecovery(t *testing.T) {
+	inBubbleOf(t, 3, onDisk, func(t *testing.T, w *world) {
+		w.settled(4, 2, nil)
+		last := w.follower()
+		last.apply(&fsm.OperatorAct{Action: "acknowledged", Cause: operator})
+		if _, err := OpenRecovery(last.dir, slog.New(slog.DiscardHandler)); err == nil || !strings.Contains(err.Error(), "stop the peer first") {
+			t.Errorf("of a running peer: %v", err)
+		}
+		old := last.machine.Read().Meta()
+		lost := w.others(last)
+		for _, p := range append(lost, last) {
+			p.end()
+		}
+
+		before := filesOf(t, last.dir)
+		delete(before, "/"+fileRaft) // opening it writes the next state of bbolt's own
+		r := recovery(t, last.dir)
+		names := []string{lost[0].name, lost[1].name}
+		slices.Sort(names)
+		slices.Sort(r.Dropped)
+		if diff := cmp.Diff(names, r.Dropped); diff != "" || r.Peer != last.name || r.Seq < old.Seq || r.Index < old.Index {
+			t.Errorf("it tells %+v; dropped (-want +got):\n%s", r, diff)
+		}
+		if err := r.Close(); err != nil {
+			t.Fatal(err)
+		}
+		after := filesOf(t, last.dir)
+		delete(after, "/"+fileRaft)
+		if diff := cmp.Diff(before, after); diff != "" {
+			t.Errorf("a look changed files (-before +after):\n%s", diff)
+		}
+
+		r = recovery(t, last.dir)
+		if err := errors.Join(r.Do(), r.Close()); err != nil {
+			t.Fatal(err)
+		}
+		kept := filesOf(t, r.Aside)
+		for name, sum := range before {
+			if name != "/"+fileLock && name != "/promises.json" && kept[name] != sum {
+				t.Errorf("%s is not kept as it was", name)
+			}
+		}
+		log, err := boltstore.Open(boltstore.Config{Path: filepath.Join(r.Aside, fileRaft)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		end, err := log.LastIndex()
+		if err := errors.Join(err, log.Close()); err != nil || end != r.Index {
+			t.Errorf("the log that was kept ends at %d, not at %d: %v", end, r.Index, err)
+		}
+		last.start(nil)
+		now := w.leaderOf([]*peer{last}).machine.Read()
+		m := now.Meta()
+		if diff := cmp.Diff([]string{last.id}, peerIDs(now)); diff != "" || m.Group == old.Group || m.Epoch() == old.Epoch() {
+			t.Errorf("group %s, epoch %s, peers (-want +got):\n%s", m.Group, m.Epoch(), diff)
+		}
+		if told := last.events(old.Seq, "state.*"); len(told) != 1 {
+			t.Errorf("told %+v", told)
+		}
+		if acts := last.events(0, "operator.*"); len(acts) != 1 {
+			t.Errorf("what was acknowledged is there %d times", len(acts))
+		}
+		last.await("refreshes", observed(fsm.TimeOf(time.Now())))
+
+		lost[0].start(nil) // as if its disk had come back
+		w.pass(30 * time.Second)
+		if m := last.machine.Read().Meta(); m.Group == old.Group || last.raft.State().String() != "Leader" {
+			t.Errorf("a peer of the old group took the recovered one back to %s", m.Group)
+		}
+		lost[0].end()
+		for _, p := range lost {
+			p.dir = t.TempDir()
+			if err := os.Chmod(p.dir, 0o700); err != nil {
+				t.Fatal(err)
+			}
+			p.start(nil)
+			p.await("the recovered group", func(r *fsm.Reader) bool { return r.Meta().Group == m.Group })
+		}
+		last.await("three peers", rows(3))
+	})
+}
+
+func TestRecoveryRefuses(t *testing.T) {
+	empty := t.TempDir()
+	if _, err := OpenRecovery(empty, slog.New(slog.DiscardHandler)); err == nil || !strings.Contains(err.Error(), "is not the data directory") {
+		t.Errorf("an empty directory: %v", err)
+	}
+	if left, err := os.ReadDir(empty); err != nil || len(left) > 0 {
+		t.Errorf("it left %v, %v", left, err)
+	}
+	if _, _, err := CompactLog(empty); err == nil || !strings.Contains(err.Error(), "is not the data directory") {
+		t.Errorf("compact an empty directory: %v", err)
+	}
+	dir := t.TempDir()
+	if err := os.Chmod(dir, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	d, err := openDirectory(dir, "muster")
+	if err != nil {
+		t.Fatal(err)
+	}
+	store, err := boltstore.Open(boltstore.Config{Path: d.file(fileRaft)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := store.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := CompactLog(dir); err == nil || !strings.Contains(err.Error(), "stop the peer first") {
+		t.Errorf("compact the log of a running peer: %v", err)
+	}
+	if err := d.close(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := OpenRecovery(dir, slog.New(slog.DiscardHandler)); err == nil || !strings.Contains(err.Error(), "holds no group yet") {
+		t.Errorf("a directory without a group: %v", err)
+	}
+	if _, _, err := CompactLog(dir); err != nil {
+		t.Errorf("compact: %v", err)
+	}
+}
