@@ -204,6 +204,9 @@ func (a *Agent) serveHear(ctx context.Context, w word) (nothing, error) {
 	if t == nil {
 		return nothing{}, errNotLeading
 	}
+	if err := t.knows(w.Epoch); err != nil {
+		return nothing{}, err
+	}
 	t.hearing.hear(w)
 	return nothing{}, nil
 }

@@ -25,6 +25,7 @@ type word struct {
 	Polls   int      `json:"polls"`
 	Idle    bool     `json:"idle"` // takes up no claims
 	Version string   `json:"version"`
+	Epoch   string   `json:"epoch"`
 	Clock   fsm.Time `json:"clock"` // what its wall clock shows
 
 	Disk space.Level `json:"disk"`
@@ -129,14 +130,16 @@ func (a *Agent) reportOnce(ctx context.Context) bool {
 	defer cancel()
 	err := exchange(ctx, a.askLeader, peerport.Request{Peer: leader, Path: pathHear}, w, &nothing{})
 	if err != nil {
+		a.stranded(err)
 		a.log.Debug("the leader did not hear this peer", "leader", leader, "error", err)
 	}
 	return err == nil
 }
 
 func (a *Agent) word() word {
+	m := a.machine.Read().Meta()
 	return word{
-		Peer: a.row(), Applied: a.machine.Read().Meta().Index, Polls: a.worker.Polls(),
+		Peer: a.row(), Applied: m.Index, Epoch: m.Epoch(), Polls: a.worker.Polls(),
 		Idle: a.idle(), Version: a.cfg.Version, Clock: fsm.TimeOf(a.cfg.Seams.Now()), Disk: a.space.Level(),
 	}
 }

@@ -252,3 +252,29 @@ func TestStartRemovesWhatARestoreLeft(t *testing.T) {
 		t.Errorf("it is still there: %v", err)
 	}
 }
+
+// TestRestoreThatTheGroupNeverGot cuts the leader off and has it restore: it can only say that nobody knows. The others go on
+// without it, and when it meets them again it ends, since its state is one that the group never had.
+func TestRestoreThatTheGroupNeverGot(t *testing.T) {
+	inBubble(t, 3, func(t *testing.T, w *world) {
+		w.settled(2, 2, nil)
+		old := w.leader()
+		archive, before := old.backedUp(), old.machine.Read().Meta()
+		w.isolate(old)
+		if _, err := old.tryRestore(bytes.NewReader(archive)); !errors.Is(err, fsm.ErrUnknown) {
+			t.Errorf("restore by a leader that is cut off: %v", err)
+		}
+		if old.machine.Read().Meta().Epoch() == before.Epoch() {
+			t.Fatal("it was not restored even there: this tests nothing")
+		}
+		next := w.leaderOf(w.others(old))
+		next.apply(&fsm.OperatorAct{Action: "on", Cause: operator})
+		w.heal()
+		old.ended(errStranded)
+		for _, p := range w.running() {
+			if got := p.machine.Read().Meta().Epoch(); got != before.Epoch() {
+				t.Errorf("%s is in epoch %s", p.name, got)
+			}
+		}
+	})
+}
