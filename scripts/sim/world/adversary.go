@@ -192,6 +192,14 @@ var groupActs = []act{
 		p.blind = a.w.now + a.w.between(time.Second, 30*time.Second)
 		return true
 	}},
+	{"work hangs", func(a *adversary) bool { // its claims are never completed, and it lives on
+		p := a.some(1)
+		if p == nil || len(p.tasks) == 0 {
+			return false
+		}
+		p.killTasks()
+		return true
+	}},
 	{"snapshot installed", func(a *adversary) bool { return a.install() }},
 	{"clock jumps forward", func(a *adversary) bool { return a.jump(24 * time.Hour) }},
 	{"clock jumps back", func(a *adversary) bool { return a.jump(-24 * time.Hour) }},

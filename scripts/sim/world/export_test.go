@@ -20,7 +20,7 @@ func Kinds() []string {
 		"fault request lost", "fault answer lost", "fault request comes again", "entry kept by the next leader", "entry lost with its leader",
 		"entry of a leader that leads no more", "outcome unknown", "restore", "trim", "passed over", "asked once more", "not modified",
 		"part of a refresh", "part of a run", "moved run.complete", "already run.complete", "refused refresh.complete",
-		"refused run.complete", "done claim.abandon", "expired ttl", "expired peer_gone", "nudge granted", "nudge kept",
+		"refused run.complete", "expired ttl", "expired peer_gone", "nudge granted", "nudge kept",
 		"granted refresh confirm", "granted refresh odd", "granted refresh asked", "granted run nudge", "granted run delete",
 		"event node.unreachable", "event node.missing", "event node.removed", "event node.returned", "event node.forgotten",
 		"event discovery.held", "event discovery.released", "event shard.primary_lost", "event shard.primary_duplicated",

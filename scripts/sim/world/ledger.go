@@ -197,6 +197,9 @@ func (b *bookkeeping) anew(name string) {
 	if was == nil || d == nil || d.Settings == was.Settings {
 		return
 	}
+	if d.Spec.Enabled && !was.Spec.Enabled {
+		b.w.check.enabled[d.ID] = b.entry.index
+	}
 	b.applied[was.ID] = true
 	b.close(fsm.Subject{Kind: fsm.KindRun, ID: was.ID})
 }

@@ -21,6 +21,8 @@ type absences struct {
 	w      *World
 	missed map[listingKey]*absence
 	failed map[nodeKey]*failures
+
+	enabled map[uint64]uint64 // by discovery, the index at which it was enabled again
 }
 
 // absence is the full good reads without a node since one listed it.
@@ -31,7 +33,7 @@ type absence struct {
 }
 
 func newAbsences(w *World) absences {
-	return absences{w: w, missed: map[listingKey]*absence{}, failed: map[nodeKey]*failures{}}
+	return absences{w: w, missed: map[listingKey]*absence{}, failed: map[nodeKey]*failures{}, enabled: map[uint64]uint64{}}
 }
 
 // read takes note of what a source said to a run, and of whether its absences need be held back (I22): judged here by
@@ -176,7 +178,7 @@ func (k *absences) presence(c *committed, d *fsm.Discovery, claim *fsm.Claim) {
 		case fsm.NodeMissing:
 			for l := range c.before.NodeListings(row.ID, e.Node) {
 				by := c.before.DiscoveryByID(l.Discovery)
-				if by.Settings > claim.Token {
+				if by.Settings > claim.Token && k.enabled[by.ID] <= claim.Token { // judged by how long it had to wait then
 					k.w.count.add("missing by older settings")
 					continue
 				}

@@ -10,7 +10,7 @@ import (
 )
 
 // restFor is how long a world is left alone at the end: longer than any claim lasts, and than a node takes to be removed.
-const restFor = 110 * time.Second
+const restFor = 120 * time.Second
 
 // late is how much later than its interval a schedule may fire in a group at rest.
 const late = 8 * fsm.Second

@@ -70,7 +70,7 @@ func TestWorlds(t *testing.T) {
 		return
 	}
 	for _, name := range world.Kinds() {
-		if counts[name] < 50 {
+		if counts[name] < 20 {
 			t.Errorf("%q came about %d times in %d worlds", name, counts[name], seeds)
 		}
 	}
