@@ -18,6 +18,8 @@ import (
 // maxRow bounds one row of a snapshot, so that a damaged length allocates nothing large.
 const maxRow = 16 << 20
 
+var errDigest = errors.New("digest does not match: the snapshot is damaged")
+
 // Restore replaces the state with a snapshot: all of it is read and verified into a new database first, then swapped in
 // once, and every Wait on the old one wakes. On an error the state is as before. It wraps ErrNewer for a snapshot that this
 // release cannot read.
@@ -42,17 +44,14 @@ func VerifySnapshot(from io.Reader) (Header, error) {
 
 func load(db *database, from io.Reader) error {
 	r := &frameReader{from: bufio.NewReaderSize(from, 64<<10), digest: sha256.New()}
-	number, body, err := r.frame()
-	if err != nil {
-		return err
-	}
-	var head Header
-	if number != frameHeader || decode(body, &head) != nil || head.Format != snapshotFormat {
-		return fmt.Errorf("format %d: %w", head.Format, ErrNewer)
-	}
 	tx := db.mem.Txn(true)
 	defer tx.Abort()
-	if err := loadRows(tx, r); err != nil {
+	head, err := loadFrames(tx, r)
+	if errors.Is(err, ErrNewer) {
+		// Damage looks as strange as what a later release wrote, but its digest does not fit.
+		return cmp.Or(r.skip(), err)
+	}
+	if err != nil {
 		return err
 	}
 	rows := &Reader{txn: tx}
@@ -64,6 +63,17 @@ func load(db *database, from io.Reader) error {
 	}
 	tx.Commit()
 	return nil
+}
+
+func loadFrames(tx *memdb.Txn, r *frameReader) (head Header, err error) {
+	number, body, err := r.frame()
+	if err != nil {
+		return head, err
+	}
+	if number != frameHeader || decode(body, &head) != nil || head.Format != snapshotFormat {
+		return head, fmt.Errorf("format %d: %w", head.Format, ErrNewer)
+	}
+	return head, loadRows(tx, r)
 }
 
 // whole says whether the rows that point at others find them and the state's own row counts what is there: later entries
@@ -154,15 +164,12 @@ func loadRows(tx *memdb.Txn, r *frameReader) error {
 			return err
 		}
 		if number == frameEnd {
-			var end ending
-			if err := decode(body, &end); err != nil {
-				return fmt.Errorf("end frame: %w", err)
+			written, err := r.end(body)
+			if err != nil {
+				return err
 			}
-			if end.Rows != rows || !bytes.Equal(end.Digest, r.read) {
-				return errors.New("digest does not match: the snapshot is damaged")
-			}
-			if _, err := r.from.ReadByte(); !errors.Is(err, io.EOF) {
-				return errors.New("the snapshot goes on after its end")
+			if written != rows {
+				return errDigest
 			}
 			return into.finish()
 		}
@@ -210,6 +217,35 @@ func (r *frameReader) frame() (number byte, body []byte, err error) {
 	}
 	r.digest.Write(r.body)
 	return number, r.body, nil
+}
+
+// end judges the end frame, which must be the last, and returns the count of rows that it names.
+func (r *frameReader) end(body []byte) (rows uint64, err error) {
+	var end ending
+	if err := decode(body, &end); err != nil {
+		return 0, fmt.Errorf("end frame: %w", err)
+	}
+	if !bytes.Equal(end.Digest, r.read) {
+		return 0, errDigest
+	}
+	if _, err := r.from.ReadByte(); !errors.Is(err, io.EOF) {
+		return 0, errors.New("the snapshot goes on after its end")
+	}
+	return end.Rows, nil
+}
+
+// skip reads the frames that are left for their digest alone.
+func (r *frameReader) skip() error {
+	for {
+		number, body, err := r.frame()
+		if err != nil {
+			return err
+		}
+		if number == frameEnd {
+			_, err := r.end(body)
+			return err
+		}
+	}
 }
 
 func cutShort(err error) error {
