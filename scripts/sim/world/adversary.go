@@ -1,10 +1,7 @@
 package world
 
 import (
-	"slices"
 	"time"
-
-	"github.com/musterhq/muster/fsm"
 )
 
 // adversary decides what goes wrong. What it likes to do, and how often, differs from seed to seed.
@@ -140,93 +137,6 @@ func (a *adversary) down(p *peer) bool {
 	return true
 }
 
-var groupActs = []act{
-	{"peer crashes", func(a *adversary) bool { return a.down(a.some(2)) }},
-	{"leader crashes", func(a *adversary) bool { return a.some(2) != nil && a.down(a.leader()) }},
-	{"peer starts at once", func(a *adversary) bool {
-		p := a.some(2)
-		if p == nil || p == a.leader() {
-			return false
-		}
-		p.crash()
-		p.start()
-		return true
-	}},
-	{"leader changes", func(a *adversary) bool {
-		p := a.some(2)
-		if p == nil || p == a.leader() {
-			return false
-		}
-		a.w.log.elect(a.w, p, false)
-		return true
-	}},
-	{"lost and regained", func(a *adversary) bool {
-		p := a.leader()
-		if p == nil {
-			return false
-		}
-		a.w.log.elect(a.w, p, true)
-		return true
-	}},
-	{"replica lags", func(a *adversary) bool {
-		p := a.some(2)
-		if p == nil || p == a.leader() {
-			return false
-		}
-		p.paused = a.w.now + a.w.between(time.Second, 10*time.Second)
-		return true
-	}},
-	{"peer cut off", func(a *adversary) bool {
-		p := a.some(2)
-		if p == nil || p == a.leader() {
-			return false
-		}
-		p.cut = a.w.now + a.w.between(time.Second, 20*time.Second)
-		return true
-	}},
-	{"peer cannot reach nodes", func(a *adversary) bool {
-		p := a.some(2)
-		if p == nil {
-			return false
-		}
-		p.blind = a.w.now + a.w.between(time.Second, 30*time.Second)
-		return true
-	}},
-	{"work hangs", func(a *adversary) bool { // its claims are never completed, and it lives on
-		p := a.some(1)
-		if p == nil || len(p.tasks) == 0 {
-			return false
-		}
-		p.killTasks()
-		return true
-	}},
-	{"snapshot installed", func(a *adversary) bool { return a.install() }},
-	{"clock jumps forward", func(a *adversary) bool { return a.jump(24 * time.Hour) }},
-	{"clock jumps back", func(a *adversary) bool { return a.jump(-24 * time.Hour) }},
-	{"peer joins", func(a *adversary) bool {
-		n := 0
-		for _, p := range a.w.peers {
-			if p.member {
-				n++
-			}
-		}
-		if n >= 6 || len(a.w.peers) >= 9 {
-			return false
-		}
-		a.w.addPeer()
-		return true
-	}},
-	{"peer leaves", func(a *adversary) bool {
-		p := a.some(3)
-		if p == nil || p == a.leader() || a.leader() == nil {
-			return false
-		}
-		p.member = false
-		p.crash()
-		return true
-	}},
-}
-
 // install gives the peer that lags the most the state of the one that is furthest.
 func (a *adversary) install() bool {
 	var last, first *peer
@@ -260,46 +170,4 @@ func (a *adversary) jump(d time.Duration) bool {
 	p.skew += d
 	a.w.check.jumped()
 	return true
-}
-
-var sourceActs = []act{
-	{"source breaks", func(a *adversary) bool {
-		s := pick(a.w, a.w.sources)
-		s.fault = pick(a.w, sourceFaults)
-		a.w.after(a.w.between(time.Second, 40*time.Second), func() { s.fault = "" })
-		return true
-	}},
-	{"node listed", func(a *adversary) bool {
-		s, n := pick(a.w, a.w.sources), pick(a.w, a.w.fleet.nodes)
-		if slices.Contains(s.lists, n.ref) {
-			return false
-		}
-		s.move(append(slices.Clone(s.lists), n.ref))
-		a.w.nudge(s, n.ref.Cluster)
-		return true
-	}},
-	{"node unlisted", func(a *adversary) bool {
-		s := pick(a.w, a.w.sources)
-		if len(s.lists) == 0 {
-			return false
-		}
-		n := pick(a.w, s.lists)
-		s.move(slices.DeleteFunc(slices.Clone(s.lists), func(r fsm.NodeRef) bool { return r == n }))
-		a.w.nudge(s, n.Cluster)
-		return true
-	}},
-	{"node moves", func(a *adversary) bool {
-		n := pick(a.w, a.w.fleet.nodes)
-		n.change(func() { n.port = 1000 + (n.port-1000+500)%1000 })
-		for _, s := range a.w.sources {
-			if slices.Contains(s.lists, n.ref) {
-				a.w.nudge(s, n.ref.Cluster)
-			}
-		}
-		return true
-	}},
-	{"nudge about nothing", func(a *adversary) bool {
-		a.w.nudge(pick(a.w, a.w.sources), pick(a.w, a.w.fleet.nodes).ref.Cluster)
-		return true
-	}},
 }

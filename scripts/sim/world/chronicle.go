@@ -163,8 +163,8 @@ func (k *chronicle) kept(c *committed) {
 		n++
 	}
 	if n != m.Seq+1-m.First || bytes != m.Bytes {
-		k.w.fail("I11", "entry %d: %d events of %d bytes are kept; said are %d from %d, and %d bytes", c.entry.index, n, bytes, m.Seq,
-			m.First, m.Bytes)
+		k.w.fail("I11", "entry %d: %d events of %d bytes are kept; said are %d from %d, and %d bytes", c.entry.index, n, bytes,
+			m.Seq, m.First, m.Bytes)
 	}
 	if m.First == was.First {
 		return

@@ -27,7 +27,10 @@ func (c Counts) void(steps int) string {
 		what  string
 		least int
 	}{
-		{"done refresh changed", steps / 400}, {"done run", steps / 200}, {"event", steps / 50}, {"term", 2},
+		{"done refresh changed", steps / 400},
+		{"done run", steps / 200},
+		{"event", steps / 50},
+		{"term", 2},
 		{"fault", steps / 100},
 	} {
 		if n := c[want.what]; n < want.least {

@@ -1,5 +1,5 @@
-// Package world simulates a whole group in one goroutine and virtual time, with an adversary, and checks after every step what
-// must hold whatever happens.
+// Package world simulates a whole group in one goroutine and virtual time, with an adversary, and checks after every step
+// what must hold whatever happens.
 //
 // # What is real
 //

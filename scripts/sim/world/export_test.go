@@ -17,8 +17,8 @@ func RunBroken(c Config, at time.Duration, panics bool) Result {
 // Kinds are the kinds of faults, and of what must have come about for the checks to have had anything to check.
 func Kinds() []string {
 	out := []string{
-		"fault request lost", "fault answer lost", "fault request comes again", "entry kept by the next leader", "entry lost with its leader",
-		"entry of a leader that leads no more", "outcome unknown", "restore", "trim", "passed over", "asked once more", "not modified",
+		"fault request lost", "fault answer lost", "fault request comes again", "entry kept by the next leader",
+		"entry lost with its leader", "entry of a leader that leads no more", "outcome unknown", "restore", "trim", "passed over", "asked once more", "not modified",
 		"part of a refresh", "part of a run", "moved run.complete", "already run.complete", "refused refresh.complete",
 		"refused run.complete", "expired ttl", "expired peer_gone", "nudge granted", "nudge kept",
 		"granted refresh confirm", "granted refresh odd", "granted refresh asked", "granted run nudge", "granted run delete",

@@ -1,6 +1,7 @@
 package world
 
 import (
+	"slices"
 	"time"
 
 	"github.com/musterhq/muster/fsm"
@@ -79,6 +80,49 @@ var fleetActs = []act{
 	{"third party fails", func(a *adversary) bool {
 		a.third = true
 		a.w.after(a.w.between(time.Second, 20*time.Second), func() { a.third = false })
+		return true
+	}},
+}
+
+// sourceActs are what happens to what is listed.
+var sourceActs = []act{
+	{"source breaks", func(a *adversary) bool {
+		s := pick(a.w, a.w.sources)
+		s.fault = pick(a.w, sourceFaults)
+		a.w.after(a.w.between(time.Second, 40*time.Second), func() { s.fault = "" })
+		return true
+	}},
+	{"node listed", func(a *adversary) bool {
+		s, n := pick(a.w, a.w.sources), pick(a.w, a.w.fleet.nodes)
+		if slices.Contains(s.lists, n.ref) {
+			return false
+		}
+		s.move(append(slices.Clone(s.lists), n.ref))
+		a.w.nudge(s, n.ref.Cluster)
+		return true
+	}},
+	{"node unlisted", func(a *adversary) bool {
+		s := pick(a.w, a.w.sources)
+		if len(s.lists) == 0 {
+			return false
+		}
+		n := pick(a.w, s.lists)
+		s.move(slices.DeleteFunc(slices.Clone(s.lists), func(r fsm.NodeRef) bool { return r == n }))
+		a.w.nudge(s, n.Cluster)
+		return true
+	}},
+	{"node moves", func(a *adversary) bool {
+		n := pick(a.w, a.w.fleet.nodes)
+		n.change(func() { n.port = 1000 + (n.port-1000+500)%1000 })
+		for _, s := range a.w.sources {
+			if slices.Contains(s.lists, n.ref) {
+				a.w.nudge(s, n.ref.Cluster)
+			}
+		}
+		return true
+	}},
+	{"nudge about nothing", func(a *adversary) bool {
+		a.w.nudge(pick(a.w, a.w.sources), pick(a.w, a.w.fleet.nodes).ref.Cluster)
 		return true
 	}},
 }

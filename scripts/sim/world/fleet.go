@@ -47,7 +47,8 @@ func newFleet(w *World) fleet {
 		}
 		for n := range 1 + w.rng.IntN(4) {
 			x := &node{
-				ref: fsm.NodeRef{Cluster: fmt.Sprintf("c%d", c), Node: fmt.Sprintf("c%d-%d", c, n)}, port: 1000 + 10*c + n, probe: probe,
+				ref:  fsm.NodeRef{Cluster: fmt.Sprintf("c%d", c), Node: fmt.Sprintf("c%d-%d", c, n)},
+				port: 1000 + 10*c + n, probe: probe,
 				state: fsm.StateUp, role: fsm.RoleReplica, version: "7.0", shards: 1 + w.rng.IntN(2), offset: 1,
 			}
 			x.says = x.ref.Node

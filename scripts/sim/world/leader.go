@@ -71,7 +71,8 @@ func (p *proposal) settle(res fsm.Result, o outcome) {
 
 func newTerm(p *peer, number uint64) *term {
 	return &term{
-		w: p.w, p: p, number: number, words: map[*peer]word{}, heardAt: map[*peer]time.Duration{}, rows: map[string]time.Duration{},
+		w: p.w, p: p, number: number, words: map[*peer]word{}, heardAt: map[*peer]time.Duration{},
+		rows: map[string]time.Duration{},
 	}
 }
 

@@ -23,12 +23,6 @@ type held struct {
 	renewed time.Duration
 }
 
-// pulse is when a subject was last claimed because it was due, at one interval.
-type pulse struct {
-	interval fsm.Duration
-	at       [3]time.Duration
-}
-
 func newLedger(w *World) ledger {
 	return ledger{
 		w: w, open: map[fsm.Subject]*held{}, last: map[fsm.Subject]uint64{}, due: map[fsm.Subject]pulse{},
@@ -57,7 +51,8 @@ func (k *ledger) check(c *committed) {
 		b.command(command, res)
 	}
 	if idle && (c.applied.Events > 0 || len(c.applied.Touched) > 0 || len(c.applied.Closed) > 0) {
-		k.w.fail("I2", "entry %d: all is refused and %d events, %d subjects are moved", c.entry.index, c.applied.Events, len(c.applied.Touched))
+		k.w.fail("I2", "entry %d: all is refused and %d events, %d subjects are moved", c.entry.index, c.applied.Events,
+			len(c.applied.Touched))
 	}
 	for _, s := range c.applied.Touched {
 		b.settle(s)
@@ -113,7 +108,8 @@ func (b *bookkeeping) part(s fsm.Subject, token uint64, part uint32) *held {
 	h := b.open[s]
 	switch {
 	case h == nil:
-		b.w.fail("I1", "entry %d: part %d of claim %d of %s %d is accepted, and none is open", b.entry.index, part, token, s.Kind, s.ID)
+		b.w.fail("I1", "entry %d: part %d of claim %d of %s %d is accepted, and none is open", b.entry.index, part, token, s.Kind,
+			s.ID)
 	case h.Token != token:
 		b.w.fail("I2", "entry %d: a completion of claim %d is accepted; open is %d", b.entry.index, token, h.Token)
 	case h.parts != part:
@@ -180,8 +176,8 @@ func (b *bookkeeping) based(name string, id, base uint64) {
 		at, name = row.Index, row.Name
 	}
 	if b.moved[name] || at != base {
-		b.w.fail("I2", "entry %d: a change of %q is accepted on version %d; it is at %d, or at a later one of this entry", b.entry.index,
-			name, base, at)
+		b.w.fail("I2", "entry %d: a change of %q is accepted on version %d; it is at %d, or at a later one of this entry",
+			b.entry.index, name, base, at)
 	}
 }
 
@@ -256,45 +252,6 @@ func (b *bookkeeping) settle(s fsm.Subject) {
 	default:
 		b.granted(s, is)
 	}
-}
-
-// granted checks that a due claim has a slot of its own (I27), and that what is due comes no faster than time goes, whatever
-// the clocks do (I28).
-func (b *bookkeeping) granted(s fsm.Subject, c *fsm.Claim) {
-	b.last[s] = c.Token
-	b.open[s] = &held{Claim: c, renewed: b.w.now}
-	b.w.count.add("granted " + s.Kind.String() + " " + c.Reason)
-	was := b.before.Schedule(s)
-	recent := b.before.Wait(fsm.SetDiscoveries).Index+8 > b.entry.index // who granted may not have known the settings yet
-	if c.Reason != fsm.WhyDue || was == nil || was.AtOnce || recent {
-		delete(b.due, s)
-		return
-	}
-	interval := intervalOf(b.before, s)
-	if s.Kind == fsm.KindRun && was.Last.Outcome == fsm.OutcomeFailed { // tried again sooner, and longer each time
-		interval = fsm.Second
-	}
-	if slot := min(fsm.NextSlot(s, interval, was.Done), was.Done.Add(interval)); slot > c.Granted {
-		b.w.fail("I27", "entry %d: %s %d is claimed at %d; its slot after %d is at %d", b.entry.index, s.Kind, s.ID, c.Granted, was.Done, slot)
-	}
-	p := b.due[s]
-	if p.interval != interval {
-		p = pulse{interval: interval}
-	}
-	p.at = [3]time.Duration{p.at[1], p.at[2], b.w.now}
-	b.due[s] = p
-	// A jump of the clock or a new leader moves the phase of the slots.
-	if first := p.at[0]; first > 0 && b.w.now-first < interval.Std() && b.w.check.jumpedAt < first && b.w.log.holder != nil &&
-		b.w.log.holder.began < first {
-		b.w.fail("I28", "entry %d: %s %d is due three times within %s", b.entry.index, s.Kind, s.ID, b.w.now-first)
-	}
-}
-
-func intervalOf(r *fsm.Reader, s fsm.Subject) fsm.Duration {
-	if s.Kind == fsm.KindRun {
-		return r.DiscoveryByID(s.ID).Spec.Interval
-	}
-	return r.RefreshOf(r.ClusterByID(s.ID)).Interval
 }
 
 func sorted(m map[string]bool) []string { return slices.Sorted(maps.Keys(m)) }

@@ -134,7 +134,8 @@ func (p *peer) label() fsm.Command {
 		next.Labels = map[string]string{"by": fmt.Sprint(p.w.rng.IntN(3))}
 	}
 	if next.Equal(n.Settings) || !d.tell(fsm.Fact{
-		Type: fsm.NodeSettingsChanged, Node: n.ID, Before: &fsm.SettingsPart{Settable: n.Settings}, After: &fsm.SettingsPart{Settable: next},
+		Type: fsm.NodeSettingsChanged, Node: n.ID, Before: &fsm.SettingsPart{Settable: n.Settings},
+		After: &fsm.SettingsPart{Settable: next},
 	}) {
 		return nil
 	}

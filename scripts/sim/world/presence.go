@@ -183,8 +183,8 @@ func (k *absences) presence(c *committed, d *fsm.Discovery, claim *fsm.Claim) {
 					continue
 				}
 				if a := k.missed[listingKey{by.ID, row.ID, e.Node}]; by.Spec.Enabled && !by.Deleting && !a.gone(&by.Spec) {
-					k.w.fail("I20", "entry %d: run %d of %s finds %s missing; %s, which lists it so: %+v, missed it %+v", c.entry.index, claim.Token,
-						d.Name, e.Node, by.Name, l, a)
+					k.w.fail("I20", "entry %d: run %d of %s finds %s missing; %s lists it so: %+v, and missed it %+v", c.entry.index,
+						claim.Token, d.Name, e.Node, by.Name, l, a)
 				}
 			}
 		case fsm.NodeRemoved:

@@ -123,7 +123,8 @@ func (k *checker) live() {
 	for s := range r.Schedules() {
 		interval := intervalOf(r, s.Subject)
 		if k.wanted(r, s.Subject) && now.Sub(s.Done) > interval+late {
-			k.w.fail("I5", "%s %d, due every %s, was last done %s ago: %s", s.Subject.Kind, s.Subject.ID, interval, now.Sub(s.Done), text(s))
+			k.w.fail("I5", "%s %d, due every %s, was last done %s ago: %s", s.Subject.Kind, s.Subject.ID, interval,
+				now.Sub(s.Done), text(s))
 		}
 	}
 }

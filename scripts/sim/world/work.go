@@ -70,7 +70,8 @@ func (p *peer) refresh(t *task, c *fsm.Claim) {
 	a := w.askedOf(c)
 	r := p.Read()
 	said := &answers{
-		peer: p, nodes: map[string]fsm.Report{}, spec: r.RefreshOf(r.ClusterByID(c.Subject.ID)), seen: r.Schedule(c.Subject).Observed,
+		peer: p, nodes: map[string]fsm.Report{}, spec: r.RefreshOf(r.ClusterByID(c.Subject.ID)),
+		seen: r.Schedule(c.Subject).Observed,
 	}
 	a.rounds = append(a.rounds, said)
 	for again, first := true, true; again; first = false {

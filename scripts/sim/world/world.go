@@ -13,7 +13,7 @@ import (
 // Config is one simulation.
 type Config struct {
 	Seed  uint64
-	Steps int       // about; the adversary rests before the last thousand, or in the middle, and all has to come right by itself
+	Steps int       // about; before the last thousand, or in the middle, the adversary rests and all must come right by itself
 	Trace io.Writer // every step, where it is set
 }
 
