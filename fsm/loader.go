@@ -15,6 +15,7 @@ type loader struct {
 	open   gathered
 	events *page
 	claims map[Subject]*Claim
+	rows   subjects
 	plain  plain
 	packer packer
 	node   Node // nodes and listings are packed at once, so that one after the other is read into the same row
@@ -86,9 +87,9 @@ func (l *loader) add(table string, row any) error {
 		l.claims[v.Subject] = v
 		return nil
 	case *Schedule:
-		whole := &subjectRow{schedule: v, open: l.claims[v.Subject]}
+		l.rows.put(&subjectRow{schedule: v, open: l.claims[v.Subject]})
 		delete(l.claims, v.Subject)
-		return l.tx.Insert(table, whole)
+		return nil
 	}
 	return l.tx.Insert(table, row)
 }
@@ -117,7 +118,7 @@ func (l *loader) finish() error {
 	for s := range l.claims {
 		return fmt.Errorf("claim of %s %d, which is not there", s.Kind, s.ID)
 	}
-	return errors.Join(l.turn(), l.flush())
+	return errors.Join(l.turn(), l.flush(), l.tx.Insert(tableSubjects, &l.rows))
 }
 
 // begin writes the open row and opens the next.

@@ -12,6 +12,7 @@ import (
 type Reader struct {
 	txn       *memdb.Txn
 	abandoned chan struct{}
+	copied    *subjects // nil before it was asked for
 }
 
 // row is the row of that key, nil when there is none.
@@ -101,9 +102,17 @@ func (r *Reader) View(cluster uint64) *View {
 	return v
 }
 
+// subjects are those the reader sees, in a copy of its own.
+func (r *Reader) subjects() *subjects {
+	if r.copied == nil {
+		r.copied = row[subjects](r, tableSubjects, byID, nil0).copy()
+	}
+	return r.copied
+}
+
 // subject is the row of a subject, or nil.
 func (r *Reader) subject(s Subject) *subjectRow {
-	return row[subjectRow](r, tableSubjects, byID, subjectKey(s))
+	return r.subjects().row(s)
 }
 
 // Claim is the open claim of a subject, or nil.
@@ -117,7 +126,7 @@ func (r *Reader) Claim(s Subject) *Claim {
 // Claims yields all open claims. It looks through all subjects.
 func (r *Reader) Claims() iter.Seq[*Claim] {
 	return func(yield func(*Claim) bool) {
-		for row := range scan[subjectRow](r, tableSubjects, byID, nil) {
+		for row := range r.subjects().all() {
 			if row.open != nil && !yield(row.open) {
 				return
 			}
@@ -147,7 +156,7 @@ func (r *Reader) Schedule(s Subject) *Schedule {
 // Schedules yields all.
 func (r *Reader) Schedules() iter.Seq[*Schedule] {
 	return func(yield func(*Schedule) bool) {
-		for row := range scan[subjectRow](r, tableSubjects, byID, nil) {
+		for row := range r.subjects().all() {
 			if !yield(row.schedule) {
 				return
 			}

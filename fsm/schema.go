@@ -54,12 +54,6 @@ type indexRow struct {
 	Index uint64 `cbor:"2,keyasint"`
 }
 
-// subjectRow is all that is kept of a subject beside the view: a claim that is granted or closed writes this one row.
-type subjectRow struct {
-	schedule *Schedule
-	open     *Claim // nil for none
-}
-
 func schema() *memdb.DBSchema {
 	tables := []*memdb.TableSchema{
 		table(tableMeta, func(*Meta) []byte { return nil0 }),
@@ -71,7 +65,7 @@ func schema() *memdb.DBSchema {
 		table(tableNodes, func(r *roster) []byte { return num(r.cluster) }),
 		table(tableListings, func(l *listings) []byte { return listingsKey(l.cluster, l.discovery) },
 			also(byDiscovery, func(l *listings) []byte { return listingsKey(l.discovery, l.cluster) })),
-		table(tableSubjects, func(s *subjectRow) []byte { return subjectKey(s.schedule.Subject) }),
+		table(tableSubjects, func(*subjects) []byte { return nil0 }),
 		table(tablePeers, func(p *Peer) []byte { return []byte(p.ID) }),
 		table(tableSettings, func(*Settings) []byte { return nil0 }),
 		table(tableEvents, func(p *page) []byte { return num(p.number) }),
@@ -96,8 +90,4 @@ func appendNum(key []byte, n uint64) []byte {
 		key = append(key, byte(n>>shift&15))
 	}
 	return key
-}
-
-func subjectKey(s Subject) []byte {
-	return appendNum(append(make([]byte, 0, 17), byte(s.Kind)), s.ID)
 }

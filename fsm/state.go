@@ -37,6 +37,7 @@ func newDatabase() *database {
 	}{
 		{tableMeta, &Meta{First: 1}},
 		{tableSettings, &settings},
+		{tableSubjects, &subjects{}},
 	} {
 		if err := tx.Insert(row.table, row.row); err != nil {
 			panic(err)

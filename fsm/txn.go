@@ -31,6 +31,9 @@ func newTxn(mem *memdb.Txn, index uint64, now Time) *txn {
 
 func (tx *txn) commit() *Applied {
 	tx.insert(tableMeta, &tx.meta)
+	if len(tx.touched) > 0 {
+		tx.insert(tableSubjects, tx.subjects())
+	}
 	for _, name := range sortedKeys(tx.bumped) {
 		tx.insert(tableIndex, &indexRow{Table: name, Index: tx.index})
 	}
@@ -105,7 +108,7 @@ func (tx *txn) rewrite(s Subject, change func(*subjectRow)) {
 		row.schedule = &Schedule{Subject: s}
 	}
 	change(row)
-	tx.insert(tableSubjects, row)
+	tx.subjects().put(row)
 	tx.touch(s)
 }
 
@@ -174,9 +177,7 @@ func (tx *txn) forget(s Subject) {
 	if c := tx.Claim(s); c != nil {
 		tx.ended(c)
 	}
-	if row := tx.subject(s); row != nil {
-		tx.remove(tableSubjects, row)
-	}
+	tx.subjects().drop(s)
 	tx.touch(s)
 }
 
