@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"runtime"
+	"runtime/debug"
 	"slices"
 	"strconv"
 	"strings"
@@ -86,6 +87,7 @@ type tally struct {
 // TestScenarios plays scenarios. MUSTER_SCENARIOS says how many, MUSTER_SCENARIO=SEED plays one and says what befell it.
 func TestScenarios(t *testing.T) {
 	seeds := scenarios(t)
+	defer debug.SetGCPercent(debug.SetGCPercent(400)) // memory is there, time is short
 	sum := &tally{hits: map[string]int{}}
 	t.Run("seeds", func(t *testing.T) {
 		for _, seed := range seeds {
