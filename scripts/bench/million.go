@@ -71,26 +71,23 @@ func (s *simulated) run(ctx context.Context, _ *bench, out *result) error {
 		if c.nodes > s.largest {
 			continue
 		}
-		if ctx.Err() != nil {
-			return context.Cause(ctx)
-		}
 		var err error
 		if c.nodes != last.nodes || c.cluster != last.cluster {
 			step(fmt.Sprintf("filling %d x %d nodes", c.nodes/c.cluster, c.cluster))
 			last = simulation{nodes: c.nodes, cluster: c.cluster, events: -1}
-			if g, err = million.New(million.Config{Clusters: c.nodes / c.cluster, Nodes: c.cluster, Peers: peersMost}); err != nil {
+			if g, err = million.New(ctx, million.Config{Clusters: c.nodes / c.cluster, Nodes: c.cluster, Peers: peersMost}); err != nil {
 				return err
 			}
 		}
 		if c.events != last.events {
-			if err := g.Keep(c.events); err != nil {
+			if err := g.Keep(ctx, c.events); err != nil {
 				return err
 			}
 			out.add(stateFigures(c, g)...)
 		}
 		last = c
 		step("simulating " + c.name)
-		r, err := g.Run(c.load())
+		r, err := g.Run(ctx, c.load())
 		if err != nil {
 			return err
 		}

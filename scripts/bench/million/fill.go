@@ -1,6 +1,7 @@
 package million
 
 import (
+	"context"
 	"fmt"
 	"iter"
 	"runtime/debug"
@@ -20,7 +21,7 @@ const (
 
 // fill brings in the peers and clusters, has every node answer once and every cluster be found unchanged as often as is
 // remembered, and keeps no events. All of it happens at one logical time, so that the clusters are next due at their slots.
-func (g *Group) fill() error {
+func (g *Group) fill(ctx context.Context) error {
 	defer debug.SetGCPercent(debug.SetGCPercent(400)) // half of the work would be to look at what stays
 	commands := []fsm.Command{&fsm.GroupCreate{Group: "g", Epoch: "e"}}
 	for i := range g.Peers {
@@ -35,10 +36,13 @@ func (g *Group) fill() error {
 	if err := g.set(Load{Interval: 30 * time.Second, InFlight: 1024}); err != nil {
 		return err
 	}
-	if err := g.enlist(); err != nil {
+	if err := g.enlist(ctx); err != nil {
 		return err
 	}
 	for first, end := range g.blocks() {
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
 		if err := g.changed(first, end); err != nil {
 			return err
 		}
@@ -53,12 +57,15 @@ func (g *Group) fill() error {
 }
 
 // tell has nodes change their version until so many events are kept, and lets those before them go.
-func (g *Group) tell(events int) error {
+func (g *Group) tell(ctx context.Context, events int) error {
 	for g.kept() < events {
 		g.version++
 		for first, end := range g.blocks() {
 			if g.kept() >= events {
 				break
+			}
+			if ctx.Err() != nil {
+				return context.Cause(ctx)
 			}
 			if err := g.changed(first, end); err != nil {
 				return err
@@ -92,7 +99,7 @@ func (g *Group) set(l Load) error {
 }
 
 // enlist does the run that finds all nodes.
-func (g *Group) enlist() error {
+func (g *Group) enlist(ctx context.Context) error {
 	a, err := g.apply(&fsm.ClaimGrant{
 		Kind: fsm.KindRun, Peer: g.ids[0], TTL: fsm.Minute, Reason: fsm.WhyAsked, IDs: []uint64{1},
 	})
@@ -108,6 +115,9 @@ func (g *Group) enlist() error {
 		}
 		if c == g.Clusters-1 {
 			run.Outcome = &fsm.RunOutcome{Records: g.Clusters * g.Nodes, Changed: true}
+		}
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
 		}
 		if _, err := g.apply(run); err != nil {
 			return err

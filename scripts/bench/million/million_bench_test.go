@@ -16,20 +16,20 @@ func BenchmarkGroup(b *testing.B) {
 		b.Run(fmt.Sprintf("fill/nodes=%d", nodes), func(b *testing.B) {
 			b.ReportAllocs()
 			for b.Loop() {
-				if _, err := million.New(config); err != nil {
+				if _, err := million.New(b.Context(), config); err != nil {
 					b.Fatal(err)
 				}
 			}
 		})
 		b.Run(fmt.Sprintf("run/nodes=%d", nodes), func(b *testing.B) {
-			g, err := million.New(config)
+			g, err := million.New(b.Context(), config)
 			if err != nil {
 				b.Fatal(err)
 			}
 			b.ReportAllocs()
 			for b.Loop() {
 				load := million.Load{Peers: 10, Interval: 30 * time.Second, Span: 30 * time.Second, InFlight: 4096}
-				if _, err := g.Run(load); err != nil {
+				if _, err := g.Run(b.Context(), load); err != nil {
 					b.Fatal(err)
 				}
 			}

@@ -1,6 +1,8 @@
 package million_test
 
 import (
+	"context"
+	"errors"
 	"testing"
 	"time"
 
@@ -17,7 +19,7 @@ type measured struct {
 
 func group(t *testing.T, c million.Config) *million.Group {
 	t.Helper()
-	g, err := million.New(c)
+	g, err := million.New(t.Context(), c)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -26,7 +28,7 @@ func group(t *testing.T, c million.Config) *million.Group {
 
 func run(t *testing.T, g *million.Group, l million.Load) (*million.Result, measured) {
 	t.Helper()
-	r, err := g.Run(l)
+	r, err := g.Run(t.Context(), l)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -37,7 +39,7 @@ func run(t *testing.T, g *million.Group, l million.Load) (*million.Result, measu
 // the leader changes.
 func TestEveryClusterEachInterval(t *testing.T) {
 	g := group(t, million.Config{Clusters: 300, Nodes: 3, Peers: 5})
-	if err := g.Keep(0); err != nil {
+	if err := g.Keep(t.Context(), 0); err != nil {
 		t.Fatal(err)
 	}
 	if g.State < 300*3*100 || g.Snapshot < 300*3*50 {
@@ -78,11 +80,11 @@ func TestTooLittleRoomShows(t *testing.T) {
 }
 
 func TestSettingsAreJudged(t *testing.T) {
-	if _, err := million.New(million.Config{Clusters: 1}); err == nil {
+	if _, err := million.New(t.Context(), million.Config{Clusters: 1}); err == nil {
 		t.Error("a group without nodes is made")
 	}
 	g := group(t, million.Config{Clusters: 1, Nodes: 1, Peers: 1})
-	if _, err := g.Run(million.Load{Peers: 2, Interval: time.Second, Span: time.Second, InFlight: 1}); err == nil {
+	if _, err := g.Run(t.Context(), million.Load{Peers: 2, Interval: time.Second, Span: time.Second, InFlight: 1}); err == nil {
 		t.Error("a group runs with more peers than it has")
 	}
 }
@@ -92,7 +94,7 @@ func TestEventsAreKept(t *testing.T) {
 	g := group(t, million.Config{Clusters: 20, Nodes: 10, Peers: 1})
 	none := 0
 	for _, kept := range []int{0, 1000, 100} {
-		if err := g.Keep(kept); err != nil {
+		if err := g.Keep(t.Context(), kept); err != nil {
 			t.Fatal(err)
 		}
 		if kept == 0 {
@@ -102,6 +104,22 @@ func TestEventsAreKept(t *testing.T) {
 		heap, snapshot := g.Events/kept, (g.Snapshot-none)/kept
 		if heap < 100 || heap > 2000 || snapshot < 50 || snapshot > 500 {
 			t.Errorf("%d events: %d B each on the heap, %d B in a snapshot", kept, heap, snapshot)
+		}
+	}
+}
+
+// What takes long ends with its context, with the cause.
+func TestEndsWithContext(t *testing.T) {
+	enough := errors.New("enough")
+	ctx, cancel := context.WithCancelCause(t.Context())
+	g := group(t, million.Config{Clusters: 20, Nodes: 10, Peers: 1})
+	cancel(enough)
+	load := million.Load{Peers: 1, Interval: time.Second, Span: time.Second, InFlight: 100}
+	_, filled := million.New(ctx, g.Config)
+	_, ran := g.Run(ctx, load)
+	for i, err := range []error{filled, g.Keep(ctx, 100), ran} {
+		if !errors.Is(err, enough) {
+			t.Errorf("%d ends with %v", i, err)
 		}
 	}
 }

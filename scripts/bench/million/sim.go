@@ -1,6 +1,7 @@
 package million
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"math"
@@ -67,14 +68,15 @@ type Group struct {
 	version int // of all nodes, the last part of it
 }
 
-// New fills the state of a group. No event is kept, and Size is known in part until Keep was called.
-func New(c Config) (*Group, error) {
+// New fills the state of a group. No event is kept, and Size is known in part until Keep was called. It ends early with ctx, and
+// so do Keep and Run, after which the group is of no more use.
+func New(ctx context.Context, c Config) (*Group, error) {
 	if c.Clusters < 1 || c.Nodes < 1 || c.Peers < 1 {
 		return nil, errors.New("clusters, nodes and peers must be set")
 	}
 	g := &Group{Config: c, state: fsm.NewState(), index: 1, now: 1_700_000_000_000}
 	before := heap()
-	if err := g.fill(); err != nil {
+	if err := g.fill(ctx); err != nil {
 		return nil, fmt.Errorf("fill: %w", err)
 	}
 	g.State = heap() - before
@@ -82,12 +84,12 @@ func New(c Config) (*Group, error) {
 }
 
 // Keep has so many events kept in the place of those that are, and measures the size anew.
-func (g *Group) Keep(events int) error {
+func (g *Group) Keep(ctx context.Context, events int) error {
 	if err := g.trim(0); err != nil {
 		return err
 	}
 	before := heap()
-	if err := g.tell(events); err != nil {
+	if err := g.tell(ctx, events); err != nil {
 		return fmt.Errorf("%d events: %w", events, err)
 	}
 	g.Events = heap() - before
@@ -108,7 +110,7 @@ type sim struct {
 }
 
 // Run has a new leader take over and work under a load. The group can be run again afterwards.
-func (g *Group) Run(l Load) (*Result, error) {
+func (g *Group) Run(ctx context.Context, l Load) (*Result, error) {
 	if l.Peers < 1 || l.Peers > g.Peers || l.InFlight < 1 || l.Interval <= 0 || l.Span < beat {
 		return nil, errors.New("peers, in flight, interval and span must be set, and no more peers than the group has")
 	}
@@ -119,7 +121,7 @@ func (g *Group) Run(l Load) (*Result, error) {
 		return nil, err
 	}
 	s.takeOver()
-	if err := s.run(); err != nil {
+	if err := s.run(ctx); err != nil {
 		return nil, err
 	}
 	return &s.Result, nil
@@ -143,9 +145,12 @@ func (s *sim) takeOver() {
 }
 
 // run steps through an interval that is not measured and the span that is.
-func (s *sim) run() error {
+func (s *sim) run(ctx context.Context) error {
 	cpu, counting := 0.0, false
 	for mono := beat; mono <= s.Interval+s.Span; mono += beat {
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
 		if mono > s.Interval && !counting {
 			counting = true
 			s.Result = Result{TakeOver: s.TakeOver, SchedulerBytes: s.SchedulerBytes}
