@@ -77,7 +77,11 @@ func (a *Agent) takeUp(r *restore) {
 		r.err = fsm.Errorf(fsm.CodeUnavailable, "%s; nothing was done", err)
 		return
 	}
-	defer unspool(snapshot)
+	defer func() {
+		if err := unspool(snapshot); err != nil {
+			a.log.Warn("the file of a restore was not removed", "error", err)
+		}
+	}()
 	err = a.raft.Restore(&raft.SnapshotMeta{Version: 1, Index: index, Size: size}, snapshot, 0)
 	if r.err = a.restored(as.Epoch, err); r.err != nil {
 		a.log.Warn("restore failed", "epoch", as.Epoch, "error", err)

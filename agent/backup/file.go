@@ -68,8 +68,8 @@ func Open(path string) (*Backup, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer f.Close()
 	b, err := Read(f)
+	_ = f.Close() // it was only read
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
