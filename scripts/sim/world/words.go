@@ -23,7 +23,7 @@ func (a *answers) round(c *fsm.Claim, v *fsm.View) fsm.Round {
 		switch {
 		case ok:
 			r.Reports = append(r.Reports, report)
-		case n.Polled() && n.Reach.Value == fsm.NotReachable && c.Full():
+		case a.asked[id] && n.Polled() && n.Reach.Value == fsm.NotReachable:
 			r.Reports = append(r.Reports, fsm.Unreachable(id, n.Reach.Reason, n.Reach.Detail))
 		}
 	}

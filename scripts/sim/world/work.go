@@ -21,7 +21,8 @@ type asked struct {
 type answers struct {
 	peer    *peer
 	spec    fsm.RefreshSpec
-	seen    fsm.Time // when the cluster was last refreshed, as the peer had it
+	seen    fsm.Time        // when the cluster was last refreshed, as the peer had it
+	asked   map[string]bool // the nodes; others may have come since the round began
 	nodes   map[string]fsm.Report
 	pending int  // polls under way
 	failed  bool // the third party did not answer
@@ -70,7 +71,7 @@ func (p *peer) refresh(t *task, c *fsm.Claim) {
 	a := w.askedOf(c)
 	r := p.Read()
 	said := &answers{
-		peer: p, nodes: map[string]fsm.Report{}, spec: r.RefreshOf(r.ClusterByID(c.Subject.ID)),
+		peer: p, asked: map[string]bool{}, nodes: map[string]fsm.Report{}, spec: r.RefreshOf(r.ClusterByID(c.Subject.ID)),
 		seen: r.Schedule(c.Subject).Observed,
 	}
 	a.rounds = append(a.rounds, said)
@@ -115,6 +116,7 @@ func (p *peer) poll(t *task, said *answers, polls *refresh.Polls, first bool) {
 	}
 	third := false
 	for _, q := range polls.Questions {
+		said.asked[q.Node] = true
 		if q.Kind == thirdParty {
 			third = true
 			continue
