@@ -17,6 +17,7 @@ import (
 	"github.com/musterhq/muster/agent/bootstrap"
 	"github.com/musterhq/muster/agent/gossip"
 	"github.com/musterhq/muster/agent/peerport"
+	"github.com/musterhq/muster/agent/snapshots"
 	"github.com/musterhq/muster/agent/space"
 	"github.com/musterhq/muster/discovery"
 	httpd "github.com/musterhq/muster/http"
@@ -37,6 +38,7 @@ type Agent struct {
 	gossip    *gossip.Gossip
 	founder   *bootstrap.Founder // nil when there is a log, or nothing to found
 	store     *boltstore.Store   // nil when the log store was given
+	snapshots *snapshots.Store   // nil when the snapshot store was given
 	space     *space.Watch       // of the data directory, nil with Dev
 	transport *raft.NetworkTransport
 	wire      raft.Transport // transport, or what a test put around it

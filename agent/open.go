@@ -1,6 +1,7 @@
 package agent
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -18,6 +19,7 @@ import (
 	"github.com/musterhq/muster/agent/bootstrap"
 	"github.com/musterhq/muster/agent/gossip"
 	"github.com/musterhq/muster/agent/peerport"
+	"github.com/musterhq/muster/agent/snapshots"
 	"github.com/musterhq/muster/agent/space"
 	"github.com/musterhq/muster/discovery"
 	httpd "github.com/musterhq/muster/http"
@@ -124,16 +126,42 @@ func (a *Agent) openRaft(ctx context.Context) error {
 		s.Raft(&parts)
 	}
 	a.wire = parts.Transport
-	a.raft, err = raft.NewRaft(parts.Config, parts.FSM, logs, s.Stable, parts.Snapshots, parts.Transport)
-	if err != nil {
+	if err := a.startRaft(parts, logs); err != nil {
 		return fmt.Errorf("raft: %w", err)
 	}
 	a.leads = a.raft.LeaderCh()
-	a.did("raft", func() error { return a.raft.Shutdown().Error() })
 	if fresh && a.cfg.BootstrapExpect > 0 && !a.cfg.Worker {
 		return a.makeFounder(ctx)
 	}
 	return nil
+}
+
+// startRaft makes raft, which restores the state before it returns. What keeps it from that is told as what it is: raft itself
+// says only that no snapshot could be loaded, or panics with the error of an entry.
+func (a *Agent) startRaft(parts RaftParts, logs raft.LogStore) (err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			cause, ok := r.(error)
+			if !ok {
+				panic(r)
+			}
+			err = cause
+		}
+	}()
+	a.raft, err = raft.NewRaft(parts.Config, parts.FSM, logs, a.cfg.Seams.Stable, parts.Snapshots, parts.Transport)
+	if err == nil {
+		a.did("raft", func() error { return a.raft.Shutdown().Error() })
+	}
+	if failed := a.machine.failed(); failed != nil {
+		return failed
+	}
+	if a.snapshots == nil {
+		return err
+	}
+	if err != nil {
+		return cmp.Or(a.snapshots.Damage(), err)
+	}
+	return a.snapshots.Settle()
 }
 
 // openStores opens what was not given.
@@ -155,11 +183,11 @@ func (a *Agent) openStores() error {
 		a.store, s.Logs, s.Stable = store, store, stable{store, store.Err}
 	}
 	if s.Snapshots == nil {
-		snaps, err := raft.NewFileSnapshotStoreWithLogger(a.dir.path, 2, raftLogger(a.log))
+		snaps, err := snapshots.Open(snapshots.Config{Dir: a.dir.path, Logs: s.Logs, Log: a.log, Logger: raftLogger(a.log)})
 		if err != nil {
-			return fmt.Errorf("snapshots: %w", err)
+			return err
 		}
-		s.Snapshots = snaps
+		a.snapshots, s.Snapshots = snaps, snaps
 	}
 	return nil
 }

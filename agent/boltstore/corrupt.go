@@ -23,7 +23,8 @@ func (e *CorruptError) Error() string {
 	if e.Index != 0 {
 		what = fmt.Sprintf("entry %d is corrupt", e.Index)
 	}
-	return fmt.Sprintf("log store %s: %s: %s; stop this peer, wipe its data directory %s and let it rejoin the group",
+	return fmt.Sprintf("log store %s: %s: %s; stop this peer, move its data directory %s away and start it again with -join: "+
+		"it enters the group as a new peer in the place of this one",
 		e.Path, what, e.Reason, filepath.Dir(e.Path))
 }
 

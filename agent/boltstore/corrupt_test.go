@@ -25,7 +25,7 @@ func wantCorrupt(t *testing.T, err error, path string, index uint64) {
 	if corrupt.Path != path || corrupt.Index != index {
 		t.Fatalf("got file %s, entry %d, want %s, %d", corrupt.Path, corrupt.Index, path, index)
 	}
-	for _, part := range []string{path, "wipe its data directory " + filepath.Dir(path), "rejoin"} {
+	for _, part := range []string{path, "move its data directory " + filepath.Dir(path) + " away", "-join"} {
 		if !strings.Contains(err.Error(), part) {
 			t.Fatalf("%q does not say %q", err, part)
 		}
