@@ -89,6 +89,9 @@ func (m *machine) Snapshot() (raft.FSMSnapshot, error) {
 func (m *machine) Restore(from io.ReadCloser) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	if m.dead != nil { // raft tries an older snapshot after one that may not be skipped
+		return errors.Join(m.dead, from.Close())
+	}
 	err := m.state.Restore(from)
 	if err = errors.Join(err, from.Close()); err != nil {
 		if errors.Is(err, fsm.ErrNewer) {

@@ -134,7 +134,11 @@ func (t *term) rows(ctx context.Context, began time.Time) {
 		if next == nil || row != nil && same(*next, *row) {
 			continue
 		}
-		if err := t.do(ctx, &fsm.PeerSet{Peer: *next}); err != nil && ctx.Err() == nil {
+		set := &fsm.PeerSet{Peer: *next}
+		if next.Status == fsm.PeerGone {
+			set.Reason = a.absence(id)
+		}
+		if err := t.do(ctx, set); err != nil && ctx.Err() == nil {
 			a.log.Warn("peer's row was not written", "peer", next.Name, "error", err)
 		}
 	}
@@ -221,6 +225,16 @@ func (t *term) rowOf(id string, row *fsm.Peer, began time.Time) *fsm.Peer {
 	next := *row
 	next.Status = fsm.PeerGone
 	return &next
+}
+
+// absence says why a peer is not heard: it stopped on purpose and said so, or it is silent.
+func (a *Agent) absence(id string) string {
+	for _, m := range a.gossip.Members() {
+		if m.ID == id && m.Status == gossip.Stopped {
+			return "stopped"
+		}
+	}
+	return "silent"
 }
 
 // departed says whether gossip holds a peer for failed, stopped or left.
