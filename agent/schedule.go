@@ -81,11 +81,7 @@ func (t *term) ready(r *fsm.Reader) []*fsm.Peer {
 	return out
 }
 
-const (
-	retainEvery = time.Minute
-	trimOver    = 10  // percent over a limit before trimming starts
-	trimBite    = 500 // events of one command: to take away thousands at once costs the state ten times as much for each
-)
+const retainEvery = time.Minute
 
 // retain trims the events that are beyond a limit, once a minute at most.
 func (t *term) retain(ctx context.Context) error {
@@ -97,7 +93,7 @@ func (t *term) retain(ctx context.Context) error {
 			return nil
 		case <-tick.C:
 		}
-		if c := trim(t.agent.machine.Read(), t.clock.now()); c != nil {
+		if c := t.agent.machine.Read().Excess(t.clock.now()); c != nil {
 			if err := t.trimTo(ctx, c); err != nil && ctx.Err() == nil {
 				t.agent.log.Warn("events were not trimmed", "error", err)
 			}
@@ -105,44 +101,15 @@ func (t *term) retain(ctx context.Context) error {
 	}
 }
 
-// trimTo trims in bites of at most trimBite events, so that no entry holds up the state for long.
+// trimTo trims in bites.
 func (t *term) trimTo(ctx context.Context, c *fsm.EventsTrim) error {
 	for {
-		m := t.agent.machine.Read().Meta()
-		bite := &fsm.EventsTrim{First: min(c.First, m.First+trimBite)}
-		if c.Audit > 0 {
-			bite.Audit = max(c.Audit, m.Audits-trimBite)
-		}
-		if bite.First <= m.First && (bite.Audit == 0 || bite.Audit >= m.Audits) {
+		bite := c.Bite(t.agent.machine.Read().Meta())
+		if bite == nil {
 			return nil
 		}
 		if err := t.do(ctx, bite); err != nil {
 			return err
 		}
 	}
-}
-
-// trim is the command that brings the events back within their limits, nil while none is over by a tenth.
-func trim(r *fsm.Reader, now fsm.Time) *fsm.EventsTrim {
-	m, keep := r.Meta(), r.Settings().Retention
-	kept := int(m.Seq + 1 - m.First)
-	first := m.First
-	over := func(n, limit int64) bool { return n > limit+limit*trimOver/100 }
-	if over(int64(kept), int64(keep.Events)) {
-		first = max(first, m.Seq+1-uint64(keep.Events))
-	}
-	if over(m.Bytes, keep.Bytes) {
-		first = max(first, r.EventsBeyond(keep.Bytes))
-	}
-	if old := now.Add(-keep.Age - keep.Age*trimOver/100); r.EventsSince(old)+1 > m.First {
-		first = max(first, r.EventsSince(now.Add(-keep.Age))+1)
-	}
-	audit := 0
-	if over(int64(m.Audits), int64(keep.Audit)) {
-		audit = keep.Audit
-	}
-	if first == m.First && audit == 0 {
-		return nil
-	}
-	return &fsm.EventsTrim{First: first, Audit: audit}
 }

@@ -65,41 +65,10 @@ func (t *term) silent(now refresh.Instant) {
 	}
 }
 
-const (
-	trimOver = 10  // percent
-	trimBite = 500 // events
-)
-
 // retain trims the events that are beyond a limit.
 func (t *term) retain() {
-	if c := trim(t.p.Read(), t.instant().Time); c != nil {
-		m := t.p.Read().Meta()
-		c.First = min(c.First, m.First+trimBite)
+	if c := t.p.Read().Excess(t.instant().Time); c != nil {
 		t.w.count.add("trim")
-		t.add(&proposal{frame: fsm.Frame(c)}, false)
+		t.add(&proposal{frame: fsm.Frame(c.Bite(t.p.Read().Meta()))}, false)
 	}
-}
-
-// trim is the command that brings the events back within their limits, nil while none is over by a tenth.
-func trim(r *fsm.Reader, now fsm.Time) *fsm.EventsTrim {
-	m, keep := r.Meta(), r.Settings().Retention
-	first := m.First
-	over := func(n, limit int64) bool { return n > limit+limit*trimOver/100 }
-	if over(int64(m.Seq+1-m.First), int64(keep.Events)) {
-		first = max(first, m.Seq+1-uint64(keep.Events))
-	}
-	if over(m.Bytes, keep.Bytes) {
-		first = max(first, r.EventsBeyond(keep.Bytes))
-	}
-	if old := now.Add(-keep.Age - keep.Age*trimOver/100); r.EventsSince(old)+1 > m.First {
-		first = max(first, r.EventsSince(now.Add(-keep.Age))+1)
-	}
-	audit := 0
-	if over(int64(m.Audits), int64(keep.Audit)) {
-		audit = keep.Audit
-	}
-	if first == m.First && audit == 0 {
-		return nil
-	}
-	return &fsm.EventsTrim{First: first, Audit: audit}
 }
