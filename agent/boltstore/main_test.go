@@ -23,9 +23,11 @@ const (
 // TestMain plays a second process when a test has started the binary as one.
 func TestMain(m *testing.M) {
 	children := map[string]func(path string) error{
-		"append": appendForEver,
-		"limit":  appendToFileLimit,
-		"hold":   holdLock,
+		"append":  appendForEver,
+		"cycle":   playCycle,
+		"stopped": playStopped,
+		"limit":   appendToFileLimit,
+		"hold":    holdLock,
 	}
 	if role := os.Getenv(childRole); role != "" {
 		if err := children[role](os.Getenv(childFile)); err != nil {
