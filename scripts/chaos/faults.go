@@ -41,6 +41,7 @@ var faults = []fault{
 	{"narrow", long, thin},
 	{"slow syncs", long, slowSyncs},
 	{"failing sync", brief, failingSync},
+	{"full disk", brief, fullDisk},
 	{"flipped byte", brief, flippedByte},
 	{"member replaced", brief, replaceOne},
 	{"leadership moved", span{}, moveLeadership},
