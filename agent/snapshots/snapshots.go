@@ -165,15 +165,17 @@ func (s *Store) Open(id string) (*raft.SnapshotMeta, io.ReadCloser, error) {
 	if s.settled {
 		return meta, from, err
 	}
-	this := damage{name: id, err: &DamageError{Dir: s.cfg.Dir, File: s.path(id, "state.bin"), Reason: "its state was not restored"}}
+	this := damage{name: id, err: &DamageError{
+		Dir: s.cfg.Dir, File: s.path(id, "state.bin"), Reason: "its state was not restored",
+	}}
 	if err != nil {
 		this.err.Reason = err.Error()
 	}
 	this.term, this.index, _ = placeOf(id)
 	for _, d := range s.tried {
 		if lack := s.lacks(this, d); lack != nil && err == nil {
-			s.why = &DamageError{Dir: d.err.Dir, File: d.err.File, Reason: fmt.Sprintf("%s; the snapshot before it, %s, cannot take its place: %s",
-				d.err.Reason, id, lack)}
+			s.why = &DamageError{Dir: d.err.Dir, File: d.err.File, Reason: fmt.Sprintf(
+				"%s; the snapshot before it, %s, cannot take its place: %s", d.err.Reason, id, lack)}
 			return nil, nil, errors.Join(s.why, from.Close())
 		}
 	}
@@ -220,7 +222,8 @@ func (s *Store) Settle() error {
 		if d.name == last.name {
 			continue
 		}
-		s.cfg.Log.Warn("a damaged snapshot is taken away; the one before it and the log hold all that it did", "error", d.err.Reason, "file", d.err.File)
+		s.cfg.Log.Warn("a damaged snapshot is taken away; the one before it and the log hold all that it did",
+			"file", d.err.File, "error", d.err.Reason)
 		errs = append(errs, os.RemoveAll(s.path(d.name, "")))
 	}
 	s.tried = nil
