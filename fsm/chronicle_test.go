@@ -27,9 +27,9 @@ func chronicle() [][]fsm.Command {
 	}
 	set.After.(*fsm.SettingsPart).Group = "another"
 	return [][]fsm.Command{
-		{filled[fsm.GroupCreate]()}, // 101
+		{&fsm.GroupCreate{Group: "g", Epoch: "e", Feature: fsm.BirthLevel}}, // 101
 		{&fsm.LeaderChange{ID: "p", Name: "peer-p", Term: 2}, &fsm.PeerSet{Peer: *p}, &fsm.PeerSet{Peer: *q, Reason: "doubted"}},
-		{&fsm.SettingsSet{Settings: *settings, CAS: &cas, Cause: operator}, filled[fsm.FeatureRaise]()},
+		{&fsm.SettingsSet{Settings: *settings, CAS: &cas, Cause: operator}, &fsm.FeatureRaise{Level: fsm.FeatureLevel}},
 		{&fsm.DiscoveryApply{Name: "d", Spec: *spec, CAS: &cas, Cause: operator}}, // 104
 		{run(fsm.WhyAsked)}, // 105
 		{&fsm.RunComplete{Discovery: 1, Settings: 104, Token: 105, Enrolments: []fsm.Enrolment{{
@@ -51,14 +51,21 @@ func chronicle() [][]fsm.Command {
 		{run(fsm.WhyDue)}, // 111
 		{&fsm.ClaimExpire{Peer: "p", Reason: "ttl", Claims: []fsm.Ticket{{Subject: fsm.Subject{Kind: fsm.KindRun, ID: 1}, Token: 111}}}},
 		{&fsm.ClusterChange{Changes: []fsm.Change{{Cluster: 1, Base: 110, Facts: []fsm.Fact{set}}}, Cause: operator}}, // 113
-		{&fsm.PeerRemove{ID: "q", Reason: "left"}, &fsm.OperatorAct{Action: "backup", Subject: "all", Cause: operator}},
-		{&fsm.ClaimGrant{ // 115
+		{
+			&fsm.PeerRemove{ID: "q", Reason: "left"}, &fsm.OperatorAct{Action: "backup", Subject: "all", Cause: operator},
+			&fsm.ClaimGrant{Kind: fsm.KindRefresh, Peer: "p", TTL: 15_000, Reason: fsm.WhyOdd, IDs: []uint64{1}}, // 114
+		},
+		{&fsm.RefreshUnchanged{
+			Groups: []fsm.Unchanged{{Token: 114, Clusters: []uint64{1}, Took: []uint32{9}}}, AsOf: 114,
+		}, &fsm.ClaimGrant{ // 115
 			Kind: fsm.KindRefresh, Peer: "p", TTL: 15_000, Reason: fsm.WhyConfirm, IDs: []uint64{1}, Names: []string{"a"}, Alone: true,
 		}},
 		{&fsm.RefreshComplete{Cluster: 1, Token: 115, Base: 113, Facts: []fsm.Fact{
 			{Type: fsm.NodeAttributeMuted, Node: "b", Before: &fsm.MutedPart{}, After: filled[fsm.MutedPart]()},
 		}}},
 		{&fsm.DiscoveryApply{Name: "e", Spec: *spec, Cause: operator}, &fsm.DiscoveryDelete{Name: "e", Cause: operator}},
+		{&fsm.DiscoveryRelease{Name: "d", Hash: held.Hash, Cause: operator}, run(fsm.WhyNudge)}, // 118
+		{&fsm.ClaimAbandon{Claims: []fsm.Ticket{{Subject: fsm.Subject{Kind: fsm.KindRun, ID: 1}, Token: 118}}, Error: "stopping"}},
 		{&fsm.EventsTrim{First: 3, Audit: 4}},
 	}
 }

@@ -78,10 +78,10 @@ type Work struct {
 	Reason  string   `cbor:"8,keyasint,omitempty" json:"reason,omitempty"`  // why it was claimed
 }
 
-// ended notes how a claim's work went: as the last, and among the past.
-func (s *Schedule) ended(open *Claim, w Work) {
+// ended notes how a claim's work went, as a group at a feature level does: as the last, and among the past.
+func (s *Schedule) ended(open *Claim, w Work, level uint32) {
 	w.At, w.Peer, w.Reason = open.Granted, open.Peer, open.Reason
-	s.Past = s.Past.with(w)
+	s.Past = s.Past.with(w, level)
 	if open.Subject.Kind == KindRefresh || open.Full() || w.Outcome == OutcomeGivenBack || w.Outcome == OutcomeExpired {
 		s.Last = w
 	}

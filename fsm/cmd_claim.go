@@ -102,7 +102,7 @@ func (c *ClaimAbandon) apply(tx *txn) Result {
 		if open, err := tx.held(t); err == nil {
 			tx.close(open, func(s *Schedule) {
 				s.AtOnce = true
-				s.ended(open, Work{Outcome: OutcomeGivenBack, Error: c.Error})
+				s.ended(open, Work{Outcome: OutcomeGivenBack, Error: c.Error}, tx.meta.Feature)
 			})
 		}
 	}
@@ -131,7 +131,7 @@ func (c *ClaimExpire) apply(tx *txn) Result {
 		}
 		tx.close(open, func(s *Schedule) {
 			s.AtOnce = true
-			s.ended(open, Work{Outcome: OutcomeExpired, Error: c.Reason})
+			s.ended(open, Work{Outcome: OutcomeExpired, Error: c.Reason}, tx.meta.Feature)
 		})
 	}
 	if part.Count > 0 {

@@ -180,7 +180,8 @@ func (c *EventsTrim) apply(tx *txn) Result {
 	return Result{}
 }
 
-// FeatureRaise raises the group's feature level: what may be proposed, and what a snapshot holds.
+// FeatureRaise raises the group's feature level: what may be proposed, and what a snapshot holds. The state takes any level;
+// a peer that does not understand it stops.
 type FeatureRaise struct {
 	Level uint32 `cbor:"1,keyasint"`
 }

@@ -62,7 +62,7 @@ func (c *RefreshComplete) record(tx *txn, open *Claim, s *Schedule) {
 	case len(c.Facts) == 0 && c.Part == 0:
 		w.Outcome = OutcomeUnchanged
 	}
-	s.ended(open, w)
+	s.ended(open, w, tx.meta.Feature)
 	if c.Error == "" {
 		s.Notes = c.Notes
 		if s.Notes.IsZero() {
@@ -121,7 +121,7 @@ func (c *RefreshUnchanged) apply(tx *txn) Result {
 func (c *RefreshUnchanged) close(tx *txn, open *Claim, took Duration) {
 	moved := tx.ClusterByID(open.Subject.ID).Index > c.AsOf
 	tx.close(open, func(s *Schedule) {
-		s.ended(open, Work{Took: took, Outcome: OutcomeUnchanged})
+		s.ended(open, Work{Took: took, Outcome: OutcomeUnchanged}, tx.meta.Feature)
 		if moved {
 			s.AtOnce = true
 			return

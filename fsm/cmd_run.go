@@ -117,7 +117,7 @@ func (c *RunComplete) finish(tx *txn, d *Discovery, open *Claim, cause Cause) {
 		tx.put(tableDiscoveries, &next)
 	}
 	tx.close(open, func(s *Schedule) {
-		s.ended(open, o.work())
+		s.ended(open, o.work(), tx.meta.Feature)
 		if !open.Full() {
 			return
 		}

@@ -7,8 +7,8 @@ import (
 	"slices"
 )
 
-// Command is one change asked of the log. Each kind has its own struct, version and apply; adding a field raises the
-// version. The structs of this package whose names are noun and verb implement it.
+// Command is one change asked of the log. Each kind has its own struct, versions and apply; adding a field adds a version,
+// which needs a feature level. The structs of this package whose names are noun and verb implement it.
 type Command interface {
 	// number is its kind on the wire.
 	number() uint64
@@ -50,36 +50,52 @@ func refuse(err error) Result {
 
 // kind is a command kind on the wire. Numbers are never reused.
 type kind struct {
-	number  uint64
-	name    string
-	version uint64
-	blank   func() Command
+	number uint64
+	name   string
+	levels []uint32 // the feature level that each of its versions needs, from version 1 on
+	blank  func() Command
 }
+
+// atFirst are the versions of a kind that is as it was in the first release.
+var atFirst = []uint32{0}
 
 var kinds = []kind{
-	{1, "group.create", 1, func() Command { return new(GroupCreate) }},
-	{2, "leader.change", 1, func() Command { return new(LeaderChange) }},
-	{3, "peer.set", 1, func() Command { return new(PeerSet) }},
-	{4, "peer.remove", 1, func() Command { return new(PeerRemove) }},
-	{5, "settings.set", 1, func() Command { return new(SettingsSet) }},
-	{6, "operator.act", 1, func() Command { return new(OperatorAct) }},
-	{7, "events.trim", 1, func() Command { return new(EventsTrim) }},
-	{8, "feature.raise", 1, func() Command { return new(FeatureRaise) }},
-	{10, "discovery.apply", 1, func() Command { return new(DiscoveryApply) }},
-	{11, "discovery.delete", 1, func() Command { return new(DiscoveryDelete) }},
-	{12, "discovery.release", 1, func() Command { return new(DiscoveryRelease) }},
-	{20, "claim.grant", 1, func() Command { return new(ClaimGrant) }},
-	{21, "claim.abandon", 1, func() Command { return new(ClaimAbandon) }},
-	{22, "claim.expire", 1, func() Command { return new(ClaimExpire) }},
-	{30, "run.complete", 1, func() Command { return new(RunComplete) }},
-	{31, "refresh.complete", 1, func() Command { return new(RefreshComplete) }},
-	{32, "refresh.unchanged", 1, func() Command { return new(RefreshUnchanged) }},
-	{40, "cluster.change", 1, func() Command { return new(ClusterChange) }},
+	{1, "group.create", atFirst, func() Command { return new(GroupCreate) }},
+	{2, "leader.change", atFirst, func() Command { return new(LeaderChange) }},
+	{3, "peer.set", atFirst, func() Command { return new(PeerSet) }},
+	{4, "peer.remove", atFirst, func() Command { return new(PeerRemove) }},
+	{5, "settings.set", atFirst, func() Command { return new(SettingsSet) }},
+	{6, "operator.act", atFirst, func() Command { return new(OperatorAct) }},
+	{7, "events.trim", atFirst, func() Command { return new(EventsTrim) }},
+	{8, "feature.raise", atFirst, func() Command { return new(FeatureRaise) }},
+	{10, "discovery.apply", atFirst, func() Command { return new(DiscoveryApply) }},
+	{11, "discovery.delete", atFirst, func() Command { return new(DiscoveryDelete) }},
+	{12, "discovery.release", atFirst, func() Command { return new(DiscoveryRelease) }},
+	{20, "claim.grant", atFirst, func() Command { return new(ClaimGrant) }},
+	{21, "claim.abandon", atFirst, func() Command { return new(ClaimAbandon) }},
+	{22, "claim.expire", atFirst, func() Command { return new(ClaimExpire) }},
+	{30, "run.complete", atFirst, func() Command { return new(RunComplete) }},
+	{31, "refresh.complete", atFirst, func() Command { return new(RefreshComplete) }},
+	{32, "refresh.unchanged", atFirst, func() Command { return new(RefreshUnchanged) }},
+	{40, "cluster.change", atFirst, func() Command { return new(ClusterChange) }},
 }
 
-func kindOf(c Command) kind {
+func kindOf(c Command) *kind {
 	i := slices.IndexFunc(kinds, func(k kind) bool { return k.number == c.number() })
-	return kinds[i]
+	return &kinds[i]
+}
+
+// versioned is a command of a kind with more versions than one.
+type versioned interface {
+	// version is the lowest that holds what the command says.
+	version() uint64
+}
+
+func wireVersion(c Command) uint64 {
+	if v, ok := c.(versioned); ok {
+		return v.version()
+	}
+	return 1
 }
 
 // KindName is the noun.verb of a command, for logs and metrics.
@@ -94,11 +110,12 @@ const MaxEntry = 512 << 10
 // ErrNewer marks an entry, command, fact or snapshot that a newer release wrote: the process stops with exit code 78.
 var ErrNewer = errUnknownKind
 
-// Frame encodes one command: kind, version, length, CBOR. Frames put one after the other are a batch.
+// Frame encodes one command: kind, version, length, CBOR. Its version is the lowest that holds what it says, so that a command
+// which says nothing new is written as it always was. Frames put one after the other are a batch.
 func Frame(c Command) []byte {
-	k, body := kindOf(c), mustEncode(c)
-	f := binary.AppendUvarint(make([]byte, 0, len(body)+12), k.number)
-	f = binary.AppendUvarint(f, k.version)
+	body := mustEncode(c)
+	f := binary.AppendUvarint(make([]byte, 0, len(body)+12), c.number())
+	f = binary.AppendUvarint(f, wireVersion(c))
 	f = binary.AppendUvarint(f, uint64(len(body)))
 	return append(f, body...)
 }
@@ -136,27 +153,46 @@ func DecodeFrames(raw []byte) ([]Command, error) {
 }
 
 func decodeFrame(raw []byte) (Command, []byte, error) {
+	f, rest, err := cutFrame(raw)
+	if err != nil {
+		return nil, nil, err
+	}
+	c := f.kind.blank()
+	if err := decode(f.body, c); err != nil {
+		return nil, nil, fmt.Errorf("%s: %w", f.kind.name, err)
+	}
+	if holds := wireVersion(c); holds > f.version {
+		return nil, nil, fmt.Errorf("%s of version %d says what only version %d holds", f.kind.name, f.version, holds)
+	}
+	return c, rest, nil
+}
+
+// frame is one command, not decoded yet.
+type frame struct {
+	kind    *kind
+	version uint64
+	body    []byte
+}
+
+// cutFrame takes the first frame of a batch; a kind or version this release does not know is an error.
+func cutFrame(raw []byte) (frame, []byte, error) {
 	var head [3]uint64
 	for i := range head {
 		v, n := binary.Uvarint(raw)
 		if n <= 0 {
-			return nil, nil, errors.New("frame head does not decode")
+			return frame{}, nil, errors.New("frame head does not decode")
 		}
 		head[i], raw = v, raw[n:]
 	}
 	number, version, size := head[0], head[1], head[2]
 	if size > uint64(len(raw)) {
-		return nil, nil, fmt.Errorf("frame of %d bytes is cut at %d", size, len(raw))
+		return frame{}, nil, fmt.Errorf("frame of %d bytes is cut at %d", size, len(raw))
 	}
 	i := slices.IndexFunc(kinds, func(k kind) bool { return k.number == number })
-	if i < 0 || version > kinds[i].version || version == 0 {
-		return nil, nil, fmt.Errorf("kind %d version %d: %w", number, version, ErrNewer)
+	if i < 0 || version > uint64(len(kinds[i].levels)) || version == 0 {
+		return frame{}, nil, fmt.Errorf("kind %d version %d: %w", number, version, ErrNewer)
 	}
-	c := kinds[i].blank()
-	if err := decode(raw[:size], c); err != nil {
-		return nil, nil, fmt.Errorf("%s: %w", kinds[i].name, err)
-	}
-	return c, raw[size:], nil
+	return frame{kind: &kinds[i], version: version, body: raw[:size]}, raw[size:], nil
 }
 
 // EncodeResults is how results travel between peers.

@@ -41,6 +41,14 @@
 // of a transition, on the version of the cluster that its command names; what failures and sources do to a cluster passes
 // them, since refusing to see a fact would not undo it.
 //
+// # Two releases in one group
+//
+// While a group is upgraded, peers of two releases apply one log and must come to the same bytes. So what a release adds waits
+// for the group's feature level, which is raised once all understand it (FeatureRaise): a new field raises the version of its
+// command, a version names the level it needs, and Admit, in the one place through which proposals go, lets none in too early.
+// A command is written in the lowest version that holds what it says, so below the level it is what it was. Golden files of
+// every level hold this (testdata/README.md).
+//
 // # At rest
 //
 // A hundred thousand nodes must fit into a small peer, and most rows are not looked at for hours. What the database adds to a

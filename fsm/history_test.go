@@ -129,7 +129,7 @@ func drawGroupCommand(t *rapid.T) fsm.Command {
 		id := rapid.SampledFrom(peerIDs).Draw(t, "leader")
 		return &fsm.LeaderChange{ID: id, Name: "peer-" + id, Term: rapid.Uint64Range(0, 6).Draw(t, "term")}
 	}
-	return &fsm.FeatureRaise{Level: rapid.Uint32Range(0, 3).Draw(t, "level")}
+	return &fsm.FeatureRaise{Level: rapid.Uint32Range(0, fsm.FeatureLevel).Draw(t, "level")}
 }
 
 func drawPeerCommand(t *rapid.T) fsm.Command {

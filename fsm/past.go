@@ -12,24 +12,39 @@ const maxPastError = 200 // bytes of the error of one that is remembered
 // It is immutable.
 type Past []byte
 
-// The words of what is remembered, by their number in a Past: never reordered. One that is added here is read as the end by
-// a release that does not know it, so it may be proposed only above that release's feature level.
-var pastWords = []string{
-	"", OutcomeChanged, OutcomeUnchanged, OutcomeFailed, OutcomeHeld, OutcomeGivenBack, OutcomeExpired,
-	WhyDue, WhyAsked, WhyNudge, WhyConfirm, WhyOdd, WhyDelete,
+// pastWords are the words of what is remembered, by their number in a Past: never reordered. An earlier release reads a word
+// that it does not know as the end. So each that is added names the feature level from which on it is written; below it every
+// peer remembers no word.
+var pastWords = []struct {
+	word  string
+	level uint32
+}{
+	{word: ""},
+	{word: OutcomeChanged},
+	{word: OutcomeUnchanged},
+	{word: OutcomeFailed},
+	{word: OutcomeHeld},
+	{word: OutcomeGivenBack},
+	{word: OutcomeExpired},
+	{word: WhyDue},
+	{word: WhyAsked},
+	{word: WhyNudge},
+	{word: WhyConfirm},
+	{word: WhyOdd},
+	{word: WhyDelete},
 }
 
-func pastWord(word string) byte {
+func pastWord(word string, level uint32) byte {
 	for i, w := range pastWords {
-		if w == word {
+		if w.word == word && w.level <= level {
 			return byte(i)
 		}
 	}
 	return 0
 }
 
-// with is p with w added, and the oldest let go.
-func (p Past) with(w Work) Past {
+// with is p with w added as a group at a feature level does, and the oldest let go.
+func (p Past) with(w Work, level uint32) Past {
 	kept := pastReader{p}
 	for n := p.len(); n >= MaxPast; n-- {
 		kept.entry()
@@ -40,7 +55,7 @@ func (p Past) with(w Work) Past {
 	out = binary.AppendVarint(out, int64(w.At))
 	out = binary.AppendVarint(out, int64(w.Took))
 	out = binary.AppendUvarint(out, uint64(max(w.Records, 0)))
-	out = append(out, pastWord(w.Outcome), pastWord(w.Reason))
+	out = append(out, pastWord(w.Outcome, level), pastWord(w.Reason, level))
 	out = append(binary.AppendUvarint(out, uint64(len(w.Peer))), w.Peer...)
 	return append(binary.AppendUvarint(out, uint64(len(failure))), failure...)
 }
@@ -59,8 +74,8 @@ func (p Past) Work() []Work {
 	for i := len(out) - 1; i >= 0; i-- {
 		e := r.entry()
 		out[i] = Work{
-			At: e.at, Took: e.took, Records: e.records, Outcome: pastWords[e.outcome], Reason: pastWords[e.reason],
-			Peer: string(e.peer), Error: string(e.failure),
+			At: e.at, Took: e.took, Records: e.records, Outcome: pastWords[e.outcome].word,
+			Reason: pastWords[e.reason].word, Peer: string(e.peer), Error: string(e.failure),
 		}
 	}
 	return out

@@ -42,6 +42,11 @@ func VerifySnapshot(from io.Reader) (Header, error) {
 	return (&Reader{txn: db.mem.Txn(false)}).Header(), nil
 }
 
+// ReadHeader reads what a snapshot says of itself, and nothing more. It wraps ErrNewer for one that this release cannot read.
+func ReadHeader(from io.Reader) (Header, error) {
+	return (&frameReader{from: bufio.NewReader(from), digest: sha256.New()}).header()
+}
+
 func load(db *database, from io.Reader) error {
 	r := &frameReader{from: bufio.NewReaderSize(from, 64<<10), digest: sha256.New()}
 	tx := db.mem.Txn(true)
@@ -65,13 +70,10 @@ func load(db *database, from io.Reader) error {
 	return nil
 }
 
-func loadFrames(tx *memdb.Txn, r *frameReader) (head Header, err error) {
-	number, body, err := r.frame()
+func loadFrames(tx *memdb.Txn, r *frameReader) (Header, error) {
+	head, err := r.header()
 	if err != nil {
 		return head, err
-	}
-	if number != frameHeader || decode(body, &head) != nil || head.Format != snapshotFormat {
-		return head, fmt.Errorf("format %d: %w", head.Format, ErrNewer)
 	}
 	return head, loadRows(tx, r)
 }
@@ -189,6 +191,20 @@ type frameReader struct {
 	digest hash.Hash
 	body   []byte
 	read   []byte // digest of the frames before the end frame, once that is reached
+}
+
+// header reads the first one.
+func (r *frameReader) header() (head Header, err error) {
+	number, body, err := r.frame()
+	switch {
+	case err != nil:
+		return head, err
+	case number != frameHeader || decode(body, &head) != nil || head.Format != snapshotFormat:
+		return head, fmt.Errorf("format %d: %w", head.Format, ErrNewer)
+	case head.Feature > FeatureLevel:
+		return head, fmt.Errorf("it is of feature level %d, this release understands %d: %w", head.Feature, FeatureLevel, ErrNewer)
+	}
+	return head, nil
 }
 
 // frame reads the next one. Its body is good until the one after.

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 
@@ -112,11 +113,29 @@ func TestSnapshotWriterFails(t *testing.T) {
 // TestSnapshotHeader checks what a snapshot says of itself.
 func TestSnapshotHeader(t *testing.T) {
 	l := newLog(t)
-	l.ok(&fsm.FeatureRaise{Level: 3})
-	want := fsm.Header{Format: 1, Index: l.index, Time: l.now, Epoch: "e1", Group: "g", Feature: 3}
+	l.ok(&fsm.FeatureRaise{Level: fsm.FeatureLevel})
+	want := fsm.Header{Format: 1, Index: l.index, Time: l.now, Epoch: "e1", Group: "g", Feature: fsm.FeatureLevel}
 	got, err := fsm.VerifySnapshot(bytes.NewReader(l.snapshot()))
 	if err != nil || got != want || l.state.Read().Header() != want {
 		t.Errorf("header is %+v, %v; want %+v", got, err, want)
+	}
+	if got, err := fsm.ReadHeader(bytes.NewReader(l.snapshot())); err != nil || got != want {
+		t.Errorf("header alone is %+v, %v; want %+v", got, err, want)
+	}
+}
+
+// TestSnapshotOfAHigherLevel checks that a snapshot which may hold what this release does not know is refused by its header.
+func TestSnapshotOfAHigherLevel(t *testing.T) {
+	l := newLog(t)
+	l.ok(&fsm.FeatureRaise{Level: fsm.FeatureLevel + 1})
+	newer := l.snapshot()
+	err := spoils(t, restored(t, newLog(t).snapshot()), newer, "a snapshot of a higher level")
+	_, verified := fsm.VerifySnapshot(bytes.NewReader(newer))
+	_, read := fsm.ReadHeader(bytes.NewReader(newer))
+	for _, err := range []error{err, verified, read} {
+		if !errors.Is(err, fsm.ErrNewer) || !strings.Contains(err.Error(), "feature level 2, this release understands 1") {
+			t.Errorf("it is refused with: %v", err)
+		}
 	}
 }
 
@@ -240,7 +259,9 @@ func TestRestoreWrong(t *testing.T) {
 		"an event missing":        {slices.Delete(slices.Clone(good), at(11)+1, at(11)+2), rows - 1, false},
 		"the last event missing":  {slices.Delete(slices.Clone(good), at(12)-1, at(12)), rows - 1, false},
 		"an audit row missing":    {slices.Delete(slices.Clone(good), at(12), at(12)+1), rows - 1, false},
-		"another index than said": {with(0, func(f *frame) { f.body = bytes.Replace(f.body, []byte{2, 0x18, 118}, []byte{2, 0x18, 119}, 1) }), rows, false},
+		"another index than said": {with(0, func(f *frame) {
+			f.body = bytes.Replace(f.body, []byte{2, 0x18, byte(l.index)}, []byte{2, 0x18, byte(l.index + 1)}, 1)
+		}), rows, false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			err := wastes(t, state, joined(t, test.frames, test.rows), name)
