@@ -57,7 +57,7 @@ func (p *Prober) open(ctx context.Context, line *probe.Line, t refresh.Target) (
 		ContextTimeoutEnabled:    true,
 		MaxRetries:               -1,
 		DialerRetries:            1,
-		PoolSize:                 1,
+		PoolSize:                 2, // one is all there is; after as many failed dials go-redis goes on dialing by itself
 		PipelinePoolSize:         -1,
 		ConnMaxIdleTime:          -1,
 		ReadBufferSize:           4 << 10,
