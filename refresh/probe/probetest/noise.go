@@ -17,13 +17,15 @@ import (
 	"github.com/musterhq/muster/refresh/poll"
 )
 
-// mostRoom is how many bytes two polls may allocate, whatever they are answered.
-const mostRoom = 64 << 20
+const (
+	mostRoom = 64 << 20               // bytes that two polls may allocate, whatever they are answered
+	goodbye  = 500 * time.Millisecond // how long what a prober has closed may take to end
+)
 
 // Noise fuzzes a kind with a server that serves rightly, but says something else instead of a stretch of its words: so
 // noise comes after any right beginning, and a right end after any noise. Whatever that is, a poll does not panic, ends by
-// its deadline, takes no more than mostRoom, leaves no goroutine, and its report may enter the state. Time is virtual, so
-// that waiting for what never comes takes none.
+// its deadline, takes no more than mostRoom, leaves no goroutine for longer than goodbye, and its report may enter the
+// state. Time is virtual, so that waiting for what never comes takes none.
 func Noise(f *testing.F, s Subject) {
 	f.Add(uint16(0), uint16(0), []byte{})
 	f.Add(uint16(0), uint16(0xffff), []byte(s.Head))
@@ -46,6 +48,7 @@ func Noise(f *testing.F, s Subject) {
 
 // hears polls a server twice, so that a connection which was kept is used again.
 func (s Subject) hears(t *testing.T, serve func(net.Conn)) {
+	defer func() { <-time.After(goodbye) }()
 	client, err := poll.New(poll.Config{Dial: Piped(t, serve).Dial})
 	if err != nil {
 		t.Fatal(err)
