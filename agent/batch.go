@@ -2,6 +2,7 @@ package agent
 
 import (
 	"context"
+	"slices"
 	"sync"
 	"time"
 
@@ -31,6 +32,11 @@ func newProposal(frames []byte, count int) *proposal {
 	return &proposal{frames: frames, count: count, done: make(chan struct{})}
 }
 
+// refuse finishes a proposal that may not come into the log.
+func (p *proposal) refuse(why *fsm.Error) {
+	p.finish(slices.Repeat([]fsm.Result{{Error: why}}, p.count), nil)
+}
+
 func (p *proposal) finish(results []fsm.Result, err error) {
 	p.results, p.err = results, err
 	close(p.done)
@@ -38,9 +44,10 @@ func (p *proposal) finish(results []fsm.Result, err error) {
 
 // batcher puts the proposals of one term into entries: hurried ones within coalesce, unhurried ones once a beat.
 type batcher struct {
-	raft  *raft.Raft
-	clock *clock
-	lasts func() bool // whether the term does
+	raft    *raft.Raft
+	machine *machine
+	clock   *clock
+	lasts   func() bool // whether the term does
 
 	mu      sync.Mutex
 	closed  bool
@@ -50,8 +57,8 @@ type batcher struct {
 	waiting sync.WaitGroup // entries whose results are awaited
 }
 
-func newBatcher(r *raft.Raft, c *clock, lasts func() bool) *batcher {
-	return &batcher{raft: r, clock: c, lasts: lasts, wake: make(chan struct{}, 1)}
+func newBatcher(r *raft.Raft, m *machine, c *clock, lasts func() bool) *batcher {
+	return &batcher{raft: r, machine: m, clock: c, lasts: lasts, wake: make(chan struct{}, 1)}
 }
 
 // add takes a proposal, or finishes it with an error.
@@ -127,8 +134,17 @@ func (b *batcher) close() {
 	b.hurried, b.later = nil, nil
 }
 
-// send makes entries of at most maxEntry out of a batch.
+// send makes entries of at most maxEntry out of a batch. Nothing comes into the log but through here, and nothing that needs
+// a higher feature level than the group's: a peer of an earlier release would have to stop.
 func (b *batcher) send(batch []*proposal) {
+	level := b.machine.Read().Meta().Feature // it may be behind the log's, never ahead
+	batch = slices.DeleteFunc(batch, func(p *proposal) bool {
+		why := fsm.Admit(p.frames, level)
+		if why != nil {
+			p.refuse(why)
+		}
+		return why != nil
+	})
 	for len(batch) > 0 {
 		size, n := 0, 0
 		frames := make([][]byte, 0, len(batch))

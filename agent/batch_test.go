@@ -41,7 +41,7 @@ func inBatches(t *testing.T, test func(t *testing.T, b *batcher, p *peer)) {
 			continue
 		}
 		p.Agent = &Agent{raft: r, machine: m}
-		b := newBatcher(r, newClock(time.Now, 0), func() bool { return true })
+		b := newBatcher(r, m, newClock(time.Now, 0), func() bool { return true })
 		ctx, stop := context.WithCancel(t.Context())
 		ended := make(chan error, 1)
 		go func() { ended <- b.run(ctx) }()

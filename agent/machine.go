@@ -17,6 +17,7 @@ import (
 type machine struct {
 	state *fsm.State
 	peer  string          // own id
+	level uint32          // the highest feature level it understands
 	fatal func(err error) // ends the process: an entry may not be skipped
 	runs  *claimQueue     // claims of this peer
 	polls *claimQueue
@@ -31,7 +32,7 @@ type machine struct {
 }
 
 func newMachine(peer string, fatal func(error)) *machine {
-	m := &machine{state: fsm.NewState(), peer: peer, fatal: fatal}
+	m := &machine{state: fsm.NewState(), peer: peer, level: fsm.FeatureLevel, fatal: fatal}
 	m.runs = newClaimQueue(m, fsm.KindRun)
 	m.polls = newClaimQueue(m, fsm.KindRefresh)
 	return m
@@ -45,6 +46,9 @@ func (m *machine) Apply(l *raft.Log) any {
 		return m.dead
 	}
 	applied, err := m.state.Apply(l.Index, l.Data)
+	if err == nil && applied.Peers {
+		err = m.understands()
+	}
 	if err != nil {
 		m.dead = fmt.Errorf("apply the log: %w", err)
 		m.fatal(m.dead)
@@ -61,6 +65,14 @@ func (m *machine) Apply(l *raft.Log) any {
 		m.follower.add(applied)
 	}
 	return applied
+}
+
+// understands says whether this release reads what the group may have in its log from here on.
+func (m *machine) understands() error {
+	if level := m.state.Read().Meta().Feature; level > m.level {
+		return fmt.Errorf("the group is at feature level %d: %w", level, fsm.ErrNewer)
+	}
+	return nil
 }
 
 func (m *machine) offer(c *fsm.Claim) {

@@ -38,6 +38,12 @@ func (t *term) join(ctx context.Context, q joinRequest) (nothing, error) {
 				"the name %q is taken by peer %s, which is alive: start the new peer with another -name", p.Name, p.ID)
 		}
 	}
+	t.joining.Lock()
+	defer t.joining.Unlock()
+	if level := a.machine.Read().Meta().Feature; level > q.Peer.Release {
+		return nothing{}, fsm.Errorf(fsm.CodeConflict,
+			"the group is at feature level %d, which this release does not understand: start the peer with a later one", level)
+	}
 	servers, err := a.configuration()
 	if err != nil {
 		return nothing{}, err
@@ -167,30 +173,6 @@ func (t *term) sweep(ctx context.Context, before map[string]bool) (homeless map[
 		}
 	}
 	return homeless
-}
-
-// raise lifts the group's feature level to what every server in the raft configuration, dead ones included, has announced.
-func (t *term) raise(ctx context.Context) {
-	a := t.agent
-	r := a.machine.Read()
-	servers, err := a.configuration()
-	if err != nil || len(servers) == 0 {
-		return
-	}
-	level := uint32(featureLevel)
-	for _, s := range servers {
-		row := r.Peer(string(s.ID))
-		if row == nil {
-			return
-		}
-		level = min(level, row.Release)
-	}
-	if level <= r.Meta().Feature {
-		return
-	}
-	if err := t.do(ctx, &fsm.FeatureRaise{Level: level}); err != nil && ctx.Err() == nil {
-		a.log.Warn("feature level was not raised", "level", level, "error", err)
-	}
 }
 
 func same(a, b fsm.Peer) bool {

@@ -32,6 +32,9 @@ func (a *Agent) openDirectory(context.Context) error {
 		a.id = newULID(a.cfg.Seams.Now())
 		return nil
 	}
+	if err := readable(a.cfg.DataDir); err != nil {
+		return fmt.Errorf("this is muster %s: %w", a.cfg.Version, err)
+	}
 	dir, err := openDirectory(a.cfg.DataDir, a.cfg.Group)
 	if err != nil {
 		return err

@@ -3,6 +3,7 @@ package agent
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 
 	"github.com/hashicorp/raft"
@@ -40,7 +41,7 @@ func (a *Agent) Run(ctx context.Context) (err error) {
 	defer lead.halt()
 	work := start(base, end, parts{
 		"joining": a.enter, "remembering": a.remember, "watching raft": a.watchRaft,
-		"watching its place": a.watchPlace, "work": a.work,
+		"watching its place": a.watchPlace, "guarding the data": a.keepGuard, "work": a.work,
 		"http": func(ctx context.Context) error { return a.face.Run(ctx, a.faceOn) },
 	})
 	defer work.halt()
@@ -66,10 +67,15 @@ func (a *Agent) watchSpace(ctx context.Context) error {
 
 // verdict is why the peer stopped, nil when it was asked to.
 func (a *Agent) verdict() error {
-	if cause := a.ending.cause; !errors.Is(cause, errLeft) {
+	switch cause := a.ending.cause; {
+	case errors.Is(cause, errLeft):
+		return nil
+	case errors.Is(cause, fsm.ErrNewer):
+		return fmt.Errorf("%w. This is muster %s, which understands feature level %d: start a later release on this data directory",
+			cause, a.cfg.Version, a.machine.level)
+	default:
 		return cause
 	}
-	return nil
 }
 
 // work does claims once the replica has caught up with the log, so that no ghosts of old claims are worked on, and gives

@@ -3,6 +3,8 @@ package agent
 import (
 	"context"
 	"fmt"
+	"slices"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -20,6 +22,7 @@ type term struct {
 	clock   *clock
 	batch   *batcher
 	hearing *hearing
+	joining sync.Mutex                // held while a server is added, or the feature level raised to what all servers understand
 	full    atomic.Pointer[fsm.Error] // why operators' writes are refused
 }
 
@@ -89,7 +92,7 @@ func (a *Agent) lead(ctx context.Context) error {
 		return fmt.Errorf("barrier: %w", err)
 	}
 	t := &term{agent: a, number: number, clock: newClock(a.cfg.Seams.Now, a.machine.Read().Meta().Time), hearing: newHearing()}
-	t.batch = newBatcher(a.raft, t.clock, t.lasts)
+	t.batch = newBatcher(a.raft, a.machine, t.clock, t.lasts)
 	if err := t.open(); err != nil {
 		return err
 	}
@@ -117,7 +120,7 @@ func (t *term) open() error {
 	commands := []fsm.Command{}
 	if a.machine.Read().Meta().Group == "" {
 		commands = append(commands, &fsm.GroupCreate{
-			Group: newULID(a.cfg.Seams.Now()), Epoch: newULID(a.cfg.Seams.Now()), Feature: featureLevel,
+			Group: newULID(a.cfg.Seams.Now()), Epoch: newULID(a.cfg.Seams.Now()), Feature: fsm.BirthLevel,
 		})
 	}
 	commands = append(commands,
@@ -127,12 +130,11 @@ func (t *term) open() error {
 	for _, c := range commands {
 		frames = append(frames, fsm.Frame(c))
 	}
-	if !t.lasts() {
-		return fmt.Errorf("open the term: %w", errNotLeading)
-	}
-	_, err := outcomeOf(a.raft.Apply(fsm.Entry(t.clock.now(), frames...), enqueueWait))
-	if err != nil {
-		return fmt.Errorf("open the term: %w", err)
+	first := newProposal(slices.Concat(frames...), len(frames))
+	t.batch.send([]*proposal{first})
+	<-first.done
+	if first.err != nil {
+		return fmt.Errorf("open the term: %w", first.err)
 	}
 	return nil
 }
@@ -144,9 +146,6 @@ func (t *term) lasts() bool { return t.agent.raft.CurrentTerm() == t.number }
 func newULID(at time.Time) string {
 	return ulid.MustNew(ulid.Timestamp(at), ulid.DefaultEntropy()).String()
 }
-
-// featureLevel is the highest that this release understands.
-const featureLevel = 1
 
 // propose puts frames into the log and waits for their results.
 func (t *term) propose(ctx context.Context, frames []byte, count int, late bool) ([]fsm.Result, error) {

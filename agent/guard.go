@@ -1,0 +1,93 @@
+package agent
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/musterhq/muster/fsm"
+)
+
+// fileGuard says who wrote a data directory.
+const fileGuard = "guard.json"
+
+// directoryFormat is raised when an earlier release could not read the files of a data directory, or would damage them.
+const directoryFormat = 1
+
+// guard keeps earlier releases from a data directory that they would not understand. Its feature level is the group's, not what
+// the program understands: until the group is raised, the release before may take the directory back.
+type guard struct {
+	Format  int    `json:"format"`        // of the directory's files
+	Feature uint32 `json:"feature_level"` // of the group, as far as its log was applied here
+	Version string `json:"version"`       // of the program that first wrote so
+}
+
+// readable refuses a data directory that a later release has written, by its guard and by the heads of its snapshots. It only
+// reads. The error wraps fsm.ErrNewer.
+func readable(path string) error {
+	var g guard
+	if err := (&directory{path: path}).read(fileGuard, &g); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	if g.Format > directoryFormat || g.Feature > fsm.FeatureLevel {
+		return fmt.Errorf("data directory %s (format %d, feature level %d): %w, muster %s; this one reads format %d and feature "+
+			"level %d. Nothing was changed: start muster %s or later on it, since a level is never lowered",
+			path, g.Format, g.Feature, fsm.ErrNewer, g.Version, directoryFormat, fsm.FeatureLevel, g.Version)
+	}
+	states, err := filepath.Glob(filepath.Join(path, "snapshots", "*", "state.bin"))
+	if err != nil {
+		return err
+	}
+	for _, state := range states {
+		if strings.HasSuffix(filepath.Dir(state), ".tmp") {
+			continue
+		}
+		if err := headOf(state); errors.Is(err, fsm.ErrNewer) { // what else is wrong with it is told by who restores it
+			return fmt.Errorf("snapshot %s: %w. Nothing was changed: start the release that wrote it, or a later one", state, err)
+		}
+	}
+	return nil
+}
+
+func headOf(snapshot string) error {
+	f, err := os.Open(snapshot)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	_, err = fsm.ReadHeader(f)
+	return err
+}
+
+// keepGuard keeps the guard of this peer's directory up with the group's feature level, until ctx ends. A crash before it did
+// so is caught where the log is applied.
+func (a *Agent) keepGuard(ctx context.Context) error {
+	var kept guard
+	if a.dir == nil {
+		return nil
+	}
+	if err := a.dir.read(fileGuard, &kept); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	for {
+		r := a.machine.Read()
+		now := guard{Format: directoryFormat, Feature: r.Meta().Feature, Version: a.cfg.Version}
+		if now.Format > kept.Format || now.Feature > kept.Feature {
+			if err := a.dir.write(fileGuard, now); err != nil {
+				return err
+			}
+			kept = now
+		}
+		w := r.Applied()
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-w.Changed:
+		case <-w.Abandoned:
+		}
+	}
+}

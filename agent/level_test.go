@@ -1,0 +1,179 @@
+package agent
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/musterhq/muster/fsm"
+)
+
+// release is a peer that understands feature levels up to one.
+func release(level uint32) func(*Config) {
+	return func(c *Config) {
+		c.Seams.Raft = func(p *RaftParts) { p.FSM.(*machine).level = level }
+	}
+}
+
+// becomes stops a peer and starts it as another release.
+func (p *peer) becomes(level uint32) {
+	p.w.t.Helper()
+	p.end()
+	p.start(release(level))
+}
+
+// stays checks that the group is at a feature level on every running peer, for ten seconds from when all are heard.
+func (w *world) stays(level uint32) {
+	w.t.Helper()
+	for _, p := range w.running() {
+		p.await("the rows of the running", rows(len(w.running())))
+	}
+	w.pass(10 * time.Second)
+	for _, p := range w.running() {
+		if got := p.machine.Read().Meta().Feature; got != level {
+			w.t.Errorf("%s is at feature level %d, not %d", p.name, got, level)
+		}
+	}
+}
+
+func atLevel(level uint32) func(*fsm.Reader) bool {
+	return func(r *fsm.Reader) bool { return r.Meta().Feature == level }
+}
+
+// TestUpgradeRaisesLast upgrades a group peer by peer, takes one back, and loses one: the level is raised once all three have
+// said that they understand it, no sooner. From then on no directory opens for the release before.
+func TestUpgradeRaisesLast(t *testing.T) {
+	inBubble(t, 3, func(t *testing.T, w *world) {
+		w.settled(4, 2, nil)
+		a, b, c := w.peers[0], w.peers[1], w.peers[2]
+		w.stays(1)
+		a.becomes(2)
+		b.becomes(2)
+		w.stays(1)
+		a.becomes(1) // the way back is open
+		c.becomes(2)
+		w.stays(1)
+		a.crash() // its row is what it said last
+		w.stays(1)
+		a.start(release(2))
+		for _, p := range w.peers {
+			p.await("feature level 2", atLevel(2))
+		}
+		w.clusters(6, 2)
+		w.leader().await("work at the new level", healthy(6))
+		b.end()
+		for _, older := range []uint32{1, 2} { // a test's 2 is beyond the program's own
+			if err := b.tryStart(release(older)); !errors.Is(err, fsm.ErrNewer) || !strings.Contains(err.Error(), "feature level 2") {
+				t.Errorf("the directory of a raised group opens: %v", err)
+			}
+		}
+	})
+}
+
+// TestUpgradeStopsWhoIsLeftBehind raises a group over the head of a peer: it stops, and says what to do. The others go on.
+func TestUpgradeStopsWhoIsLeftBehind(t *testing.T) {
+	inBubble(t, 3, func(t *testing.T, w *world) {
+		for _, p := range w.others(w.follower()) {
+			p.becomes(2)
+		}
+		w.stays(1)
+		var old *peer
+		for _, p := range w.peers {
+			if p.machine.level == 1 {
+				old = p
+			}
+		}
+		_, _ = w.leader().Propose(t.Context(), &fsm.FeatureRaise{Level: 2}) // nobody answers where the old one leads
+		var err error
+		w.until("the end of "+old.name, func() bool {
+			select {
+			case err = <-old.done:
+				return true
+			default:
+				return false
+			}
+		})
+		old.stop()
+		old.stop = nil
+		if !errors.Is(err, fsm.ErrNewer) || !strings.Contains(err.Error(), "start a later release") {
+			t.Errorf("%s ended with: %v", old.name, err)
+		}
+		for _, p := range w.running() {
+			p.await("feature level 2", atLevel(2))
+		}
+		w.leader().apply(&fsm.OperatorAct{Action: "still writable", Cause: operator})
+	})
+}
+
+// TestUpgradeTakesNobodyOlder has peers of two releases join a raised group: who would have to stop is not taken in.
+func TestUpgradeTakesNobodyOlder(t *testing.T) {
+	inBubbleOf(t, 3, release(2), func(t *testing.T, w *world) {
+		w.leader().await("feature level 2", atLevel(2))
+		older := w.add("older")
+		older.start(release(1))
+		w.pass(10 * time.Second)
+		if older.raft.LastIndex() != 0 || len(older.said.with("does not understand")) == 0 {
+			t.Errorf("it was taken in, or did not say why not; its log ends at %d", older.raft.LastIndex())
+		}
+		older.end()
+		w.add("peer-d").start(release(2))
+		w.leader().await("the fourth peer", rows(4))
+		w.stays(2)
+	})
+}
+
+// TestUpgradeProposesNothingTooNew proposes, in each way there is, a command of a version that the group's feature level does not
+// let in: it is refused, the log does not get it, and everybody lives.
+func TestUpgradeProposesNothingTooNew(t *testing.T) {
+	inBubble(t, 3, func(t *testing.T, w *world) {
+		leader := w.leader()
+		newer := fsm.Frame(&fsm.OperatorAct{Action: "too new", Cause: operator})
+		if newer[1] != 1 {
+			t.Fatalf("its version is %d", newer[1])
+		}
+		newer[1] = 2
+		for _, late := range []bool{false, true} {
+			results, err := leader.term.Load().propose(t.Context(), newer, 1, late)
+			if err != nil || len(results) != 1 || !errors.Is(results[0].Err(), fsm.ErrInvalid) {
+				t.Errorf("it is answered with %+v, %v", results, err)
+			}
+		}
+		pair := append(fsm.Frame(&fsm.OperatorAct{Action: "beside it", Cause: operator}), newer...)
+		if results, err := leader.term.Load().propose(t.Context(), pair, 2, false); err != nil || len(results) != 2 {
+			t.Errorf("a pair is answered with %+v, %v", results, err)
+		}
+		leader.apply(&fsm.OperatorAct{Action: "known", Cause: operator})
+		for _, e := range leader.logged(0) { // which reads none that is too new
+			for _, c := range e.commands {
+				if act, ok := c.(*fsm.OperatorAct); ok && act.Action != "known" {
+					t.Errorf("the log has %q", act.Action)
+				}
+			}
+		}
+		w.stays(1)
+	})
+}
+
+// TestOneWayIntoTheLog holds that raft is given entries in one place, where the feature level is looked at.
+func TestOneWayIntoTheLog(t *testing.T) {
+	files, err := filepath.Glob("*.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ways := 0
+	for _, name := range files {
+		source, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !strings.HasSuffix(name, "_test.go") {
+			ways += strings.Count(string(source), "raft.Apply(") + strings.Count(string(source), ".ApplyLog(")
+		}
+	}
+	if ways != 1 {
+		t.Errorf("there are %d ways", ways)
+	}
+}
