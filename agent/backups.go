@@ -77,7 +77,8 @@ func (a *Agent) passOn(ctx context.Context, leader string, from io.Reader, cause
 			Peer: leader, Method: req.Method, Path: pathRestore, Status: res.StatusCode, Body: raw,
 		})
 	}
-	return out, json.Unmarshal(raw, &out)
+	err = json.Unmarshal(raw, &out)
+	return out, err
 }
 
 // serveRestore takes a backup that another peer passes on.

@@ -111,6 +111,8 @@ type shelf struct {
 }
 
 // Create is raft.SnapshotStore's.
+//
+//nolint:revive // so are its arguments
 func (s *shelf) Create(
 	v raft.SnapshotVersion, index, term uint64, conf raft.Configuration, confIndex uint64, t raft.Transport,
 ) (raft.SnapshotSink, error) {

@@ -44,7 +44,7 @@ func (t *term) news() *raft.AppendEntriesRequest {
 	self := a.wire.EncodePeer(raft.ServerID(a.id), a.wire.LocalAddr())
 	return &raft.AppendEntriesRequest{
 		RPCHeader: raft.RPCHeader{ProtocolVersion: raft.ProtocolVersionMax, ID: []byte(a.id), Addr: self},
-		Leader:    self, Term: last.Term, PrevLogEntry: last.Index, PrevLogTerm: last.Term, LeaderCommitIndex: last.Index,
+		Term:      last.Term, PrevLogEntry: last.Index, PrevLogTerm: last.Term, LeaderCommitIndex: last.Index,
 	}
 }
 

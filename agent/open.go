@@ -146,7 +146,7 @@ func (a *Agent) startRaft(parts RaftParts, logs raft.LogStore) (err error) {
 		if r := recover(); r != nil {
 			cause, ok := r.(error)
 			if !ok {
-				panic(r)
+				cause = fmt.Errorf("raft: %v", r)
 			}
 			err = cause
 		}

@@ -55,7 +55,7 @@ func OpenRecovery(path string, log *slog.Logger) (_ *Recovery, err error) {
 		return nil, fmt.Errorf("snapshots: %w", err)
 	}
 	r.machine = newMachine(r.dir.self.ID, func(error) {})
-	if err = r.replay(); err != nil {
+	if err := r.replay(); err != nil {
 		return nil, err
 	}
 	state := r.machine.Read()

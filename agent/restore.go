@@ -123,7 +123,7 @@ func (a *Agent) spool(state *fsm.State) (_ *os.File, size int64, err error) {
 			err = errors.Join(err, unspool(f))
 		}
 	}()
-	if err = state.Read().WriteSnapshot(f); err != nil {
+	if err := state.Read().WriteSnapshot(f); err != nil {
 		return nil, 0, err
 	}
 	if size, err = f.Seek(0, io.SeekEnd); err != nil {
@@ -134,7 +134,7 @@ func (a *Agent) spool(state *fsm.State) (_ *os.File, size int64, err error) {
 		func() error { _, err := fsm.VerifySnapshot(f); return err },
 		func() error { _, err := f.Seek(0, io.SeekStart); return err },
 	} {
-		if err = use(); err != nil {
+		if err := use(); err != nil {
 			return nil, 0, err
 		}
 	}

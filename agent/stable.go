@@ -18,7 +18,7 @@ type stable struct {
 // SetUint64 is raft.StableStore's.
 func (s stable) SetUint64(key []byte, n uint64) error {
 	err := s.StableStore.SetUint64(key, n)
-	if err != nil && bytes.Equal(key, keyTerm) && s.latched() != nil {
+	if bytes.Equal(key, keyTerm) && s.latched() != nil {
 		return nil
 	}
 	return err

@@ -105,7 +105,7 @@ func (p *plain) words(into reflect.Value) bool {
 	}
 	var out map[string]string
 	if into.IsValid() {
-		if out, _ = into.Interface().(map[string]string); out == nil {
+		if out, _ = reflect.TypeAssert[map[string]string](into); out == nil {
 			out = make(map[string]string, n)
 			into.Set(reflect.ValueOf(out))
 		}

@@ -81,9 +81,9 @@ func (tx *txn) touch(s Subject) { tx.touched[s] = true }
 // now is the entry's logical time.
 func (tx *txn) now() Time { return tx.meta.Time }
 
-// append numbers a fact and appends it to the events.
-func (tx *txn) append(cluster string, maintenance bool, cause Cause, f Fact) {
-	tx.appendWire(cluster, maintenance, cause, f.wire())
+// append numbers a fact of no cluster and appends it to the events.
+func (tx *txn) append(maintenance bool, cause Cause, f Fact) {
+	tx.appendWire("", maintenance, cause, f.wire())
 }
 
 // appendWire appends a fact that is encoded already, and to the audit table too when an operator caused it.

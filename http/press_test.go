@@ -103,7 +103,7 @@ func TestPressKeepsNoLongLines(t *testing.T) {
 		f := newFace(t)
 		for long := range 100 {
 			s := settingsWith(5)
-			s.Vars = fsm.JSON(fmt.Sprintf(`{"long":"%s"}`, strings.Repeat("x", 20*long)))
+			s.Vars = fsm.JSON(fmt.Sprintf(`{"long":%q}`, strings.Repeat("x", 20*long)))
 			f.apply(&fsm.SettingsSet{Settings: s})
 		}
 		told := f.followed(t, "/v1/events/follow").events(int(f.state.Read().Meta().Seq))

@@ -59,8 +59,8 @@ func TestKeeperKeepsTheNewest(t *testing.T) {
 		began := time.Now().UTC()
 		alive(t, k, 4*time.Hour+time.Minute)
 		var want []string
-		for _, hour := range []time.Duration{2, 3, 4} {
-			want = append(want, began.Add(hour*time.Hour).Format("muster-20060102T150405.000Z.backup"))
+		for _, hours := range []int{2, 3, 4} {
+			want = append(want, began.Add(time.Duration(hours)*time.Hour).Format("muster-20060102T150405.000Z.backup"))
 		}
 		if got := kept(t, k); len(got) != 4 || got[0] != want[0] || got[1] != want[1] || got[2] != want[2] || got[3] != "notes.txt" {
 			t.Errorf("kept %q, want %q and what is not the keeper's", got, want)

@@ -59,6 +59,8 @@ func placeOf(name string) (term, index uint64, err error) {
 }
 
 // Create is raft.SnapshotStore's.
+//
+//nolint:revive // so are its arguments
 func (s *Store) Create(
 	version raft.SnapshotVersion, index, term uint64, conf raft.Configuration, confIndex uint64, trans raft.Transport,
 ) (raft.SnapshotSink, error) {
@@ -97,7 +99,7 @@ func (s *Store) seal(name string) error {
 		return err
 	}
 	_, err = f.WriteString(sumOf(raw) + "\n")
-	if err = errors.Join(err, f.Sync(), f.Close()); err != nil {
+	if err := errors.Join(err, f.Sync(), f.Close()); err != nil {
 		return err
 	}
 	if err := os.Rename(f.Name(), s.path(name, fileSum)); err != nil {

@@ -27,8 +27,7 @@ func apart(ctx context.Context, args ...string) error {
 		Cloneflags: syscall.CLONE_NEWNET | syscall.CLONE_NEWNS, Pdeathsig: syscall.SIGKILL,
 	}
 	if err := cmd.Run(); err != nil {
-		var ended *exec.ExitError
-		if errors.As(err, &ended) {
+		if _, ok := errors.AsType[*exec.ExitError](err); ok {
 			return err
 		}
 		return fmt.Errorf("enter namespaces of its own (root is needed): %w", err)

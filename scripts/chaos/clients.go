@@ -36,7 +36,6 @@ type clients struct {
 	history []porcupine.Operation
 	refused map[int]bool // values that were surely not written
 	fell    []string     // stale reads whose index went back
-	calls   int
 }
 
 // run lets so many clients call until ctx ends.

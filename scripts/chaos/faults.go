@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"strings"
 	"syscall"
 	"time"
 
@@ -135,16 +136,16 @@ func ring(ctx context.Context, r *run) (string, error) {
 func halves(ctx context.Context, r *run) (string, error) {
 	order := r.rng.Perm(len(r.group.Peers))
 	small := order[:len(order)/2]
-	what := ""
+	var names []string
 	for _, i := range small {
-		what += r.group.Peers[i].Name + " "
+		names = append(names, r.group.Peers[i].Name)
 		for _, j := range order[len(small):] {
 			if err := r.lan.cut(ctx, r.group.Peers[i].Name, r.group.Peers[j].Name); err != nil {
 				return "", err
 			}
 		}
 	}
-	return what, nil
+	return strings.Join(names, ", "), nil
 }
 
 // noNodes takes a peer's way to all nodes that it asks.

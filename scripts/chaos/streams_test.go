@@ -63,15 +63,15 @@ func TestUnaccounted(t *testing.T) {
 		events  []httpd.Event
 		wrong   bool
 	}{
-		"told once":            {call: op(0, 1, write, 1, 0, output{}), events: []httpd.Event{set(0, 1)}},
-		"not told":             {call: op(0, 1, write, 1, 0, output{}), wrong: true},
-		"told twice":           {call: op(0, 1, write, 1, 0, output{}), events: []httpd.Event{set(0, 1), set(2, 1)}, wrong: true},
-		"unknown, not told":    {call: op(0, 1, write, 1, 0, output{unknown: true})},
-		"unknown, told":        {call: op(0, 1, write, 1, 0, output{unknown: true}), events: []httpd.Event{set(0, 1)}},
-		"unknown, told twice":  {call: op(0, 1, swap, 1, 0, output{unknown: true}), events: []httpd.Event{set(0, 1), set(0, 1)}, wrong: true},
-		"read":                 {call: op(0, 1, read, 0, 0, output{value: 5})},
-		"refused, not told":    {call: op(0, 1, read, 0, 0, output{}), refused: 3},
-		"refused, told anyway": {call: op(0, 1, read, 0, 0, output{}), refused: 3, events: []httpd.Event{set(0, 3)}, wrong: true},
+		"told once":            {call: op(when{0, 1}, write, 1, 0, output{}), events: []httpd.Event{set(0, 1)}},
+		"not told":             {call: op(when{0, 1}, write, 1, 0, output{}), wrong: true},
+		"told twice":           {call: op(when{0, 1}, write, 1, 0, output{}), events: []httpd.Event{set(0, 1), set(2, 1)}, wrong: true},
+		"unknown, not told":    {call: op(when{0, 1}, write, 1, 0, output{unknown: true})},
+		"unknown, told":        {call: op(when{0, 1}, write, 1, 0, output{unknown: true}), events: []httpd.Event{set(0, 1)}},
+		"unknown, told twice":  {call: op(when{0, 1}, swap, 1, 0, output{unknown: true}), events: []httpd.Event{set(0, 1), set(0, 1)}, wrong: true},
+		"read":                 {call: op(when{0, 1}, read, 0, 0, output{value: 5})},
+		"refused, not told":    {call: op(when{0, 1}, read, 0, 0, output{}), refused: 3},
+		"refused, told anyway": {call: op(when{0, 1}, read, 0, 0, output{}), refused: 3, events: []httpd.Event{set(0, 3)}, wrong: true},
 	} {
 		clients := &clients{history: []porcupine.Operation{c.call}, refused: map[int]bool{}}
 		if c.refused > 0 {

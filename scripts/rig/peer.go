@@ -44,7 +44,8 @@ func (r *Rig) Group(ctx context.Context, bin string, n int, flags ...string) (*G
 			return nil, err
 		}
 	}
-	return g, g.Found(ctx)
+	err := g.Found(ctx)
+	return g, err
 }
 
 // NewGroup makes a group without peers, with further flags of the agent for each that comes.
@@ -65,14 +66,16 @@ func (g *Group) Found(ctx context.Context) error {
 // Add makes a peer with addresses on loopback and an empty data directory; Start gives it life.
 func (g *Group) Add(name string) (*Peer, error) {
 	p := g.peer(name)
-	return p, p.Move()
+	err := p.Move()
+	return p, err
 }
 
 // AddAt is Add for a peer on a host of its own, which a command line leads to.
 func (g *Group) AddAt(name, host string, under ...string) (*Peer, error) {
 	p := g.peer(name)
 	p.Under = under
-	return p, p.at(host+":8650", host+":8651", host+":8652")
+	err := p.at(host+":8650", host+":8651", host+":8652")
+	return p, err
 }
 
 func (g *Group) peer(name string) *Peer {

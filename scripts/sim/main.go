@@ -10,6 +10,7 @@
 package main
 
 import (
+	"errors"
 	"flag"
 	"fmt"
 	"io"
@@ -122,7 +123,7 @@ func (t *tally) report(to io.Writer, took time.Duration) {
 		fmt.Fprintf(to, "seed %d is void: %s\n", r.Seed, r.Void)
 	}
 	for _, r := range t.failed {
-		if v, ok := r.Err.(*world.Violation); ok {
+		if v, ok := errors.AsType[*world.ViolationError](r.Err); ok {
 			fmt.Fprint(to, v.Last)
 		}
 		fmt.Fprintf(to, "trace %016x\n%v\n", r.Hash, r.Err)

@@ -12,7 +12,7 @@ import (
 func FuzzNoise(f *testing.F) {
 	probetest.Noise(f, probetest.Subject{
 		Make:  func(env refresh.Env) (refresh.Asker, error) { return mysql.New("", env) },
-		Serve: fake(primary).serve,
+		Serve: primary.serve,
 		Head:  packet(0, "\xff\x10\x04Too many connections"),
 	})
 }

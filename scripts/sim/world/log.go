@@ -106,12 +106,3 @@ func (l *log) elect(w *World, p *peer, merged bool) {
 	p.more()
 	t.tryOpen()
 }
-
-// position is how many of the committed entries go up to an index.
-func (l *log) position(index uint64) int {
-	n := len(l.entries)
-	for n > 0 && l.entries[n-1].index > index {
-		n--
-	}
-	return n
-}

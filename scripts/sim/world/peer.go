@@ -49,7 +49,7 @@ type peer struct {
 }
 
 // addPeer has a new peer join.
-func (w *World) addPeer() *peer {
+func (w *World) addPeer() {
 	n := len(w.peers)
 	p := &peer{
 		w: w, id: fmt.Sprintf("01J%023d", n), name: fmt.Sprintf("peer-%d", n), member: true,
@@ -57,7 +57,6 @@ func (w *World) addPeer() *peer {
 	}
 	w.peers = append(w.peers, p)
 	p.start()
-	return p
 }
 
 func (p *peer) row() fsm.Peer {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/musterhq/muster/fsm"
@@ -191,18 +192,19 @@ func (k *checker) node(c *fsm.Cluster, n *fsm.Node) {
 	m := k.w.fleet.by[fsm.NodeRef{Cluster: c.Name, Node: n.ID}]
 	is := fmt.Sprint(n.Reach.Value, " ", n.State.Value)
 	want := fmt.Sprint(fsm.Reachable, " ", m.state)
-	if m.port != n.Endpoint.Port {
+	switch {
+	case m.port != n.Endpoint.Port:
 		want = fmt.Sprint(fsm.NotReachable, " ", n.State.Value) // no source has told where it moved
-	} else if n.Said.Identity.Mismatch {
+	case n.Said.Identity.Mismatch:
 		k.w.count.add("mismatch at the end")
 		return
-	} else {
+	default:
+		said := []string{is}
 		for _, s := range n.Said.Shards {
-			is += " " + s.Role
+			said = append(said, s.Role)
 		}
-		for range m.shards {
-			want += " " + m.role
-		}
+		is = strings.Join(said, " ")
+		want += strings.Repeat(" "+m.role, int(m.shards))
 	}
 	if is != want {
 		k.w.fail("I5", "%s/%s is %q at the end; it says %q", c.Name, n.ID, is, want)

@@ -74,17 +74,17 @@ func (t *trace) explain(r any, stack []byte) error {
 	if !ok {
 		v = violation{"panic", fmt.Sprintf("%v\n%s", r, stack)}
 	}
-	return &Violation{Invariant: v.invariant, What: v.what, Seed: t.w.cfg.Seed, Step: t.steps, Last: b.String()}
+	return &ViolationError{Invariant: v.invariant, What: v.what, Seed: t.w.cfg.Seed, Step: t.steps, Last: b.String()}
 }
 
-// Violation is an invariant that did not hold.
-type Violation struct {
+// ViolationError is an invariant that did not hold.
+type ViolationError struct {
 	Invariant, What string
 	Seed            uint64
 	Step            int
 	Last            string // steps, in words
 }
 
-func (v *Violation) Error() string {
+func (v *ViolationError) Error() string {
 	return fmt.Sprintf("seed %d, step %d: %s: %s", v.Seed, v.Step, v.Invariant, v.What)
 }

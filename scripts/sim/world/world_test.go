@@ -34,7 +34,7 @@ func run(t *testing.T, seeds, steps int) (world.Counts, []world.Result) {
 				if r.Err != nil {
 					failed.Store(true)
 					last := ""
-					if v, ok := errors.AsType[*world.Violation](r.Err); ok {
+					if v, ok := errors.AsType[*world.ViolationError](r.Err); ok {
 						last = v.Last
 					}
 					t.Errorf("%s%v\ngo run ./scripts/sim -seed %d -steps %d -v", last, r.Err, seed, steps)
@@ -94,7 +94,7 @@ func TestSeedsReplay(t *testing.T) {
 func TestViolationsAreTold(t *testing.T) {
 	for _, panics := range []bool{false, true} {
 		r := world.RunBroken(world.Config{Seed: 3, Steps: 500}, 2*time.Second, panics)
-		v, ok := errors.AsType[*world.Violation](r.Err)
+		v, ok := errors.AsType[*world.ViolationError](r.Err)
 		if !ok {
 			t.Fatalf("a broken world ends with %v", r.Err)
 		}
