@@ -11,6 +11,7 @@ import (
 	"github.com/musterhq/muster/agent/boltstore"
 	"github.com/musterhq/muster/fsm"
 	httpd "github.com/musterhq/muster/http"
+	"github.com/musterhq/muster/scripts/rig"
 )
 
 // logOf makes a data directory whose log holds the commands, one entry each from 2 on.
@@ -41,15 +42,15 @@ var (
 // toldOf are the events of a log as followers are told them.
 func toldOf(t *testing.T, dir string) []httpd.Event {
 	t.Helper()
-	d, err := openDisk("peer", dir)
+	d, err := rig.OpenDisk("peer", dir)
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer d.store.Close()
-	if err := d.replay(d.last); err != nil {
+	defer d.Close()
+	if err := d.Replay(d.Last); err != nil {
 		t.Fatal(err)
 	}
-	events, err := d.events()
+	events, err := d.Events()
 	if err != nil || len(events) == 0 {
 		t.Fatalf("events %v, %v", events, err)
 	}

@@ -23,9 +23,9 @@ type Peer struct {
 	Port   string // peer port
 	Gossip string
 	API    *httpd.Client
+	Bin    string // the program it runs from its next start on
 
 	rig *Rig
-	bin string
 }
 
 // Group is peers that found their group together.
@@ -79,7 +79,7 @@ func (g *Group) AddAt(name, host string, under ...string) (*Peer, error) {
 }
 
 func (g *Group) peer(name string) *Peer {
-	p := &Peer{Name: name, Data: filepath.Join(g.rig.Dir, name), rig: g.rig, bin: g.bin}
+	p := &Peer{Name: name, Data: filepath.Join(g.rig.Dir, name), rig: g.rig, Bin: g.bin}
 	g.Peers = append(g.Peers, p)
 	return p
 }
@@ -118,7 +118,7 @@ func (g *Group) Enter(p *Peer, flags ...string) error { return p.Start(append(fl
 
 // Start runs the peer's process.
 func (p *Peer) Start(flags ...string) error {
-	line := append(slices.Clone(p.Under), p.bin, "agent", "-data-dir", p.Data, "-name", p.Name,
+	line := append(slices.Clone(p.Under), p.Bin, "agent", "-data-dir", p.Data, "-name", p.Name,
 		"-http-addr", p.HTTP, "-peer-addr", p.Port, "-gossip-addr", p.Gossip)
 	line = append(line, flags...)
 	var err error
