@@ -58,9 +58,8 @@ func headOf(snapshot string) error {
 	if err != nil {
 		return err
 	}
-	defer f.Close()
 	_, err = fsm.ReadHeader(f)
-	return err
+	return errors.Join(err, f.Close())
 }
 
 // keepGuard keeps the guard of this peer's directory up with the group's feature level, until ctx ends. A crash before it did

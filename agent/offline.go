@@ -16,6 +16,9 @@ func openStopped(path string) (*directory, error) {
 			return nil, fmt.Errorf("%s is not the data directory of a peer: %w", path, err)
 		}
 	}
+	if err := readable(path); err != nil {
+		return nil, err
+	}
 	d := &directory{path: path}
 	var err error
 	if d.lock, err = lockFile(filepath.Join(path, fileLock)); err != nil {

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"github.com/hashicorp/raft"
@@ -69,6 +70,7 @@ func OpenRecovery(path string, log *slog.Logger) (_ *Recovery, err error) {
 			r.Dropped = append(r.Dropped, p.Name)
 		}
 	}
+	slices.Sort(r.Dropped)
 	return r, nil
 }
 

@@ -19,7 +19,7 @@ type stable struct {
 func (s stable) SetUint64(key []byte, n uint64) error {
 	err := s.StableStore.SetUint64(key, n)
 	if bytes.Equal(key, keyTerm) && s.latched() != nil {
-		return nil
+		err = nil
 	}
 	return err
 }

@@ -43,7 +43,7 @@ func (c *ClaimGrant) grant(tx *txn, s Subject) Result {
 		Subject: s, Peer: c.Peer, TTL: c.TTL, Reason: c.Reason, Names: c.Names, Alone: c.Alone, Base: base,
 	})
 	if c.Cause != nil {
-		tx.append(false, *c.Cause, Fact{
+		tx.append(*c.Cause, Fact{
 			Type: OperatorActed, After: &ActionPart{Action: s.Kind.String(), Subject: name},
 		})
 	}
@@ -135,7 +135,7 @@ func (c *ClaimExpire) apply(tx *txn) Result {
 		})
 	}
 	if part.Count > 0 {
-		tx.append(false, Cause{Kind: CauseGroup, Peer: part.Peer}, Fact{Type: ClaimExpired, After: part})
+		tx.append(Cause{Kind: CauseGroup, Peer: part.Peer}, Fact{Type: ClaimExpired, After: part})
 	}
 	return Result{}
 }

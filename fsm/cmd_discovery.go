@@ -39,7 +39,7 @@ func (c *DiscoveryApply) apply(tx *txn) Result {
 		f.Before = &DiscoveryPart{Name: old.Name, Spec: old.Spec}
 	}
 	tx.put(tableDiscoveries, d)
-	tx.append(false, c.Cause, f)
+	tx.append(c.Cause, f)
 	tx.restart(d)
 	if old != nil && c.Spec.Enabled && !old.Spec.Enabled {
 		tx.moveListed(d.ID)
@@ -89,7 +89,7 @@ func (c *DiscoveryDelete) apply(tx *txn) Result {
 	d := *old
 	d.Deleting, d.Held, d.Settings, d.Index = true, nil, tx.index, tx.index
 	tx.put(tableDiscoveries, &d)
-	tx.append(false, c.Cause, Fact{Type: DiscoveryDeleted, Before: &DiscoveryPart{Name: old.Name, Spec: old.Spec}})
+	tx.append(c.Cause, Fact{Type: DiscoveryDeleted, Before: &DiscoveryPart{Name: old.Name, Spec: old.Spec}})
 	tx.restart(&d)
 	return Result{Closed: true}
 }
@@ -120,7 +120,7 @@ func (c *DiscoveryRelease) apply(tx *txn) Result {
 	held.Released = true
 	d.Held, d.Index = &held, tx.index
 	tx.put(tableDiscoveries, &d)
-	tx.append(false, c.Cause, Fact{Type: DiscoveryReleased, Before: heldPart(c.Name, old.Held), After: nil})
+	tx.append(c.Cause, Fact{Type: DiscoveryReleased, Before: heldPart(c.Name, old.Held), After: nil})
 	tx.atOnce(Subject{KindRun, d.ID})
 	return Result{}
 }

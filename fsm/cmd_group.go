@@ -42,7 +42,7 @@ func (c *LeaderChange) apply(tx *txn) Result {
 	if before.ID != "" {
 		f.Before = before
 	}
-	tx.append(false, Cause{Kind: CauseGroup, Peer: c.Name}, f)
+	tx.append(Cause{Kind: CauseGroup, Peer: c.Name}, f)
 	tx.bumped[tablePeers] = true // who waits for peers waits for the leader
 	tx.applied.Peers = true
 	return Result{}
@@ -85,7 +85,7 @@ func (c *PeerSet) apply(tx *txn) Result {
 	default:
 		return Result{}
 	}
-	tx.append(false, Cause{Kind: CauseGroup, Peer: row.Name}, f)
+	tx.append(Cause{Kind: CauseGroup, Peer: row.Name}, f)
 	return Result{}
 }
 
@@ -104,7 +104,7 @@ func (c *PeerRemove) apply(tx *txn) Result {
 	}
 	tx.drop(tablePeers, old)
 	tx.applied.Peers = true
-	tx.append(false, Cause{Kind: CauseGroup, Peer: old.Name}, Fact{
+	tx.append(Cause{Kind: CauseGroup, Peer: old.Name}, Fact{
 		Type: PeerLeft, Before: &PeerPart{ID: old.ID, Name: old.Name, Status: old.Status},
 		After: &PeerPart{ID: old.ID, Name: old.Name, Reason: c.Reason},
 	})
@@ -131,7 +131,7 @@ func (c *SettingsSet) apply(tx *txn) Result {
 	row.Index = tx.index
 	tx.put(tableSettings, &row)
 	tx.applied.Peers = true
-	tx.append(false, c.Cause, Fact{Type: SettingsChanged, Before: &GlobalsPart{*old}, After: &GlobalsPart{row}})
+	tx.append(c.Cause, Fact{Type: SettingsChanged, Before: &GlobalsPart{*old}, After: &GlobalsPart{row}})
 	return Result{}
 }
 
@@ -153,7 +153,7 @@ type OperatorAct struct {
 func (*OperatorAct) number() uint64 { return 6 }
 
 func (c *OperatorAct) apply(tx *txn) Result {
-	tx.append(false, c.Cause, Fact{Type: OperatorActed, After: &ActionPart{Action: c.Action, Subject: c.Subject}})
+	tx.append(c.Cause, Fact{Type: OperatorActed, After: &ActionPart{Action: c.Action, Subject: c.Subject}})
 	return Result{}
 }
 

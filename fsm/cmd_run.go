@@ -151,9 +151,9 @@ func (tx *txn) tellOutcome(d *Discovery, open *Claim, o *RunOutcome, cause Cause
 	switch {
 	case o.Error != "" && d.Failing == "":
 		d.Failing = o.Error
-		tx.append(false, cause, Fact{Type: DiscoveryFailed, After: &RunPart{Name: d.Name, Error: o.Error}})
+		tx.append(cause, Fact{Type: DiscoveryFailed, After: &RunPart{Name: d.Name, Error: o.Error}})
 	case o.Error == "" && d.Failing != "":
-		tx.append(false, cause, Fact{Type: DiscoveryRecovered, Before: &RunPart{Name: d.Name, Error: d.Failing}})
+		tx.append(cause, Fact{Type: DiscoveryRecovered, Before: &RunPart{Name: d.Name, Error: d.Failing}})
 		d.Failing = ""
 	}
 	before, after := d.Held, o.Held
@@ -166,8 +166,8 @@ func (tx *txn) tellOutcome(d *Discovery, open *Claim, o *RunOutcome, cause Cause
 	d.Held = after
 	switch {
 	case after != nil && !after.Released && (before == nil || before.Hash != after.Hash || before.Released):
-		tx.append(false, cause, Fact{Type: DiscoveryHeld, Before: heldPart(d.Name, before), After: heldPart(d.Name, after)})
+		tx.append(cause, Fact{Type: DiscoveryHeld, Before: heldPart(d.Name, before), After: heldPart(d.Name, after)})
 	case after == nil && !before.Released:
-		tx.append(false, cause, Fact{Type: DiscoveryReleased, Before: heldPart(d.Name, before)})
+		tx.append(cause, Fact{Type: DiscoveryReleased, Before: heldPart(d.Name, before)})
 	}
 }

@@ -40,7 +40,7 @@ func (s *State) BeginEpoch(b Rebirth) (uint64, error) {
 	}
 	tx.moveAll()
 	m.Epochs = append(slices.Clone(m.Epochs), EpochMark{Epoch: b.Epoch, First: m.Seq + 1})
-	tx.append(false, b.Cause, Fact{Type: StateRestored, After: &RestoredPart{Epoch: old.Epoch(), Seq: old.Seq}})
+	tx.append(b.Cause, Fact{Type: StateRestored, After: &RestoredPart{Epoch: old.Epoch(), Seq: old.Seq}})
 	tx.commit()
 	return tx.index, nil
 }

@@ -82,8 +82,8 @@ func (tx *txn) touch(s Subject) { tx.touched[s] = true }
 func (tx *txn) now() Time { return tx.meta.Time }
 
 // append numbers a fact of no cluster and appends it to the events.
-func (tx *txn) append(maintenance bool, cause Cause, f Fact) {
-	tx.appendWire("", maintenance, cause, f.wire())
+func (tx *txn) append(cause Cause, f Fact) {
+	tx.appendWire("", false, cause, f.wire())
 }
 
 // appendWire appends a fact that is encoded already, and to the audit table too when an operator caused it.

@@ -19,7 +19,7 @@ func FuzzRead(f *testing.F) {
 	}
 	f.Add([]byte{0, 0xff, 0xff, 0xff, 0x07}, uint8(2))
 	f.Fuzz(func(t *testing.T, raw []byte, as uint8) {
-		if as = as % 4; as > 0 {
+		if as %= 4; as > 0 {
 			all := entries(t, whole)
 			all[as-1].body = raw
 			raw = archive(t, all...)

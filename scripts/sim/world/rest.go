@@ -204,7 +204,7 @@ func (k *checker) node(c *fsm.Cluster, n *fsm.Node) {
 			said = append(said, s.Role)
 		}
 		is = strings.Join(said, " ")
-		want += strings.Repeat(" "+m.role, int(m.shards))
+		want += strings.Repeat(" "+m.role, m.shards)
 	}
 	if is != want {
 		k.w.fail("I5", "%s/%s is %q at the end; it says %q", c.Name, n.ID, is, want)
