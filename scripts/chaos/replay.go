@@ -16,7 +16,7 @@ func onDisk(dirs map[string]string, told []httpd.Event) (wrong []string, err err
 		if err != nil {
 			return nil, fmt.Errorf("disk of %s: %w", peer, err)
 		}
-		defer d.Close()
+		defer func() { _ = d.Close() }() // it was only read
 		disks = append(disks, d)
 	}
 	common := disks[0].Last

@@ -219,7 +219,7 @@ func (u *upgrade) compare() {
 		p.Kill() // a peer that stops may keep a snapshot only, of a state that this program does not read
 		d, err := rig.OpenDisk(p.Name, p.Data)
 		u.must(err)
-		defer d.Close()
+		u.Cleanup(func() { _ = d.Close() })
 		disks = append(disks, d)
 		level, set := u.firsts(d)
 		if level == 0 || set <= level || raised != 0 && level != raised {

@@ -63,7 +63,7 @@ var homes = []struct {
 // network, process or chance. An entry that ends in "/..." takes in all below it. time is here for its types and
 // math for the limits of integers; pure.go forbids the rest of both.
 var fsmImports = []string{
-	"bufio", "bytes", "cmp", "container/heap", "context", "encoding/...", "errors", "fmt", "hash", "hash/adler32", "hash/crc32",
+	"bufio", "bytes", "cmp", "container/heap", "context", "encoding", "encoding/...", "errors", "fmt", "hash", "hash/adler32", "hash/crc32",
 	"hash/crc64", "hash/fnv", "crypto/sha256", "io", "iter", "maps", "math", "math/bits", "net/netip", "path", "reflect",
 	"slices", "sort", "strconv", "strings", "sync", "sync/atomic", "time", "unicode/...", "unicode",
 	"github.com/hashicorp/go-memdb", "github.com/fxamacker/cbor/v2",
