@@ -152,6 +152,7 @@ func leaveOne(s *scene, f fault) *underWay {
 	}
 	ctx, cancel := context.WithTimeout(s.t.Context(), 5*time.Second)
 	defer cancel()
+	m.leaving = true // whatever comes back, it may have gone
 	if err := (lifeFace{m.Agent}).Leave(ctx); err != nil {
 		return nil
 	}

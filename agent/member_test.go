@@ -16,15 +16,16 @@ import (
 // member is a peer with its disk, over all its lives.
 type member struct {
 	*peer
-	scene  *scene
-	disk   *disk
-	worker bool
-	gone   bool      // it does not come back: it left, or its disk is lost
-	ending bool      // this life was told to end
-	back   time.Time // when it starts again
-	struck int       // of its disk, when this life began
-	valve  valve
-	lives  int
+	scene   *scene
+	disk    *disk
+	worker  bool
+	gone    bool      // it does not come back: it left, or its disk is lost
+	leaving bool      // it was asked to leave, and may have
+	ending  bool      // this life was told to end
+	back    time.Time // when it starts again
+	struck  int       // of its disk, when this life began
+	valve   valve
+	lives   int
 }
 
 // newMember adds a peer, whose first life the scene begins.
@@ -94,6 +95,9 @@ func (m *member) over(err error) {
 	m.disk.change(func(d *disk) { d.dead = false })
 	m.back = time.Now().Add(m.scene.between(500*time.Millisecond, 4*time.Second))
 	failed := m.disk.count(func(d *disk) int { return d.struck }) > m.struck
+	if m.leaving && (err == nil && !m.ending || errors.Is(err, errRemoved)) {
+		m.gone = true
+	}
 	switch {
 	case errors.Is(err, errRemoved) && m.gone, failed && err != nil, m.ending:
 	case err == nil && m.gone:
