@@ -74,6 +74,11 @@ chaos: ## break real groups of three and five for ten minutes each, as root: mak
 	$(GO) run ./scripts/chaos -peers 3 $(or $(CHAOS),-for 10m)
 	$(GO) run ./scripts/chaos -peers 5 $(or $(CHAOS),-for 10m)
 
+.PHONY: soak
+soak: ## 10,000 simulations and 300 scenarios in virtual time
+	$(GO) run ./scripts/sim -seeds 10000 -steps 5000
+	MUSTER_SCENARIOS=300 $(GO) test -timeout 2h -v -run 'TestScenarios$$' ./agent
+
 .PHONY: fuzz
 fuzz: ## every fuzz target for FUZZTIME (30s), or those FUZZ names: make fuzz FUZZTIME=5m FUZZ=Noise
 	@targets=$$(mktemp) && trap 'rm -f $$targets' EXIT && \
