@@ -106,7 +106,7 @@ func TestScenarios(t *testing.T) {
 // scenarios are the seeds to play.
 func scenarios(t *testing.T) []uint64 {
 	t.Helper()
-	n := 60
+	n := 24
 	if testing.Short() {
 		n = 1
 	}
