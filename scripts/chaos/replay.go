@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 
 	httpd "github.com/musterhq/muster/http"
@@ -11,12 +12,16 @@ import (
 // their followers were told.
 func onDisk(dirs map[string]string, told []httpd.Event) (wrong []string, err error) {
 	var disks []*rig.Disk
+	defer func() {
+		for _, d := range disks {
+			err = errors.Join(err, d.Close())
+		}
+	}()
 	for peer, dir := range dirs {
 		d, err := rig.OpenDisk(peer, dir)
 		if err != nil {
 			return nil, fmt.Errorf("disk of %s: %w", peer, err)
 		}
-		defer func() { _ = d.Close() }() // it was only read
 		disks = append(disks, d)
 	}
 	common := disks[0].Last
