@@ -188,7 +188,7 @@ func (a *Agent) servePropose(w http.ResponseWriter, r *http.Request) {
 		writeError(w, err)
 		return
 	}
-	results, err := t.propose(r.Context(), frames, len(commands), unhurried(commands[0]))
+	results, err := t.propose(r.Context(), frames, len(commands), fsm.Unhurried(commands[0]))
 	if err != nil {
 		writeError(w, err)
 		return

@@ -25,7 +25,7 @@ var errRemoteNotLeading = errors.New("the peer believed to lead does not")
 func (a *Agent) Propose(ctx context.Context, c fsm.Command) (fsm.Result, error) {
 	ctx, cancel := context.WithTimeout(ctx, proposeWait)
 	defer cancel()
-	frame, late := fsm.Frame(c), unhurried(c)
+	frame, late := fsm.Frame(c), fsm.Unhurried(c)
 	if len(frame) > maxEntry {
 		return fsm.Result{}, fsm.Errorf(fsm.CodeTooLarge, "the change takes %d bytes in the log; at most %d fit: send fewer at once",
 			len(frame), maxEntry)
@@ -40,7 +40,7 @@ func (a *Agent) Propose(ctx context.Context, c fsm.Command) (fsm.Result, error) 
 		if err == nil {
 			return results[0], nil
 		}
-		if classify(err) == unknown && !fenced(c) || !pause(ctx, proposePause) {
+		if classify(err) == unknown && !fsm.Fenced(c) || !pause(ctx, proposePause) {
 			return fsm.Result{}, apiError(err)
 		}
 	}
@@ -72,21 +72,6 @@ func (a *Agent) proposeOnce(ctx context.Context, frames []byte, count int, late 
 		return nil, fmt.Errorf("answer of the leader: %d results for %d commands", len(results), count)
 	}
 	return results, nil
-}
-
-// unhurried commands wait for the beat: nobody looks at them before the next one.
-func unhurried(c fsm.Command) bool {
-	_, ok := c.(*fsm.RefreshUnchanged)
-	return ok
-}
-
-// fenced commands may be sent any number of times: their tokens let them in once.
-func fenced(c fsm.Command) bool {
-	switch c.(type) {
-	case *fsm.RefreshUnchanged, *fsm.RefreshComplete, *fsm.RunComplete, *fsm.ClaimAbandon, *fsm.ClaimExpire:
-		return true
-	}
-	return false
 }
 
 // pause waits; false when ctx ended first.

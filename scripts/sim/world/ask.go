@@ -29,7 +29,7 @@ func (p *peer) Propose(ctx context.Context, c fsm.Command) (fsm.Result, error) {
 		if o == unknown {
 			p.w.count.add("outcome unknown")
 		}
-		if o == unknown && !fenced(c) || !t.sleep(proposePause) || p.w.now >= limit {
+		if o == unknown && !fsm.Fenced(c) || !t.sleep(proposePause) || p.w.now >= limit {
 			if o == unknown {
 				return fsm.Result{}, fsm.Errorf(fsm.CodeUnknown, "nobody knows")
 			}
@@ -55,7 +55,7 @@ func (c *call) end(res fsm.Result, o outcome) {
 
 // try sends a command once to whom this peer believes to lead.
 func (p *peer) try(t *task, frame []byte, c fsm.Command, limit time.Duration) (fsm.Result, outcome) {
-	w, late := p.w, unhurried(c)
+	w, late := p.w, fsm.Unhurried(c)
 	x := &call{t: t, out: unknown}
 	switch {
 	case p.term != nil:
@@ -102,18 +102,4 @@ func (p *peer) request(x *call, to *peer, frame []byte, late bool) {
 	if w.foe.repeats() {
 		w.after(w.between(time.Millisecond, 20*time.Second), deliver)
 	}
-}
-
-func unhurried(c fsm.Command) bool {
-	_, ok := c.(*fsm.RefreshUnchanged)
-	return ok
-}
-
-// fenced commands may be sent any number of times.
-func fenced(c fsm.Command) bool {
-	switch c.(type) {
-	case *fsm.RefreshUnchanged, *fsm.RefreshComplete, *fsm.RunComplete, *fsm.ClaimAbandon, *fsm.ClaimExpire:
-		return true
-	}
-	return false
 }
