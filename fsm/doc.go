@@ -54,7 +54,8 @@
 // A hundred thousand nodes must fit into a small peer, and most rows are not looked at for hours. What the database adds to a
 // row is more than a packed node, so nodes and listings are kept one string each in a row of their cluster, events encoded in
 // pages of 64, and a subject's claim beside its schedule, in a tree of their own without the watch channels that the database
-// makes for each row. Reading unpacks, for some 2 µs a node; logs and snapshots know nothing of it. Keys of numbers fan out by sixteen, since each write copies the nodes of the tree it goes through.
+// makes for each row. Reading unpacks, for some 2 µs a node; logs and snapshots know nothing of it. Keys of numbers fan out by
+// sixteen, since each write copies the nodes of the tree it goes through.
 //
 // # What is cut
 //
