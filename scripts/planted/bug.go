@@ -26,6 +26,9 @@ type catch struct {
 	args  []string
 }
 
+// unshrunk has rapid neither look for the smallest failure nor keep it as a file: that it fails is enough.
+var unshrunk = []string{"-rapid.shrinktime=0s", "-rapid.nofailfile"}
+
 // planted is a file's text with the bug in it.
 func (b *bug) planted(text string) (string, error) {
 	for _, e := range b.edits {

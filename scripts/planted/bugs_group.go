@@ -64,4 +64,12 @@ var groupBugs = []bug{
 		[]edit{{"	defer work.halt()\n", ""}, {"	work.halt()\n	a.farewell(base)", "	_ = work\n	a.farewell(base)"}},
 		[]catch{{"virtual time", "./agent", "TestStaleReadOfNothing", nil}},
 	},
+	{
+		24, "a command is proposed before the feature level lets it in", "agent/batch.go",
+		[]edit{{
+			"		if why != nil {\n			p.refuse(why)\n		}\n		return why != nil\n",
+			"		_ = why\n		return false\n",
+		}},
+		[]catch{{"virtual time", "./agent", "TestUpgradeProposesNothingTooNew", nil}},
+	},
 }

@@ -8,12 +8,12 @@ var stateBugs = []bug{
 	{
 		1, "a completion with an old token is taken", "fsm/cmd_claim.go",
 		[]edit{{"if open == nil || open.Token != t.Token {", "if open == nil {"}},
-		[]catch{{"fsm", "./fsm", "TestCloses|TestHistory", nil}, simulated},
+		[]catch{{"fsm", "./fsm", "TestCloses|TestHistory", unshrunk}, simulated},
 	},
 	{
 		2, "an event is told and the view stays", "fsm/change.go",
 		[]edit{{"tx.putNodes(j.id, put, gone)", "tx.putNodes(j.id, nil, gone)"}},
-		[]catch{{"fsm", "./fsm", "TestHistory", nil}, simulated},
+		[]catch{{"fsm", "./fsm", "TestHistory", unshrunk}, simulated},
 	},
 	{
 		3, "events are told in the order of a map", "fsm/change.go",
@@ -21,7 +21,7 @@ var stateBugs = []bug{
 			"	for _, f := range j.wire {\n",
 			"	mixed := map[int]wireFact{}\n	for i, f := range j.wire {\n		mixed[i] = f\n	}\n	for _, f := range mixed {\n",
 		}},
-		[]catch{{"fsm", "./fsm", "TestTwins", nil}, simulated},
+		[]catch{{"fsm", "./fsm", "TestTwins", unshrunk}, simulated},
 	},
 	{
 		3, "facts are computed in the order of a map", "fsm/diff.go",
@@ -30,7 +30,7 @@ var stateBugs = []bug{
 				"			d.hear(n, &d.Reports[i])\n",
 			"	for id, n := range v.Nodes {\n		if rep := d.report(id); rep != nil && n.Polled() {\n			d.hear(n, rep)\n",
 		}},
-		[]catch{{"fsm", "./fsm", "TestRoundsAreDetermined", nil}},
+		[]catch{{"fsm", "./fsm", "TestRoundsAreDetermined", unshrunk}},
 	},
 	{
 		4, "applying reads the clock", "fsm/txn.go",
@@ -38,22 +38,22 @@ var stateBugs = []bug{
 			{`import "github.com/hashicorp/go-memdb"`, "import (\n	\"time\"\n\n	\"github.com/hashicorp/go-memdb\"\n)"},
 			{"max(tx.meta.Time, now)", "max(tx.meta.Time, now, TimeOf(time.Now()))"},
 		},
-		[]catch{{"fsm", "./fsm", "TestTwins", nil}, {"fsm", "./fsm", "TestEntryTime", nil}},
+		[]catch{{"fsm", "./fsm", "TestTwins", unshrunk}, {"fsm", "./fsm", "TestEntryTime", unshrunk}},
 	},
 	{
 		5, "an operator's restore begins the events anew", "fsm/epoch.go",
 		[]edit{{"	m.Epochs = append(", "	m.Seq = 0\n	m.Epochs = append("}},
-		[]catch{{"fsm", "./fsm", "TestBeginEpochTellsIt", nil}},
+		[]catch{{"fsm", "./fsm", "TestBeginEpochTellsIt", unshrunk}},
 	},
 	{
 		5, "a snapshot's events are numbered anew", "fsm/loader.go",
 		[]edit{{"	if table == tableEvents {\n", "	if table == tableEvents {\n		v.Seq -= min(v.Seq-1, 1)\n"}},
-		[]catch{{"fsm", "./fsm", "TestSplits", nil}},
+		[]catch{{"fsm", "./fsm", "TestSplits", unshrunk}},
 	},
 	{
 		6, "trimming takes one event too many", "fsm/kept.go",
 		[]edit{{"for ; m.First < first && m.First <= m.Seq && m.First", "for ; m.First <= first && m.First <= m.Seq && m.First"}},
-		[]catch{{"fsm", "./fsm", "TestTrim", nil}, simulated},
+		[]catch{{"fsm", "./fsm", "TestTrim", unshrunk}, simulated},
 	},
 	{
 		8, "a restore adds to what is there", "fsm/restore.go",
@@ -62,12 +62,12 @@ var stateBugs = []bug{
 			"	db := &database{mem: s.db.Load().mem.Snapshot(), abandoned: make(chan struct{})}\n" +
 				"	if err := load(db, from); err != nil {\n		return fmt.Errorf(\"restore",
 		}},
-		[]catch{{"fsm", "./fsm", "TestRestoreReplaces", nil}, simulated},
+		[]catch{{"fsm", "./fsm", "TestRestoreReplaces", unshrunk}, simulated},
 	},
 	{
 		12, "a snapshot forgets how many parts a claim has", "fsm/claim.go",
 		[]edit{{"`cbor:\"7,keyasint,omitempty\"`  // parts accepted so far", "`cbor:\"-\"`"}},
-		[]catch{{"fsm", "./fsm", "TestSplits", nil}, simulated},
+		[]catch{{"fsm", "./fsm", "TestSplits", unshrunk}, simulated},
 	},
 	{
 		13, "an unknown command is passed over", "fsm/command.go",
@@ -75,7 +75,7 @@ var stateBugs = []bug{
 			"	for len(raw) > 0 {\n		c, rest, err := decodeFrame(raw)\n",
 			"	for len(raw) > 0 {\n		c, rest, err := decodeFrame(raw)\n		if errors.Is(err, ErrNewer) {\n			break\n		}\n",
 		}},
-		[]catch{{"fsm", "./fsm", "TestEntryNotKnown", nil}},
+		[]catch{{"fsm", "./fsm", "TestEntryNotKnown", unshrunk}},
 	},
 	{
 		17, "applying takes a claim for closed when its time is up", "fsm/cmd_claim.go",
@@ -88,6 +88,6 @@ var stateBugs = []bug{
 	{
 		25, "a completion on an old base is taken", "fsm/change.go",
 		[]edit{{"if at != c.Base || (j.row", "if (j.row"}},
-		[]catch{{"fsm", "./fsm", "TestStaleNamesVersion", nil}, simulated},
+		[]catch{{"fsm", "./fsm", "TestStaleNamesVersion", unshrunk}, simulated},
 	},
 }

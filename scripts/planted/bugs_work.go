@@ -9,7 +9,7 @@ var workBugs = []bug{
 			{"if len(absent) <= limit && !nothing {", "if len(absent) <= limit || len(read) == 0 {"},
 		},
 		[]catch{
-			{"fsm", "./fsm", "TestJudgeLimit", nil}, simulated, {"virtual time", "./agent", "TestEmptySourceIsHeld", nil},
+			{"fsm", "./fsm", "TestJudgeLimit", unshrunk}, simulated, {"virtual time", "./agent", "TestEmptySourceIsHeld", nil},
 		},
 	},
 	{
@@ -25,6 +25,6 @@ var workBugs = []bug{
 	{
 		27, "a nudged run counts absences", "fsm/enlist.go",
 		[]edit{{"absences := r.Full && !r.Hold", "absences := !r.Hold"}},
-		[]catch{{"fsm", "./fsm", "TestMembership", nil}, simulated},
+		[]catch{{"fsm", "./fsm", "TestMembership", unshrunk}, simulated},
 	},
 }

@@ -21,8 +21,9 @@ type field struct {
 	root    string // of the module
 	times   int
 	verbose bool
-	clean   map[string]error // what came of tests without any bug, by package and names
-	built   map[string]string
+	clean   map[string]error  // what came of tests without any bug, by package and names
+	built   map[string]string // binaries without any bug, by package
+	with    map[string]string // binaries with the bug that is planted now, by package
 }
 
 // harvest is what became of a bug at one of the tests that must catch it.
@@ -44,7 +45,7 @@ func newField(ctx context.Context, times int) (*field, error) {
 	}
 	return &field{
 		dir: dir, root: filepath.Dir(strings.TrimSpace(string(out))), times: times,
-		clean: map[string]error{}, built: map[string]string{},
+		clean: map[string]error{}, built: map[string]string{}, with: map[string]string{},
 	}, nil
 }
 
@@ -57,12 +58,8 @@ func (f *field) plant(ctx context.Context, b *bug, c catch) (h harvest) {
 	if h.why = f.passes(ctx, c); h.why != nil {
 		return h
 	}
-	overlay, err := f.overlay(b)
+	binary, err := f.infested(ctx, b, c.pkg)
 	if err != nil {
-		return harvest{why: err}
-	}
-	binary := filepath.Join(f.dir, "planted.test")
-	if err := f.build(ctx, c.pkg, binary, "-overlay", overlay); err != nil {
 		return harvest{why: err}
 	}
 	for range f.times {
@@ -86,7 +83,7 @@ func (f *field) passes(ctx context.Context, c catch) error {
 	f.clean[key] = func() error {
 		binary := f.built[c.pkg]
 		if binary == "" {
-			binary = filepath.Join(f.dir, strings.NewReplacer("/", "-", ".", "").Replace(c.pkg)+".test")
+			binary = filepath.Join(f.dir, "clean"+fileName(c.pkg))
 			if err := f.build(ctx, c.pkg, binary); err != nil {
 				return err
 			}
@@ -102,6 +99,30 @@ func (f *field) passes(ctx context.Context, c catch) error {
 		return nil
 	}()
 	return f.clean[key]
+}
+
+// infested is a package's test binary with a bug in it, built once for all tests of that package.
+func (f *field) infested(ctx context.Context, b *bug, pkg string) (string, error) {
+	if f.with[pkg] != "" {
+		return f.with[pkg], nil
+	}
+	overlay, err := f.overlay(b)
+	if err != nil {
+		return "", err
+	}
+	binary := filepath.Join(f.dir, "planted-"+fileName(pkg))
+	if err := f.build(ctx, pkg, binary, "-overlay", overlay); err != nil {
+		return "", err
+	}
+	f.with[pkg] = binary
+	return binary, nil
+}
+
+// weed forgets the binaries with the bug planted last.
+func (f *field) weed() { clear(f.with) }
+
+func fileName(pkg string) string {
+	return strings.NewReplacer("/", "-", ".", "").Replace(pkg) + ".test"
 }
 
 // overlay writes the file with the bug in it, and what tells the go command of it.
@@ -124,7 +145,7 @@ func (f *field) overlay(b *bug) (string, error) {
 }
 
 func (f *field) build(ctx context.Context, pkg, binary string, args ...string) error {
-	args = append(append([]string{"test", "-c", "-o", binary}, args...), pkg)
+	args = append(append([]string{"test", "-c", "-ldflags=-s -w", "-o", binary}, args...), pkg)
 	cmd := exec.CommandContext(ctx, "go", args...)
 	cmd.Dir = f.root
 	if out, err := cmd.CombinedOutput(); err != nil {
@@ -134,7 +155,7 @@ func (f *field) build(ctx context.Context, pkg, binary string, args ...string) e
 }
 
 func (f *field) command(ctx context.Context, binary string, c catch) *exec.Cmd {
-	args := append([]string{"-test.run", "^(" + c.run + ")$", "-test.timeout", deadline}, c.args...)
+	args := append([]string{"-test.run", "^(" + c.run + ")$", "-test.failfast", "-test.timeout", deadline}, c.args...)
 	cmd := exec.CommandContext(ctx, binary, args...)
 	cmd.Dir = filepath.Join(f.root, filepath.FromSlash(c.pkg))
 	return cmd

@@ -75,6 +75,7 @@ func (f *field) plantAll(ctx context.Context, bugs []bug, out io.Writer) error {
 	missed, began := 0, time.Now()
 	fmt.Fprintf(out, "%-4s%-58s %-13s %-50s %-7s%s\n", "bug", "planted", "layer", "test", "caught", "seconds")
 	for i := range bugs {
+		f.weed()
 		for _, c := range bugs[i].caught {
 			r := f.plant(ctx, &bugs[i], c)
 			if ctx.Err() != nil {
