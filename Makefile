@@ -81,13 +81,7 @@ soak: ## 10,000 simulations and 300 scenarios in virtual time
 
 .PHONY: fuzz
 fuzz: ## every fuzz target for FUZZTIME (30s), or those FUZZ names: make fuzz FUZZTIME=5m FUZZ=Noise
-	@targets=$$(mktemp) && trap 'rm -f $$targets' EXIT && \
-	$(GO) test -list '^Fuzz.*$(FUZZ)' $$(grep -rl --include='*_test.go' '^func Fuzz' $(FOLDERS) | xargs -n1 dirname | sort -u | sed 's|^|./|') >$$targets && \
-	awk '/^Fuzz/ { t[n++] = $$1 } $$1 == "ok" { for (i = 0; i < n; i++) print $$2, t[i]; n = 0 }' $$targets | \
-	while read -r package target; do \
-		echo "$$target in $$package" && \
-		$(GO) test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(or $(FUZZTIME),30s) $$package </dev/null || exit 1; \
-	done
+	@GO="$(GO)" scripts/fuzz.sh "$(or $(FUZZTIME),30s)" "$(FUZZ)"
 
 .PHONY: planted
 planted: ## plant bugs and see that the tests catch them: make planted PLANTED="-times 1 10 21"
