@@ -14,7 +14,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/musterhq/muster/agent"
-	"github.com/musterhq/muster/agent/backup"
 	"github.com/musterhq/muster/cmd/muster/table"
 )
 
@@ -41,10 +40,7 @@ func (l *logging) logger(w io.Writer) (*slog.Logger, error) {
 }
 
 func (p *Program) agent() *cobra.Command {
-	var cfg agent.Config
-	var logs logging
-	var labels []string
-	keeper := &backup.Keeper{}
+	var given options
 	c := &cobra.Command{
 		Use:   "agent",
 		Short: "Run a peer",
@@ -54,31 +50,32 @@ stay a member; a second one ends it at once.
 A peer needs to know its group once: -bootstrap-expect N for the first N peers, which found it
 together, or -join for those that come later. From then on -data-dir is enough.
 
+Every option but -config-file and -config-dir may stand in files, in HCL or JSON; see docs/configuration.md.
+
 Passwords that probers use are kept on the peers: in variables that begin with MUSTER_SECRET_,
 and in files of the folder "secrets" in the data directory.`,
 		Example: `  muster agent -dev
+  muster agent -config-dir /etc/muster
   muster agent -data-dir /var/lib/muster -name peer-a -bootstrap-expect 3 -insecure \
                -peer-addr 10.0.0.1:8651 -gossip-addr 10.0.0.1:8652 -join 10.0.0.2:8652 -join 10.0.0.3:8652
   muster agent -data-dir /var/lib/muster -name worker-1 -worker -label zone=a -insecure \
                -peer-addr 10.0.0.9:8651 -gossip-addr 10.0.0.9:8652 -join 10.0.0.1:8652`,
 		Args: exactly(0),
 		RunE: func(c *cobra.Command, _ []string) error {
-			var err error
-			if cfg.Labels, err = pairs("label", labels); err != nil {
+			cfg, err := given.configure(p)
+			if err != nil {
 				return err
 			}
-			if cfg.Log, err = logs.logger(p.Err); err != nil {
-				return err
-			}
-			if keeper.Dir != "" {
-				if keeper.Dir, err = filepath.Abs(keeper.Dir); err != nil {
-					return err
-				}
-				cfg.Backups = keeper
-			}
-			return p.runAgent(c.Context(), cfg)
+			return given.found.Explain(p.runAgent(c.Context(), cfg))
 		},
 	}
+	given.flags(c)
+	return c
+}
+
+// flags declares what a peer may be told, each thing once: files and docs/configuration.md follow from it.
+func (o *options) flags(c *cobra.Command) {
+	cfg, keeper := &o.cfg, &o.keeper
 	f := c.Flags()
 	f.StringVar(&cfg.DataDir, "data-dir", "", "`DIR` where this peer keeps its log and its id")
 	f.BoolVar(&cfg.Dev, "dev", false, "be a group of one in memory, which forgets all when it stops")
@@ -90,14 +87,14 @@ and in files of the folder "secrets" in the data directory.`,
 	f.IntVar(&cfg.BootstrapExpect, "bootstrap-expect", 0, "found a group together, once `N` peers see each other")
 	f.StringArrayVar(&cfg.Join, "join", nil, "gossip `ADDRESS` of a member to meet the group through; may be repeated")
 	f.BoolVar(&cfg.Worker, "worker", false, "replicate and refresh, but never vote")
-	f.StringArrayVar(&labels, "label", nil, "`KEY=VALUE` of this peer, which the setting \"on\" may name; may be repeated")
+	f.StringArrayVar(&o.labels, "label", nil, "`KEY=VALUE` of this peer, which the setting \"on\" may name; may be repeated")
 	f.IntVar(&cfg.RaftMultiplier, "raft-multiplier", 1, "stretch raft's timing by `N`, 1 to 10, on slow machines")
 	f.BoolVar(&cfg.Debug, "enable-debug", false, "serve profiles of the process at /debug/pprof/ of the API")
 	f.BoolVar(&cfg.Insecure, "insecure", false, "allow addresses off loopback without TLS, gossip key and ACLs")
 	f.StringVar(&keeper.Dir, "backup-dir", "", "save backups to `DIR` while this peer leads")
 	keeperFlags(c, keeper, "backup-")
-	logs.flags(c)
-	return c
+	o.logs.flags(c)
+	o.inFiles(f)
 }
 
 // gcPercent is Go's GOGC for a peer where the environment says nothing. Most of its memory is rows and events at rest, packed so

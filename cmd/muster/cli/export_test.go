@@ -6,6 +6,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/musterhq/muster/cmd/muster/conf"
 	"github.com/musterhq/muster/fsm"
 	httpd "github.com/musterhq/muster/http"
 	"github.com/musterhq/muster/refresh"
@@ -39,3 +40,6 @@ func Kinds() []string { return slices.Sorted(maps.Keys(probers())) }
 
 // CheckProber judges a prober and its config.
 func CheckProber(kind string, config fsm.JSON) error { return checkProber(kind, config) }
+
+// Settings are what files of a peer may say, with the defaults.
+func Settings() []conf.Setting { return newOptions().schema.Settings() }

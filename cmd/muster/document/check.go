@@ -20,49 +20,49 @@ var (
 
 // check judges a value by the type that it is to be read into: every key known, every value of its kind. A null leaves
 // its field as it is.
-func check(path string, v *value, t reflect.Type, wrong *faults) {
+func check(path string, v *Value, t reflect.Type, wrong *faults) {
 	for t.Kind() == reflect.Pointer {
 		t = t.Elem()
 	}
 	switch {
-	case t == anything || v.null():
+	case t == anything || v.Null():
 	case t == opaque:
-		if v.kind != object {
-			wrong.add(v.at.fault("%s is %s; wanted is an object", path, v))
+		if v.Kind != Object {
+			wrong.add(v.At.Fault("%s is %s; wanted is an object", path, v))
 		}
 	case reflect.PointerTo(t).Implements(readsText):
 		checkText(path, v, t, wrong)
 	case t.Kind() == reflect.Struct:
 		checkObject(path, v, t, wrong)
 	case t.Kind() == reflect.Map:
-		if v.kind != object {
-			wrong.add(v.at.fault("%s is %s; wanted is an object", path, v))
+		if v.Kind != Object {
+			wrong.add(v.At.Fault("%s is %s; wanted is an object", path, v))
 		}
-		for i := range v.members {
-			m := &v.members[i]
-			check(path+"."+m.key, &m.value, t.Elem(), wrong)
+		for i := range v.Members {
+			m := &v.Members[i]
+			check(path+"."+m.Key, &m.Value, t.Elem(), wrong)
 		}
 	case t.Kind() == reflect.Slice:
-		if v.kind != list {
-			wrong.add(v.at.fault("%s is %s; wanted is a list", path, v))
+		if v.Kind != List {
+			wrong.add(v.At.Fault("%s is %s; wanted is a list", path, v))
 		}
-		for i := range v.items {
-			check(fmt.Sprintf("%s[%d]", path, i), &v.items[i], t.Elem(), wrong)
+		for i := range v.Items {
+			check(fmt.Sprintf("%s[%d]", path, i), &v.Items[i], t.Elem(), wrong)
 		}
 	default:
-		if v.kind != leaf || json.Unmarshal(v.leaf, reflect.New(t).Interface()) != nil {
-			wrong.add(v.at.fault("%s is %s; wanted is %s", path, v, wanted(t)))
+		if v.Kind != Leaf || json.Unmarshal(v.Leaf, reflect.New(t).Interface()) != nil {
+			wrong.add(v.At.Fault("%s is %s; wanted is %s", path, v, wanted(t)))
 		}
 	}
 }
 
 // checkText judges a value that is written as a string with a form of its own, such as a duration.
-func checkText(path string, v *value, t reflect.Type, wrong *faults) {
+func checkText(path string, v *Value, t reflect.Type, wrong *faults) {
 	var text string
-	if v.kind == leaf && json.Unmarshal(v.leaf, &text) == nil {
+	if v.Kind == Leaf && json.Unmarshal(v.Leaf, &text) == nil {
 		if reader, ok := reflect.TypeAssert[encoding.TextUnmarshaler](reflect.New(t)); ok {
 			if err := reader.UnmarshalText([]byte(text)); err != nil {
-				wrong.add(v.at.fault("%s: %s", path, err))
+				wrong.add(v.At.Fault("%s: %s", path, err))
 			}
 		}
 		return
@@ -74,27 +74,27 @@ func checkText(path string, v *value, t reflect.Type, wrong *faults) {
 	case reflect.TypeFor[fsm.Percent]():
 		like = `a string like "30%"`
 	}
-	wrong.add(v.at.fault("%s is %s; wanted is %s", path, v, like))
+	wrong.add(v.At.Fault("%s is %s; wanted is %s", path, v, like))
 }
 
-func checkObject(path string, v *value, t reflect.Type, wrong *faults) {
-	if v.kind != object {
-		wrong.add(v.at.fault("%s is %s; wanted is an object", path, v))
+func checkObject(path string, v *Value, t reflect.Type, wrong *faults) {
+	if v.Kind != Object {
+		wrong.add(v.At.Fault("%s is %s; wanted is an object", path, v))
 		return
 	}
 	known := fields(t)
-	for i := range v.members {
-		m := &v.members[i]
-		held, ok := known[m.key]
+	for i := range v.Members {
+		m := &v.Members[i]
+		held, ok := known[m.Key]
 		if !ok {
 			names := make([]string, 0, len(known))
 			for name := range known {
 				names = append(names, name)
 			}
-			wrong.add(m.at.fault("%s is not known%s", below(path, m.key), discovery.DidYouMean(m.key, names)))
+			wrong.add(m.At.Fault("%s is not known%s", below(path, m.Key), discovery.DidYouMean(m.Key, names)))
 			continue
 		}
-		check(below(path, m.key), &m.value, held, wrong)
+		check(below(path, m.Key), &m.Value, held, wrong)
 	}
 }
 
@@ -120,17 +120,17 @@ func below(path, key string) string {
 }
 
 // String is a value as messages show it.
-func (v *value) String() string {
-	switch v.kind {
-	case object:
+func (v *Value) String() string {
+	switch v.Kind {
+	case Object:
 		return "an object"
-	case list:
+	case List:
 		return "a list"
 	}
-	if len(v.leaf) > 64 {
-		return string(v.leaf[:64]) + "…"
+	if len(v.Leaf) > 64 {
+		return string(v.Leaf[:64]) + "…"
 	}
-	return string(v.leaf)
+	return string(v.Leaf)
 }
 
 func wanted(t reflect.Type) string {

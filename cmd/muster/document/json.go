@@ -18,18 +18,18 @@ type jsonReader struct {
 	lines   int
 }
 
-func parseJSON(file string, raw []byte) (value, error) {
+func parseJSON(file string, raw []byte) (Value, error) {
 	r := &jsonReader{file: file, raw: raw, dec: json.NewDecoder(bytes.NewReader(raw))}
 	r.dec.UseNumber()
 	if !utf8.Valid(raw) {
-		return value{}, r.here().fault("the text is not UTF-8")
+		return Value{}, r.here().Fault("the text is not UTF-8")
 	}
 	v, err := r.value(0)
 	if err != nil {
 		return v, err
 	}
 	if _, err := r.dec.Token(); !errors.Is(err, io.EOF) {
-		return v, r.here().fault("the text goes on after its JSON value")
+		return v, r.here().Fault("the text goes on after its JSON value")
 	}
 	return v, nil
 }
@@ -48,54 +48,54 @@ func (r *jsonReader) token() (json.Token, error) {
 	switch {
 	case errors.As(err, &syntax):
 		line := 1 + bytes.Count(r.raw[:min(syntax.Offset, int64(len(r.raw)))], []byte("\n"))
-		return nil, Place{r.file, line}.fault("is not JSON: %s", syntax)
+		return nil, Place{r.file, line}.Fault("is not JSON: %s", syntax)
 	case err != nil:
 		line := 1 + bytes.Count(bytes.TrimRight(r.raw, "\n"), []byte("\n"))
-		return nil, Place{r.file, line}.fault("the text ends within its JSON value")
+		return nil, Place{r.file, line}.Fault("the text ends within its JSON value")
 	}
 	return t, nil
 }
 
-func (r *jsonReader) value(depth int) (value, error) {
+func (r *jsonReader) value(depth int) (Value, error) {
 	t, err := r.token()
 	if err != nil {
-		return value{}, err
+		return Value{}, err
 	}
-	v := value{at: r.here()}
+	v := Value{At: r.here()}
 	if depth > maxDepth {
-		return v, v.at.fault("nests more than %d deep", maxDepth)
+		return v, v.At.Fault("nests more than %d deep", maxDepth)
 	}
 	switch t := t.(type) {
 	case json.Delim:
 		if t == '{' {
-			v.kind = object
+			v.Kind = Object
 			err = r.object(&v, depth)
 			break
 		}
-		v.kind = list
+		v.Kind = List
 		err = r.list(&v, depth)
 	case string:
-		v.leaf, err = json.Marshal(t)
+		v.Leaf, err = json.Marshal(t)
 	case json.Number:
-		v.leaf = json.RawMessage(t)
+		v.Leaf = json.RawMessage(t)
 	default:
-		v.leaf = fmt.Append(nil, t)
+		v.Leaf = fmt.Append(nil, t)
 		if t == nil {
-			v.leaf = json.RawMessage("null")
+			v.Leaf = json.RawMessage("null")
 		}
 	}
 	return v, err
 }
 
-func (r *jsonReader) object(v *value, depth int) error {
+func (r *jsonReader) object(v *Value, depth int) error {
 	for r.dec.More() {
 		t, err := r.token()
 		if err != nil {
 			return err
 		}
-		m := member{at: r.here()}
-		m.key, _ = t.(string) // a key cannot be anything else
-		if m.value, err = r.value(depth + 1); err != nil {
+		m := Member{At: r.here()}
+		m.Key, _ = t.(string) // a key cannot be anything else
+		if m.Value, err = r.value(depth + 1); err != nil {
 			return err
 		}
 		if err := v.add(m); err != nil {
@@ -106,13 +106,13 @@ func (r *jsonReader) object(v *value, depth int) error {
 	return err
 }
 
-func (r *jsonReader) list(v *value, depth int) error {
+func (r *jsonReader) list(v *Value, depth int) error {
 	for r.dec.More() {
 		item, err := r.value(depth + 1)
 		if err != nil {
 			return err
 		}
-		v.items = append(v.items, item)
+		v.Items = append(v.Items, item)
 	}
 	_, err := r.token()
 	return err

@@ -13,6 +13,8 @@ import (
 const (
 	maxBytes = 4 << 20
 	maxDepth = 32
+
+	maxExponent = 1024 // of two, in a number: it is written out in full
 )
 
 // Place is where something is written.
@@ -34,105 +36,110 @@ func (f *FaultError) Unwrap() error { return f.cause }
 
 func (f *FaultError) Error() string { return f.Place.String() + ": " + f.Message }
 
-func (p Place) fault(format string, args ...any) *FaultError {
+// Fault is something wrong here.
+func (p Place) Fault(format string, args ...any) *FaultError {
 	return &FaultError{Place: p, Message: fmt.Sprintf(format, args...)}
 }
 
-type kind int
+// Kind is what shape a value has.
+type Kind int
 
+// The kinds of values.
 const (
-	leaf kind = iota
-	object
-	list
+	Leaf Kind = iota
+	Object
+	List
 )
 
-// value is a value with its place.
-type value struct {
-	at      Place
-	kind    kind
-	leaf    json.RawMessage // a string, number, true, false or null
-	members []member        // of an object, as they stand
-	items   []value         // of a list
+// Value is a value with its place. It is read-only.
+type Value struct {
+	At      Place
+	Kind    Kind
+	Leaf    json.RawMessage // a string, number, true, false or null
+	Members []Member        // of an object, as they stand
+	Items   []Value         // of a list
 }
 
-type member struct {
-	key string
-	at  Place
-	value
+// Member is a key of an object, with its own place, and what it holds.
+type Member struct {
+	Key string
+	At  Place
+	Value
 }
 
-func (v *value) null() bool { return v.kind == leaf && string(v.leaf) == "null" }
+// Null tells whether the value is there only to say that it is not.
+func (v *Value) Null() bool { return v.Kind == Leaf && string(v.Leaf) == "null" }
 
 // member is the member of that key, or nil.
-func (v *value) member(key string) *member {
-	for i := range v.members {
-		if v.members[i].key == key {
-			return &v.members[i]
+func (v *Value) member(key string) *Member {
+	for i := range v.Members {
+		if v.Members[i].Key == key {
+			return &v.Members[i]
 		}
 	}
 	return nil
 }
 
 // add takes a member, unless its key is there already.
-func (v *value) add(m member) error {
-	if first := v.member(m.key); first != nil {
-		return m.at.fault("%s is given twice, first in line %d", m.key, first.at.Line)
+func (v *Value) add(m Member) error {
+	if first := v.member(m.Key); first != nil {
+		return m.At.Fault("%s is given twice, first in line %d", m.Key, first.At.Line)
 	}
-	v.members = append(v.members, m)
+	v.Members = append(v.Members, m)
 	return nil
 }
 
 // find is the place of the field that a path like refresh.config.port or config.services.1 names, or of as much of it as is
 // written. An item of a list may also be written services[1].
-func (v *value) find(path string) Place {
-	at := v.at
+func (v *Value) find(path string) Place {
+	at := v.At
 	for step := range strings.SplitSeq(strings.ReplaceAll(strings.ReplaceAll(path, "[", "."), "]", ""), ".") {
 		if m := v.member(step); m != nil {
-			at, v = m.at, &m.value
+			at, v = m.At, &m.Value
 			continue
 		}
 		n, err := strconv.Atoi(step)
-		if err != nil || n < 0 || n >= len(v.items) {
+		if err != nil || n < 0 || n >= len(v.Items) {
 			return at
 		}
-		v = &v.items[n]
-		at = v.at
+		v = &v.Items[n]
+		at = v.At
 	}
 	return at
 }
 
 // text is the value as JSON.
-func (v *value) text() json.RawMessage {
+func (v *Value) text() json.RawMessage {
 	var b bytes.Buffer
 	v.write(&b)
 	return b.Bytes()
 }
 
-func (v *value) write(b *bytes.Buffer) {
-	switch v.kind {
-	case object:
+func (v *Value) write(b *bytes.Buffer) {
+	switch v.Kind {
+	case Object:
 		b.WriteByte('{')
-		for i := range v.members {
+		for i := range v.Members {
 			if i > 0 {
 				b.WriteByte(',')
 			}
-			key, _ := json.Marshal(v.members[i].key) //nolint:errchkjson // a string always encodes
+			key, _ := json.Marshal(v.Members[i].Key) //nolint:errchkjson // a string always encodes
 			b.Write(key)
 			b.WriteByte(':')
-			v.members[i].write(b)
+			v.Members[i].write(b)
 		}
 		b.WriteByte('}')
-	case list:
+	case List:
 		b.WriteByte('[')
-		for i := range v.items {
+		for i := range v.Items {
 			if i > 0 {
 				b.WriteByte(',')
 			}
-			v.items[i].write(b)
+			v.Items[i].write(b)
 		}
 		b.WriteByte(']')
 	default:
-		b.Write(v.leaf)
+		b.Write(v.Leaf)
 	}
 }
 
