@@ -63,13 +63,13 @@ func TestUpgradeGuardsTheDirectory(t *testing.T) {
 			newer   bool
 			says    []string
 		}{
-			{fileGuard, []byte(`{"format":1,"feature_level":1,"version":"9.9.9"}`), false, nil}, // not raised yet
-			{fileGuard, []byte(`{"format":1,"feature_level":2,"version":"2.3.4"}`), true, []string{"2.3.4", "1.2.3", "level 2"}},
+			{fileGuard, fmt.Appendf(nil, `{"format":1,"feature_level":%d,"version":"9.9.9"}`, nowLevel), false, nil}, // not raised yet
+			{fileGuard, fmt.Appendf(nil, `{"format":1,"feature_level":%d,"version":"2.3.4"}`, nextLevel), true, []string{"2.3.4", "1.2.3", nextWord}},
 			{fileGuard, []byte(`{"format":2,"feature_level":1,"version":"2.3.4"}`), true, []string{"2.3.4", "1.2.3", "format 2"}},
 			{fileGuard, []byte(`{"format":`), false, []string{fileGuard}},
-			{"snapshots/3-40-1700000000000/state.bin", raised(t, 1), false, nil},
-			{"snapshots/3-40-1700000000000/state.bin", raised(t, 2), true, []string{"3-40-1700000000000", "1.2.3", "level 2"}},
-			{"snapshots/3-40-1700000000000.tmp/state.bin", raised(t, 2), false, nil},
+			{"snapshots/3-40-1700000000000/state.bin", raised(t, nowLevel), false, nil},
+			{"snapshots/3-40-1700000000000/state.bin", raised(t, nextLevel), true, []string{"3-40-1700000000000", "1.2.3", nextWord}},
+			{"snapshots/3-40-1700000000000.tmp/state.bin", raised(t, nextLevel), false, nil},
 		} {
 			p := w.add(fmt.Sprintf("peer-%c", 'a'+i))
 			guarded(t, p.dir, test.file, test.content)
@@ -102,17 +102,17 @@ func TestGuardFollowsTheGroup(t *testing.T) {
 			})
 		}
 		for _, p := range w.peers {
-			says(p, guard{Format: 1, Feature: 1})
+			says(p, guard{Format: 1, Feature: nowLevel})
 		}
 		for _, p := range w.peers {
 			p.end()
 			p.start(func(c *Config) {
 				c.Version = "2.0.0"
-				release(2)(c)
+				release(nextLevel)(c)
 			})
 		}
 		for _, p := range w.peers {
-			says(p, guard{Format: 1, Feature: 2, Version: "2.0.0"})
+			says(p, guard{Format: 1, Feature: nextLevel, Version: "2.0.0"})
 		}
 	})
 }

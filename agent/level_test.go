@@ -2,6 +2,7 @@ package agent
 
 import (
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -10,6 +11,14 @@ import (
 
 	"github.com/musterhq/muster/fsm"
 )
+
+// The feature level of this release, and that of the next one.
+const (
+	nowLevel  = fsm.FeatureLevel
+	nextLevel = nowLevel + 1
+)
+
+var nextWord = fmt.Sprintf("feature level %d", nextLevel)
 
 // release is a peer that understands feature levels up to one.
 func release(level uint32) func(*Config) {
@@ -49,24 +58,24 @@ func TestUpgradeRaisesLast(t *testing.T) {
 	inBubble(t, 3, func(t *testing.T, w *world) {
 		w.settled(4, 2, nil)
 		a, b, c := w.peers[0], w.peers[1], w.peers[2]
-		w.stays(1)
-		a.becomes(2)
-		b.becomes(2)
-		w.stays(1)
-		a.becomes(1) // the way back is open
-		c.becomes(2)
-		w.stays(1)
+		w.stays(nowLevel)
+		a.becomes(nextLevel)
+		b.becomes(nextLevel)
+		w.stays(nowLevel)
+		a.becomes(nowLevel) // the way back is open
+		c.becomes(nextLevel)
+		w.stays(nowLevel)
 		a.crash() // its row is what it said last
-		w.stays(1)
-		a.start(release(2))
+		w.stays(nowLevel)
+		a.start(release(nextLevel))
 		for _, p := range w.peers {
-			p.await("feature level 2", atLevel(2))
+			p.await("the next feature level", atLevel(nextLevel))
 		}
 		w.clusters(6, 2)
 		w.leader().await("work at the new level", healthy(6))
 		b.end()
-		for _, older := range []uint32{1, 2} { // a test's 2 is beyond the program's own
-			if err := b.tryStart(release(older)); !errors.Is(err, fsm.ErrNewer) || !strings.Contains(err.Error(), "feature level 2") {
+		for _, older := range []uint32{nowLevel, nextLevel} { // a test's next one is beyond the program's own
+			if err := b.tryStart(release(older)); !errors.Is(err, fsm.ErrNewer) || !strings.Contains(err.Error(), nextWord) {
 				t.Errorf("the directory of a raised group opens: %v", err)
 			}
 		}
@@ -77,16 +86,16 @@ func TestUpgradeRaisesLast(t *testing.T) {
 func TestUpgradeStopsWhoIsLeftBehind(t *testing.T) {
 	inBubble(t, 3, func(t *testing.T, w *world) {
 		for _, p := range w.others(w.follower()) {
-			p.becomes(2)
+			p.becomes(nextLevel)
 		}
-		w.stays(1)
+		w.stays(nowLevel)
 		var old *peer
 		for _, p := range w.peers {
-			if p.machine.level == 1 {
+			if p.machine.level == nowLevel {
 				old = p
 			}
 		}
-		_, _ = w.leader().Propose(t.Context(), &fsm.FeatureRaise{Level: 2}) // nobody answers where the old one leads
+		_, _ = w.leader().Propose(t.Context(), &fsm.FeatureRaise{Level: nextLevel}) // nobody answers where the old one leads
 		var err error
 		w.until("the end of "+old.name, func() bool {
 			select {
@@ -102,7 +111,7 @@ func TestUpgradeStopsWhoIsLeftBehind(t *testing.T) {
 			t.Errorf("%s ended with: %v", old.name, err)
 		}
 		for _, p := range w.running() {
-			p.await("feature level 2", atLevel(2))
+			p.await("the next feature level", atLevel(nextLevel))
 		}
 		w.leader().apply(&fsm.OperatorAct{Action: "still writable", Cause: operator})
 	})
@@ -110,18 +119,18 @@ func TestUpgradeStopsWhoIsLeftBehind(t *testing.T) {
 
 // TestUpgradeTakesNobodyOlder has peers of two releases join a raised group: who would have to stop is not taken in.
 func TestUpgradeTakesNobodyOlder(t *testing.T) {
-	inBubbleOf(t, 3, release(2), func(t *testing.T, w *world) {
-		w.leader().await("feature level 2", atLevel(2))
+	inBubbleOf(t, 3, release(nextLevel), func(t *testing.T, w *world) {
+		w.leader().await("the next feature level", atLevel(nextLevel))
 		older := w.add("older")
-		older.start(release(1))
+		older.start(release(nowLevel))
 		w.pass(10 * time.Second)
 		if older.raft.LastIndex() != 0 || len(older.said.with("does not understand")) == 0 {
 			t.Errorf("it was taken in, or did not say why not; its log ends at %d", older.raft.LastIndex())
 		}
 		older.end()
-		w.add("peer-d").start(release(2))
+		w.add("peer-d").start(release(nextLevel))
 		w.leader().await("the fourth peer", rows(4))
-		w.stays(2)
+		w.stays(nextLevel)
 	})
 }
 
@@ -153,7 +162,7 @@ func TestUpgradeProposesNothingTooNew(t *testing.T) {
 				}
 			}
 		}
-		w.stays(1)
+		w.stays(nowLevel)
 	})
 }
 

@@ -115,6 +115,7 @@ func TestRestoreElsewhere(t *testing.T) {
 	for _, n := range []int{1, 5} {
 		inBubble(t, n, func(t *testing.T, w *world) {
 			w.clusters(4, 2)
+			w.leader().await("the feature level of the backup", atLevel(nowLevel))
 			own := w.leader().machine.Read().Meta()
 			out := w.leader().restored(archive)
 			for _, p := range w.running() {
@@ -141,7 +142,7 @@ func TestRestoreRefused(t *testing.T) {
 		w.settled(2, 2, nil)
 		whole := w.leader().backedUp()
 		newer := restoredState(t, whole)
-		if _, err := newer.Apply(newer.Read().Meta().Index+1, fsm.Entry(0, fsm.Frame(&fsm.FeatureRaise{Level: 2}))); err != nil {
+		if _, err := newer.Apply(newer.Read().Meta().Index+1, fsm.Entry(0, fsm.Frame(&fsm.FeatureRaise{Level: nextLevel}))); err != nil {
 			t.Fatal(err)
 		}
 		var raised, empty bytes.Buffer
@@ -159,7 +160,7 @@ func TestRestoreRefused(t *testing.T) {
 				{"it is no gzip file", strings.NewReader("text")},
 				{"cut short", bytes.NewReader(whole[:len(whole)-1])},
 				{"; nothing was done", bytes.NewReader(damaged)},
-				{"feature level 2", &raised},
+				{nextWord, &raised},
 				{"no group was born", &empty},
 				{"the backup did not arrive", io.MultiReader(bytes.NewReader(whole[:100]), broken{})},
 			} {

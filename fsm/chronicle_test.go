@@ -67,5 +67,13 @@ func chronicle() [][]fsm.Command {
 		{&fsm.DiscoveryRelease{Name: "d", Hash: held.Hash, Cause: operator}, run(fsm.WhyNudge)}, // 118
 		{&fsm.ClaimAbandon{Claims: []fsm.Ticket{{Subject: fsm.Subject{Kind: fsm.KindRun, ID: 1}, Token: 118}}, Error: "stopping"}},
 		{&fsm.EventsTrim{First: 3, Audit: 4}},
+		{ // 121
+			&fsm.TokenBootstrap{Token: token("first", fsm.MayManage, fsm.MaySnapshot), Cause: operator},
+			&fsm.TokenCreate{Token: token("second", fsm.MayRead), Cause: operator},
+		},
+		{
+			&fsm.TokenBootstrap{Token: token("third", fsm.MayManage), Reset: 121, Cause: operator},
+			&fsm.TokenDelete{Accessors: []string{"second"}, Cause: operator},
+		},
 	}
 }

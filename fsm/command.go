@@ -59,6 +59,9 @@ type kind struct {
 // atFirst are the versions of a kind that is as it was in the first release.
 var atFirst = []uint32{0}
 
+// atTwo are those of a kind that came with feature level 2.
+var atTwo = []uint32{2}
+
 var kinds = []kind{
 	{1, "group.create", atFirst, func() Command { return new(GroupCreate) }},
 	{2, "leader.change", atFirst, func() Command { return new(LeaderChange) }},
@@ -78,6 +81,9 @@ var kinds = []kind{
 	{31, "refresh.complete", atFirst, func() Command { return new(RefreshComplete) }},
 	{32, "refresh.unchanged", atFirst, func() Command { return new(RefreshUnchanged) }},
 	{40, "cluster.change", atFirst, func() Command { return new(ClusterChange) }},
+	{50, "token.bootstrap", atTwo, func() Command { return new(TokenBootstrap) }},
+	{51, "token.create", atTwo, func() Command { return new(TokenCreate) }},
+	{52, "token.delete", atTwo, func() Command { return new(TokenDelete) }},
 }
 
 func kindOf(c Command) *kind {

@@ -114,6 +114,8 @@ func blankPart(t EventType) Part {
 		return new(LeaderPart)
 	case SettingsChanged:
 		return new(GlobalsPart)
+	case ACLBootstrapped, TokenCreated, TokenDeleted:
+		return new(TokenPart)
 	case OperatorActed:
 		return new(ActionPart)
 	case StateRestored:

@@ -72,6 +72,9 @@ func (tx *txn) moveAll() {
 	settings := *tx.Settings()
 	settings.Index = tx.index
 	tx.insert(tableSettings, &settings)
+	if tx.meta.Feature >= 2 {
+		tx.bumped[tableTokens] = true
+	}
 	for _, set := range []string{tableDiscoveries, tableClusters, tableNodes, indexClaims, tablePeers, tableSettings} {
 		tx.bumped[set] = true
 	}

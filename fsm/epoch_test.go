@@ -163,7 +163,7 @@ func TestCensusCountsRows(t *testing.T) {
 		rows, size = rows+c.Rows, size+c.Bytes
 	}
 	if diff := cmp.Diff([]string{
-		"meta", "index", "settings", "peers", "discoveries", "clusters", "nodes", "listings", "claims", "schedules", "events", "audit",
+		"meta", "index", "settings", "peers", "discoveries", "clusters", "nodes", "listings", "claims", "schedules", "events", "audit", "tokens",
 	}, kinds); diff != "" {
 		t.Errorf("kinds (-want +got):\n%s", diff)
 	}

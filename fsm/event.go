@@ -64,6 +64,9 @@ const (
 	LeaderChanged      EventType = "leader.changed"
 	SettingsChanged    EventType = "settings.changed"
 	OperatorActed      EventType = "operator.acted"
+	ACLBootstrapped    EventType = "acl.bootstrapped"
+	TokenCreated       EventType = "acl.token_created"
+	TokenDeleted       EventType = "acl.token_deleted"
 	StateRestored      EventType = "state.restored"
 )
 

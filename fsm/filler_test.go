@@ -79,6 +79,15 @@ func examples() []fsm.Command {
 		filled[fsm.DiscoveryApply](), filled[fsm.DiscoveryDelete](), filled[fsm.DiscoveryRelease](),
 		filled[fsm.ClaimGrant](), filled[fsm.ClaimAbandon](), filled[fsm.ClaimExpire](),
 		filled[fsm.RunComplete](), filled[fsm.RefreshComplete](), filled[fsm.RefreshUnchanged](), filled[fsm.ClusterChange](),
+		filled[fsm.TokenBootstrap](), filled[fsm.TokenCreate](), filled[fsm.TokenDelete](),
+	}
+}
+
+// token is a good one.
+func token(accessor string, rights ...fsm.Right) fsm.Token {
+	return fsm.Token{
+		Accessor: accessor, Hash: fsm.HashSecret("secret of " + accessor), Rights: rights, Description: "for " + accessor,
+		Expires: 1_900_000_000_000,
 	}
 }
 
@@ -105,6 +114,7 @@ var partOf = map[fsm.EventType]fsm.Part{
 	fsm.PeerJoined: &fsm.PeerPart{}, fsm.PeerLeft: &fsm.PeerPart{}, fsm.PeerFailed: &fsm.PeerPart{},
 	fsm.PeerReturned: &fsm.PeerPart{}, fsm.PeerDoubted: &fsm.PeerPart{}, fsm.LeaderChanged: &fsm.LeaderPart{},
 	fsm.SettingsChanged: &fsm.GlobalsPart{}, fsm.OperatorActed: &fsm.ActionPart{}, fsm.StateRestored: &fsm.RestoredPart{},
+	fsm.ACLBootstrapped: &fsm.TokenPart{}, fsm.TokenCreated: &fsm.TokenPart{}, fsm.TokenDeleted: &fsm.TokenPart{},
 }
 
 func eventTypes() []fsm.EventType {

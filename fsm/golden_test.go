@@ -132,7 +132,7 @@ func TestGoldenState(t *testing.T) {
 	for _, f := range framesOf(t, snap) {
 		used[f.number] = true
 	}
-	for table := range byte(12) {
+	for table := range byte(13) {
 		if !used[table+1] {
 			t.Errorf("the snapshot has no row of table %d", table+1)
 		}

@@ -122,14 +122,28 @@ func (h *history) command(t *rapid.T) fsm.Command {
 }
 
 func drawGroupCommand(t *rapid.T) fsm.Command {
-	switch rapid.IntRange(0, 2).Draw(t, "group command") {
+	switch rapid.IntRange(0, 3).Draw(t, "group command") {
 	case 0:
 		return &fsm.GroupCreate{Group: rapid.SampledFrom([]string{"g", "other"}).Draw(t, "group"), Epoch: "e9"}
 	case 1:
 		id := rapid.SampledFrom(peerIDs).Draw(t, "leader")
 		return &fsm.LeaderChange{ID: id, Name: "peer-" + id, Term: rapid.Uint64Range(0, 6).Draw(t, "term")}
+	case 2:
+		return drawTokenCommand(t)
 	}
 	return &fsm.FeatureRaise{Level: rapid.Uint32Range(0, fsm.FeatureLevel).Draw(t, "level")}
+}
+
+func drawTokenCommand(t *rapid.T) fsm.Command {
+	made := token(rapid.SampledFrom([]string{"a", "b", "c"}).Draw(t, "token"), fsm.MayRead)
+	made.Hash = fsm.HashSecret(rapid.SampledFrom([]string{"x", "y", "z"}).Draw(t, "secret"))
+	switch rapid.IntRange(0, 2).Draw(t, "token command") {
+	case 0:
+		return &fsm.TokenBootstrap{Token: made, Reset: rapid.SampledFrom([]uint64{0, 0, 11}).Draw(t, "reset"), Cause: operator}
+	case 1:
+		return &fsm.TokenCreate{Token: made, Cause: operator}
+	}
+	return &fsm.TokenDelete{Accessors: []string{made.Accessor, "c"}, Cause: operator}
 }
 
 func drawPeerCommand(t *rapid.T) fsm.Command {

@@ -5,7 +5,7 @@ package fsm
 // word is remembered, and Apply does anything else than before only from that level on.
 const (
 	// FeatureLevel is the highest that this release understands.
-	FeatureLevel = 1
+	FeatureLevel = 2
 
 	// BirthLevel is that of a new group, some founders of which may be of the first release.
 	BirthLevel = 1

@@ -22,6 +22,8 @@ type Meta struct {
 	Leader     string      `cbor:"13,keyasint,omitempty"` // id of the last leader that said so
 	LeaderName string      `cbor:"14,keyasint,omitempty"`
 	Term       uint64      `cbor:"15,keyasint,omitempty"`
+	// Bootstrapped is the index at which the group's first token was last made, 0 before.
+	Bootstrapped uint64 `cbor:"16,keyasint,omitempty"`
 }
 
 // EpochMark is an epoch with the seq of its first event. Epochs are born with the group, at a restore and at a recovery.

@@ -166,6 +166,14 @@ type ActionPart struct {
 	Subject string `cbor:"2,keyasint,omitempty" json:"subject,omitempty"`
 }
 
+// TokenPart is a token, without what it could be shown by.
+type TokenPart struct {
+	Accessor    string  `cbor:"1,keyasint" json:"accessor"`
+	Rights      []Right `cbor:"2,keyasint" json:"roles"`
+	Description string  `cbor:"3,keyasint,omitempty" json:"description,omitempty"`
+	Expires     Time    `cbor:"4,keyasint,omitempty" json:"expires,omitzero"`
+}
+
 // RestoredPart tells where an epoch ended.
 type RestoredPart struct {
 	Epoch string `cbor:"1,keyasint" json:"epoch"`
@@ -196,4 +204,5 @@ func (*PeerPart) part()      {}
 func (*LeaderPart) part()    {}
 func (*GlobalsPart) part()   {}
 func (*ActionPart) part()    {}
+func (*TokenPart) part()     {}
 func (*RestoredPart) part()  {}

@@ -16,12 +16,14 @@ const (
 	tableSettings    = "settings"
 	tableEvents      = "events"
 	tableAudit       = "audit"
+	tableTokens      = "tokens"
 )
 
 const (
 	byID        = "id"
 	byName      = "name"
 	byDiscovery = "discovery"
+	byHash      = "hash"
 )
 
 // indexClaims is the index row of the open claims, which have no table of their own.
@@ -70,6 +72,8 @@ func schema() *memdb.DBSchema {
 		table(tableSettings, func(*Settings) []byte { return nil0 }),
 		table(tableEvents, func(p *page) []byte { return num(p.number) }),
 		table(tableAudit, func(e *eventRow) []byte { return num(e.Seq) }),
+		table(tableTokens, func(t *Token) []byte { return []byte(t.Accessor) },
+			also(byHash, func(t *Token) []byte { return t.Hash })),
 	}
 	s := &memdb.DBSchema{Tables: map[string]*memdb.TableSchema{}}
 	for _, t := range tables {

@@ -84,6 +84,7 @@ var storedTables = []stored{
 	storedOf(10, tableSubjects, (*Reader).Schedules),
 	storedOf(11, tableEvents, func(r *Reader) iter.Seq[*eventRow] { return r.eventRows(0) }),
 	storedAs[eventRow](12, tableAudit),
+	storedAs[Token](13, tableTokens),
 }
 
 // Header is that of the snapshot WriteSnapshot would write.

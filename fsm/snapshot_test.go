@@ -129,11 +129,12 @@ func TestSnapshotOfAHigherLevel(t *testing.T) {
 	l := newLog(t)
 	l.ok(&fsm.FeatureRaise{Level: fsm.FeatureLevel + 1})
 	newer := l.snapshot()
+	why := fmt.Sprintf("feature level %d, this release understands %d", fsm.FeatureLevel+1, fsm.FeatureLevel)
 	err := spoils(t, restored(t, newLog(t).snapshot()), newer, "a snapshot of a higher level")
 	_, verified := fsm.VerifySnapshot(bytes.NewReader(newer))
 	_, read := fsm.ReadHeader(bytes.NewReader(newer))
 	for _, err := range []error{err, verified, read} {
-		if !errors.Is(err, fsm.ErrNewer) || !strings.Contains(err.Error(), "feature level 2, this release understands 1") {
+		if !errors.Is(err, fsm.ErrNewer) || !strings.Contains(err.Error(), why) {
 			t.Errorf("it is refused with: %v", err)
 		}
 	}

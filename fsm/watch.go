@@ -15,6 +15,7 @@ var (
 	SetPeers       = Set{table: tablePeers}
 	SetSettings    = Set{table: tableSettings}
 	SetEvents      = Set{table: tableEvents}
+	SetTokens      = Set{table: tableTokens}
 )
 
 // SetCluster is one cluster with its nodes.

@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/musterhq/muster/fsm"
 	"github.com/musterhq/muster/scripts/rig"
 )
 
@@ -34,6 +35,9 @@ func TestUpgrade(t *testing.T) {
 		})
 	}
 }
+
+// nowLevel is the feature level of this release; that of the next one is one more.
+const nowLevel = fsm.FeatureLevel
 
 // upgrade is a group that is upgraded while a client writes.
 type upgrade struct {
@@ -155,38 +159,38 @@ func (u *upgrade) all(order []int, by upgradeBy) {
 		}
 	}
 	first, second, last := peers[order[0]], peers[order[1]], peers[order[2]]
-	u.works("the start", 1)
+	u.works("the start", nowLevel)
 	u.end(first, by.kill)
 	u.runs(first, by.next)
 	u.leads(first)
-	u.works("a first peer that leads was upgraded", 1)
+	u.works("a first peer that leads was upgraded", nowLevel)
 	u.leads(last)
-	u.works("an old peer leads one that was upgraded", 1)
+	u.works("an old peer leads one that was upgraded", nowLevel)
 	u.end(second, by.kill)
 	u.runs(second, by.next)
-	u.works("two were upgraded", 1)
+	u.works("two were upgraded", nowLevel)
 	if by.back {
 		u.end(first, by.kill)
 		u.runs(first, program)
-		u.works("one was taken back", 1)
+		u.works("one was taken back", nowLevel)
 		u.end(first, by.kill)
 		u.runs(first, by.next)
 	}
 	u.leads(second)
 	u.end(last, by.kill)
 	u.laterRefresh(second, u.f.cluster(1), 1)
-	u.works("the last old peer is away", 1)
+	u.works("the last old peer is away", nowLevel)
 	u.runs(last, by.next)
 	u.until("the feature level to be raised", func(ctx context.Context) error {
 		for _, p := range u.group.Peers {
-			if self, err := p.API.Self(ctx); err != nil || self.FeatureLevel != 2 {
+			if self, err := p.API.Self(ctx); err != nil || self.FeatureLevel != nowLevel+1 {
 				return fmt.Errorf("%s is at %d, %w", p.Name, self.FeatureLevel, err)
 			}
 		}
 		return nil
 	})
 	u.leads(first) // a term begins with the leader's row, which is of the new version now
-	u.works("all were upgraded", 2)
+	u.works("all were upgraded", nowLevel+1)
 }
 
 // compare checks that each write which was acknowledged is one event, that all followers were told the same and all peers show
@@ -235,7 +239,7 @@ func (u *upgrade) compare() {
 	u.Logf("%d writes; level raised in entry %d of %d", acked, raised, disks[0].Last)
 }
 
-// firsts are the entries that raise the feature level, and that have the first command of a version above 1.
+// firsts are the entries that raise the feature level above this release's, and that have the first command of a version above 1.
 func (u *upgrade) firsts(d *rig.Disk) (raise, newer uint64) {
 	u.Helper()
 	const featureRaise = 8
@@ -250,7 +254,7 @@ func (u *upgrade) firsts(d *rig.Disk) (raise, newer uint64) {
 				}
 				head[i], frames = v, frames[n:]
 			}
-			if head[0] == featureRaise && raise == 0 {
+			if body := frames[:head[2]]; head[0] == featureRaise && raise == 0 && body[len(body)-1] > nowLevel {
 				raise = index
 			}
 			if head[1] > 1 && newer == 0 {
@@ -276,7 +280,7 @@ func (u *upgrade) oldStops() {
 	}
 	said, err := os.ReadFile(p.Log)
 	u.must(err)
-	for _, word := range []string{"feature level 2", "muster " + nextVersion, "this is muster dev", "start muster " + nextVersion + " or later"} {
+	for _, word := range []string{fmt.Sprintf("feature level %d", nowLevel+1), "muster " + nextVersion, "this is muster dev", "start muster " + nextVersion + " or later"} {
 		if !strings.Contains(string(said), word) {
 			u.Errorf("the older release does not say %q:\n%s", word, said)
 		}
