@@ -44,6 +44,7 @@ type Config struct {
 	Join            []string          // gossip addresses of any members
 	Worker          bool              // replicate and refresh, never vote
 	Labels          map[string]string // for `on`, such as zone=a
+	Dial            DialRules         // what probers may dial
 	Insecure        bool              // allow addresses off loopback without TLS, gossip key and ACLs
 	TLS             TLS               // the certificate and whom it trusts; see tls.go
 	GossipKeyFile   string            // what gossip is encrypted with; "" is in the clear
@@ -142,6 +143,9 @@ func (c *Config) validate() error {
 		return fmt.Errorf("-name is %d bytes long; at most 64 are allowed", len(c.Name))
 	}
 	if err := fsm.CheckLabels("label", c.Labels); err != nil {
+		return err
+	}
+	if _, _, err := c.Dial.parse(); err != nil {
 		return err
 	}
 	if c.Backups != nil {

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
-	"net/netip"
 	"path/filepath"
 	"syscall"
 	"time"
@@ -262,12 +261,13 @@ func (r roster) Seen() []bootstrap.Peer {
 }
 
 func (a *Agent) makeWorkers(context.Context) error {
-	host, _, _ := net.SplitHostPort(a.cfg.PeerAddr)
 	polls, open, _ := shared(openFiles())
-	var err error
+	rules, err := a.dialRules()
+	if err != nil {
+		return err
+	}
 	a.poller, err = poll.New(poll.Config{
-		Rules: poll.Rules{AllowLoopback: onLoopback(host), Own: a.listeners()}, Dial: a.cfg.Seams.ProbeDial,
-		MaxOpen: open, Registerer: a.cfg.Registerer,
+		Rules: rules, Dial: a.cfg.Seams.ProbeDial, MaxOpen: open, Registerer: a.cfg.Registerer,
 	})
 	if err != nil {
 		return err
@@ -284,16 +284,6 @@ func (a *Agent) makeWorkers(context.Context) error {
 		Env: discovery.Env{Log: a.log}, Registerer: a.cfg.Registerer,
 	})
 	return err
-}
-
-// listeners are the addresses this peer listens on: a record must not have it ask itself.
-func (a *Agent) listeners() (own []netip.AddrPort) {
-	for _, addr := range []string{a.cfg.HTTPAddr, a.cfg.PeerAddr, a.cfg.GossipAddr} {
-		if on, err := netip.ParseAddrPort(addr); err == nil && on.Port() != 0 {
-			own = append(own, on)
-		}
-	}
-	return own
 }
 
 // openFaceAddr binds the API's address; it serves from Run on.

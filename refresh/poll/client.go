@@ -100,6 +100,9 @@ func (c *Client) dial(ctx context.Context, network, address string) (net.Conn, e
 		raw, err = c.config.Dial(ctx, network, address)
 	}
 	if err != nil {
+		if refresh.FaultOf(err).Reason == fsm.ReasonForbidden {
+			c.metrics.denied.Inc()
+		}
 		c.idle.leave()
 		return nil, err
 	}

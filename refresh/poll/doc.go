@@ -45,5 +45,11 @@
 //   - A dial is net.Dialer's. Socket calls of our own for literal addresses were measured, and cost the same within the
 //     noise: what is dear is the handshake.
 //   - Own listeners are refused by address (Rules.Own), so that a record that points at a peer's own port makes no loop.
+//   - Denying wins over allowing, however narrow: who denies a network must not lose it to a range somebody else put in. What is
+//     guarded wants a rule of its own, so that the wide range which says "my networks" does not open loopback by the way.
+//   - A refused dial is the node's failure (address_forbidden), not the refresh's: one record with a forbidden address must not
+//     keep the rest of its cluster from being asked.
+//   - Ports are open unless denied. What a poll says to a mail or ssh server is a line that means nothing there, and what these
+//     answer is a protocol fault.
 //   - IPv6 addresses that carry an IPv4 address (mapped, NAT64, 6to4) are judged by both.
 package poll

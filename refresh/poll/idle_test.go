@@ -269,6 +269,9 @@ func TestMetrics(t *testing.T) {
 	get(t, c, 1)
 	get(t, c, 2)
 	want := `
+# HELP muster_poll_denied_dials_total Connections that the dial rules refused; each is a failed poll with the reason address_forbidden.
+# TYPE muster_poll_denied_dials_total counter
+muster_poll_denied_dials_total 0
 # HELP muster_poll_dials_total Connections asked for, those that failed too.
 # TYPE muster_poll_dials_total counter
 muster_poll_dials_total 3

@@ -8,6 +8,7 @@ type metrics struct {
 	unkept  prometheus.CounterFunc
 	dialed  prometheus.Counter
 	retried prometheus.Counter
+	denied  prometheus.Counter
 }
 
 func newMetrics(p *idle) *metrics {
@@ -28,19 +29,23 @@ func newMetrics(p *idle) *metrics {
 			Name: "muster_poll_retries_total",
 			Help: "Requests sent again because the kept connection had been closed by the other side.",
 		}),
+		denied: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "muster_poll_denied_dials_total",
+			Help: "Connections that the dial rules refused; each is a failed poll with the reason address_forbidden.",
+		}),
 	}
 }
 
 // Describe implements prometheus.Collector.
 func (m *metrics) Describe(ch chan<- *prometheus.Desc) {
-	for _, c := range []prometheus.Collector{m.idle, m.unkept, m.dialed, m.retried} {
+	for _, c := range []prometheus.Collector{m.idle, m.unkept, m.dialed, m.retried, m.denied} {
 		c.Describe(ch)
 	}
 }
 
 // Collect implements prometheus.Collector.
 func (m *metrics) Collect(ch chan<- prometheus.Metric) {
-	for _, c := range []prometheus.Collector{m.idle, m.unkept, m.dialed, m.retried} {
+	for _, c := range []prometheus.Collector{m.idle, m.unkept, m.dialed, m.retried, m.denied} {
 		c.Collect(ch)
 	}
 }

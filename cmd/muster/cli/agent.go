@@ -53,7 +53,11 @@ together, or -join for those that come later. From then on -data-dir is enough.
 Every option but -config-file and -config-dir may stand in files, in HCL or JSON; see docs/configuration.md.
 
 Passwords that probers use are kept on the peers: in variables that begin with MUSTER_SECRET_,
-and in files of the folder "secrets" in the data directory.`,
+and in files of the folder "secrets" in the data directory.
+
+Probers dial what discoveries list, judged by the address a name has when it is connected to. Loopback (unless
+this peer is on loopback itself), link-local and cloud metadata addresses and this peer's own listeners are
+dialed only where -dial-allow names them. Other -dial-allow narrow the rest to what they hold. -dial-deny wins.`,
 		Example: `  muster agent -dev
   muster agent -config-dir /etc/muster
   muster agent -data-dir /var/lib/muster -name peer-a -bootstrap-expect 3 -insecure \
@@ -89,6 +93,8 @@ func (o *options) flags(c *cobra.Command) {
 	f.BoolVar(&cfg.Worker, "worker", false, "replicate and refresh, but never vote")
 	f.StringArrayVar(&o.labels, "label", nil, "`KEY=VALUE` of this peer, which the setting \"on\" may name; may be repeated")
 	f.IntVar(&cfg.RaftMultiplier, "raft-multiplier", 1, "stretch raft's timing by `N`, 1 to 10, on slow machines")
+	f.StringArrayVar(&cfg.Dial.Allow, "dial-allow", nil, "`NET[:PORTS]` that probers may dial; may be repeated")
+	f.StringArrayVar(&cfg.Dial.Deny, "dial-deny", nil, "`NET[:PORTS]` that probers may not dial; may be repeated")
 	f.BoolVar(&cfg.Debug, "enable-debug", false, "serve profiles of the process at /debug/pprof/ of the API")
 	f.BoolVar(&cfg.Insecure, "insecure", false, "allow addresses off loopback without TLS, gossip key and ACLs")
 	f.StringVar(&keeper.Dir, "backup-dir", "", "save backups to `DIR` while this peer leads")

@@ -24,6 +24,7 @@ type sidecarOptions struct {
 	probe, listen      string
 	config, configFile string
 	attributes         []string
+	dialAllow          []string
 }
 
 func (p *Program) sidecar() *cobra.Command {
@@ -68,6 +69,7 @@ Off loopback it serves only with TLS, and a token or certificates of clients.`,
 	f.StringArrayVar(&given.attributes, "attribute", nil, "`KEY=VALUE` to say beside what the prober says; may be repeated")
 	f.DurationVar(&cfg.Interval, "interval", sidecar.DefaultInterval, "`TIME` between probes when nobody asks")
 	f.DurationVar(&cfg.Timeout, "timeout", sidecar.DefaultTimeout, "`TIME` a probe may take; keep it below the peers' timeout")
+	f.StringArrayVar(&given.dialAllow, "dial-allow", nil, "`NET[:PORTS]` where a store may be; may be repeated")
 	f.StringVar(&cfg.TokenFile, "token-file", "", "`FILE` of tokens, one to a line, of which a request needs one")
 	f.StringVar(&cfg.Certificate, "tls-cert-file", "", "PEM `FILE` of the certificate to show")
 	f.StringVar(&cfg.Key, "tls-key-file", "", "PEM `FILE` of its key")
@@ -95,7 +97,11 @@ func (p *Program) runSidecar(ctx context.Context, cfg sidecar.Config, given side
 		return fmt.Errorf("-listen: %w", err)
 	}
 	defer func() { _ = cfg.Listener.Close() }()
-	client, err := poll.New(poll.Config{Rules: poll.Rules{AllowLoopback: true, Own: own(cfg.Listener)}})
+	allow, err := poll.ParseRanges(given.dialAllow)
+	if err != nil {
+		return fmt.Errorf("-dial-allow %w", err)
+	}
+	client, err := poll.New(poll.Config{Rules: poll.Rules{AllowLoopback: true, Allow: allow, Own: own(cfg.Listener)}})
 	if err != nil {
 		return err
 	}

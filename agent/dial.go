@@ -1,0 +1,57 @@
+package agent
+
+import (
+	"fmt"
+	"net"
+	"net/netip"
+
+	"github.com/musterhq/muster/refresh/poll"
+)
+
+// DialRules are what probers may dial beside what poll.Rules guards and allows by itself, as poll.ParseRange reads it.
+type DialRules struct {
+	Allow, Deny []string
+}
+
+// parse reads the rules; an error names the flag.
+func (d DialRules) parse() (allow, deny []poll.Range, err error) {
+	if allow, err = poll.ParseRanges(d.Allow); err != nil {
+		return nil, nil, fmt.Errorf("-dial-allow %w", err)
+	}
+	if deny, err = poll.ParseRanges(d.Deny); err != nil {
+		return nil, nil, fmt.Errorf("-dial-deny %w", err)
+	}
+	return allow, deny, nil
+}
+
+// dialRules are those of this peer's polls. It asks loopback addresses while it is itself on loopback.
+func (a *Agent) dialRules() (poll.Rules, error) {
+	host, _, _ := net.SplitHostPort(a.cfg.PeerAddr)
+	allow, deny, err := a.cfg.Dial.parse()
+	return poll.Rules{AllowLoopback: onLoopback(host), Allow: allow, Deny: deny, Own: a.listeners()}, err
+}
+
+// listeners are the addresses this peer listens on: a record must not have it ask itself. One that listens everywhere is
+// reached at each address of the machine.
+func (a *Agent) listeners() (own []netip.AddrPort) {
+	for _, addr := range []string{a.cfg.HTTPAddr, a.cfg.PeerAddr, a.cfg.GossipAddr} {
+		on, err := netip.ParseAddrPort(addr)
+		if err != nil || on.Port() == 0 {
+			continue
+		}
+		own = append(own, on)
+		if !on.Addr().IsUnspecified() {
+			continue
+		}
+		all, err := net.InterfaceAddrs()
+		if err != nil {
+			a.log.Warn("the addresses of this machine are not known: polls may reach this peer itself", "error", err)
+		}
+		for _, one := range all {
+			if p, err := netip.ParsePrefix(one.String()); err == nil {
+				own = append(own, netip.AddrPortFrom(p.Addr(), on.Port()))
+			}
+		}
+	}
+	return own
+}
