@@ -48,7 +48,7 @@ type Config struct {
 	Insecure        bool              // allow addresses off loopback without TLS, gossip key and ACLs
 	TLS             TLS               // the certificate and whom it trusts; see tls.go
 	GossipKeyFile   string            // what gossip is encrypted with; "" is in the clear
-	ACL             bool              // default deny; see acl.go
+	ACL             bool              // default deny; see access.go
 	Debug           bool              // serve profiles of the process at the API
 	RaftMultiplier  int               // 1 to 10: stretches raft's timing on slow hosts
 	Version         string            // of the program

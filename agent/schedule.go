@@ -83,7 +83,7 @@ func (t *term) ready(r *fsm.Reader) []*fsm.Peer {
 
 const retainEvery = time.Minute
 
-// retain trims the events that are beyond a limit, once a minute at most.
+// retain trims the events that are beyond a limit and takes expired tokens away, once a minute at most.
 func (t *term) retain(ctx context.Context) error {
 	tick := time.NewTicker(retainEvery)
 	defer tick.Stop()
@@ -96,6 +96,11 @@ func (t *term) retain(ctx context.Context) error {
 		if c := t.agent.machine.Read().Excess(t.clock.now()); c != nil {
 			if err := t.trimTo(ctx, c); err != nil && ctx.Err() == nil {
 				t.agent.log.Warn("events were not trimmed", "error", err)
+			}
+		}
+		if c := t.agent.machine.Read().Expired(t.clock.now()); c != nil {
+			if err := t.do(ctx, c); err != nil && ctx.Err() == nil {
+				t.agent.log.Warn("expired tokens were not taken away", "error", err)
 			}
 		}
 	}

@@ -24,10 +24,13 @@ type pending struct {
 }
 
 // blocked sends a GET that is to block.
-func (f *face) blocked(ctx context.Context, t *testing.T, target string) *pending {
+func (f *face) blocked(ctx context.Context, t *testing.T, target string, header ...string) *pending {
 	t.Helper()
 	p := &pending{t: t, w: httptest.NewRecorder(), ended: make(chan struct{})}
 	req := httptest.NewRequestWithContext(ctx, http.MethodGet, target, nil)
+	for i := 0; i < len(header); i += 2 {
+		req.Header.Set(header[i], header[i+1])
+	}
 	go func() {
 		defer close(p.ended)
 		f.server.Handler().ServeHTTP(p.w, req)

@@ -3,6 +3,8 @@ package httpd
 import (
 	"net/http"
 	"net/http/pprof"
+
+	"github.com/musterhq/muster/fsm"
 )
 
 // debugRoutes are the profiles of this process, as package net/http/pprof makes them. They tell of the process's memory and
@@ -12,7 +14,7 @@ func debugRoutes() map[string]methods {
 		return methods{"GET": {func(w http.ResponseWriter, r *http.Request) error {
 			do(w, r)
 			return nil
-		}, params}}
+		}, params, fsm.MayManage}}
 	}
 	return map[string]methods{
 		"/debug/pprof/":        page(pprof.Index),

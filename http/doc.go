@@ -77,6 +77,18 @@
 // whatever they send, and bodies must say that they are JSON, which no form does. Text of internal faults stays in the
 // log.
 //
+// # Tokens
+//
+// Where ACLs are on, each endpoint names the role it needs; only /livez, /readyz and the making of the first token need none.
+// Tokens come in headers, never in the URL. A request is judged by the asked peer's own replica, so that it costs no way to the
+// leader, and reads go on without one: a deleted token is refused as soon as the deletion was applied there. Only a token that the
+// replica does not know is looked for at the leader, since it may have been made a moment ago through another peer.
+//
+// A request that lasts is judged again whenever tokens change and when its own expires, so that streams and blocking reads end with
+// their token. A write's cause names the accessor of the token, the name under which a token is listed.
+//
+// Where ACLs are off, tokens are not made either: they would be good the moment ACLs are on, and anybody could have made them.
+//
 // # Stopping
 //
 // When Run's ctx ends, blocked reads are answered with what there is, followers get their end, and the rest has five seconds.

@@ -98,6 +98,9 @@ func (s *Server) replyError(w http.ResponseWriter, r *http.Request, err error) {
 	case detail.Code == CodeInternal:
 		s.log.Error("request failed", "method", r.Method, "path", r.URL.Path, "error", err)
 	}
+	if status == http.StatusUnauthorized {
+		w.Header().Set("WWW-Authenticate", `Bearer realm="muster"`)
+	}
 	if status == http.StatusTooManyRequests {
 		w.Header().Set("Retry-After", "1")
 	}

@@ -79,6 +79,7 @@ func (f *feed) run(ctx context.Context) error {
 	defer beat.Stop()
 	gap := time.NewTimer(followGap)
 	defer gap.Stop()
+	lapse := passOf(ctx).lapse(f.Clock.Now())
 	for {
 		wait, more, gone := f.look(ctx)
 		if gone != nil {
@@ -105,6 +106,8 @@ func (f *feed) run(ctx context.Context) error {
 				}
 			case <-gap.C:
 				moved, again = wait, true
+			case <-lapse:
+				lapse = passOf(ctx).lapse(f.Clock.Now())
 			case <-moved.Changed:
 			case <-moved.Abandoned:
 			}
@@ -119,10 +122,14 @@ var closed = func() <-chan struct{} {
 }()
 
 // look gathers what comes after the place for one write, and moves the place. It returns what to wait on for more, unless
-// there is more already. The error says that events after the place are gone: they were trimmed, or cut off by a restore.
+// there is more already. The error says that events after the place are gone: they were trimmed, or cut off by a restore, or that the
+// token of the follower is good no more.
 func (f *feed) look(ctx context.Context) (wait fsm.Wait, more bool, err error) {
 	reader, _, err := f.Replica.Read(ctx, Stale)
 	if err != nil {
+		return wait, false, err
+	}
+	if err := passOf(ctx).good(reader, f.Clock.Now()); err != nil {
 		return wait, false, err
 	}
 	wait = reader.Wait(fsm.SetEvents)

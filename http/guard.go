@@ -44,8 +44,13 @@ func (s *Server) knows(host string) bool {
 	return name == "localhost" || slices.ContainsFunc(s.Hosts, func(h string) bool { return strings.EqualFold(h, name) })
 }
 
-func isLoopback(a net.Addr) bool {
-	ap, err := netip.ParseAddrPort(a.String())
+func isLoopback(a net.Addr) bool { return onLoopback(a.String()) }
+
+// fromLoopback says whether a request comes from this machine, as far as its connection tells.
+func fromLoopback(r *http.Request) bool { return onLoopback(r.RemoteAddr) }
+
+func onLoopback(address string) bool {
+	ap, err := netip.ParseAddrPort(address)
 	return err == nil && ap.Addr().Unmap().IsLoopback()
 }
 
@@ -57,7 +62,11 @@ func clientAddress(r *http.Request) string {
 	return r.RemoteAddr
 }
 
-// causeOf is who asked for a write.
+// causeOf is who asked for a write: from where, and with which token.
 func causeOf(r *http.Request) fsm.Cause {
-	return fsm.Cause{Kind: fsm.CauseOperator, Address: clientAddress(r)}
+	cause := fsm.Cause{Kind: fsm.CauseOperator, Address: clientAddress(r)}
+	if p := passOf(r.Context()); p != nil {
+		cause.Accessor = p.accessor
+	}
+	return cause
 }

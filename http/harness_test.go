@@ -3,6 +3,7 @@ package httpd_test
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -43,7 +44,10 @@ type peer struct {
 	live      error
 	ready     error
 	warnings  []string
-	acts      []string // what members, raft and life were told to do
+	minted    int         // tokens made
+	behind    *fsm.Reader // what stale reads see; nil is the state as it is
+	proof     string      // with which the first token is made
+	acts      []string    // what members, raft and life were told to do
 }
 
 const start = fsm.Time(1_763_800_000_000)
@@ -79,6 +83,9 @@ func (p *peer) propose(c fsm.Command) fsm.Result {
 }
 
 func (p *peer) Read(_ context.Context, level httpd.Level) (*fsm.Reader, httpd.Contact, error) {
+	if level == httpd.Stale && p.behind != nil {
+		return p.behind, httpd.Contact{Known: true}, nil
+	}
 	if p.noLeader && level == httpd.Default {
 		return nil, httpd.Contact{}, fsm.Errorf(fsm.CodeUnavailable, "no leader; try again, or read with ?stale")
 	}
@@ -168,6 +175,23 @@ func (p *peer) Configuration(context.Context) (httpd.RaftConfiguration, error) {
 func (p *peer) RemovePeer(_ context.Context, id string) error     { return p.act("remove", id) }
 func (p *peer) TransferLeader(_ context.Context, id string) error { return p.act("transfer", id) }
 
+// Mint makes tokens whose secrets tests know.
+func (p *peer) Mint() (accessor, secret string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.minted++
+	return fmt.Sprintf("accessor-%d", p.minted), fmt.Sprintf("secret-%d", p.minted)
+}
+
+func (p *peer) Prove(proof string, local bool) error {
+	if proof != "" && proof == p.proof || local {
+		return nil
+	}
+	return errors.New("the proof is wrong")
+}
+
+func (p *peer) Proved() { p.proof = "" }
+
 // life tells Live apart from the one that asks nodes.
 type life struct{ *peer }
 
@@ -177,7 +201,7 @@ func (l life) Warnings() []string { return l.warnings }
 func (p *peer) config() httpd.Config {
 	reg := prometheus.NewRegistry()
 	return httpd.Config{
-		Replica: p, Log: p, Clock: p, Rules: p, Work: p, Backups: p, Members: p, Raft: p, Life: life{p},
+		Replica: p, Log: p, Clock: p, Rules: p, Work: p, Backups: p, Members: p, Raft: p, Life: life{p}, Access: p,
 		Metrics: promhttp.HandlerFor(reg, promhttp.HandlerOpts{}), Registerer: reg, Logger: slog.New(slog.DiscardHandler),
 	}
 }

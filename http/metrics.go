@@ -29,7 +29,8 @@ func newMetrics(reg prometheus.Registerer) (*metrics, error) {
 			Buckets: []float64{0.001, 0.005, 0.025, 0.1, 0.5, 2.5, 10, 60, 600},
 		}, []string{"route"}),
 		refused: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "muster_http_refused_total", Help: "Requests refused before their handler: host, cross_origin, waiting.",
+			Name: "muster_http_refused_total", Help: "Requests refused before their handler: host, cross_origin, waiting, " +
+				"no_token, unknown_token, expired_token, weak_token, bootstrap.",
 		}, []string{"reason"}),
 		waiting: prometheus.NewGauge(prometheus.GaugeOpts{
 			Name: "muster_http_waiting_requests", Help: "Requests that block or follow now.",

@@ -99,6 +99,17 @@ type Raft interface {
 	TransferLeader(ctx context.Context, id string) error
 }
 
+// Access is what tokens need of the peer.
+type Access interface {
+	// Mint makes the accessor and the secret of a new token, both of chance.
+	Mint() (accessor, secret string)
+	// Prove says why a proof does not show that who asks may write into this peer's data directory, nil when it does. A peer
+	// without one takes it that who asks from its own machine may.
+	Prove(proof string, local bool) error
+	// Proved takes away what the proof was compared with: it was good once.
+	Proved()
+}
+
 // Life is the running process. Live fails when it must be restarted, Ready when it should be sent no requests now; both
 // errors say why, each of several reasons joined.
 type Life interface {

@@ -19,16 +19,22 @@ var (
 	eventParams = []string{"after", "limit", "type", "cluster", "node", "since", "cause"}
 )
 
-// checkQuery refuses parameters that a route does not take, and any given twice.
-func checkQuery(r *http.Request, allowed []string) error {
+// parseQuery reads a request's parameters. A token among them is refused, whoever asks.
+func parseQuery(r *http.Request) (url.Values, error) {
 	values, err := url.ParseQuery(r.URL.RawQuery)
-	if err != nil {
-		return fsm.Invalid("query", "does not parse: %s", err)
+	switch {
+	case err != nil:
+		return nil, fsm.Invalid("query", "does not parse: %s", err)
+	case values.Has("token"):
+		return nil, tokenInQuery()
 	}
+	return values, nil
+}
+
+// checkQuery refuses parameters that a route does not take, and any given twice.
+func checkQuery(values url.Values, allowed []string) error {
 	for name, given := range values {
 		switch {
-		case name == "token":
-			return tokenInQuery()
 		case name != "pretty" && !slices.Contains(allowed, name):
 			return fsm.Invalid(name, "is no parameter of this%s", didYouMean(name, append([]string{"pretty"}, allowed...)))
 		case len(given) > 1:

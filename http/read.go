@@ -80,7 +80,10 @@ func (s *Server) sight(ctx context.Context, level Level, sets []fsm.Set) (sighte
 	if err != nil {
 		return sighted{}, err
 	}
-	return sighted{glance: glance{Reader: reader, now: s.Clock.Now()}, contact: contact, watch: watchOf(reader, sets)}, nil
+	if err := passOf(ctx).good(reader, s.Clock.Now()); err != nil {
+		return sighted{}, err
+	}
+	return sighted{glance: glance{Reader: reader, now: s.Clock.Now()}, contact: contact, watch: watchOf(ctx, reader, sets)}, nil
 }
 
 // await reads again each time the sets move, until they have moved past the index asked for or the wait is over. Between
@@ -93,11 +96,15 @@ func (s *Server) await(ctx context.Context, rd reading, w watch, sets []fsm.Set)
 	defer release()
 	over := time.NewTimer(rd.wait + rand.N(rd.wait/16+1))
 	defer over.Stop()
+	lapse := passOf(ctx).lapse(s.Clock.Now())
 	for last := false; ; {
 		select {
 		case <-w.moved[0]:
 		case <-w.moved[1]:
 		case <-w.moved[2]:
+		case <-w.tokens:
+		case <-lapse:
+			lapse = passOf(ctx).lapse(s.Clock.Now())
 		case <-w.abandoned: // indexes before and after a restore do not compare
 			last = true
 		case <-over.C:
@@ -119,11 +126,15 @@ func (s *Server) await(ctx context.Context, rd reading, w watch, sets []fsm.Set)
 type watch struct {
 	index     uint64 // the greatest
 	moved     [3]<-chan struct{}
+	tokens    <-chan struct{} // nil where no token is asked for
 	abandoned <-chan struct{}
 }
 
-func watchOf(r *fsm.Reader, sets []fsm.Set) watch {
+func watchOf(ctx context.Context, r *fsm.Reader, sets []fsm.Set) watch {
 	var w watch
+	if passOf(ctx) != nil {
+		w.tokens = r.Wait(fsm.SetTokens).Changed
+	}
 	for i, set := range sets {
 		one := r.Wait(set)
 		w.index = max(w.index, one.Index)

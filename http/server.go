@@ -24,7 +24,7 @@ const (
 	stopTimeout       = 5 * time.Second
 )
 
-// Config is what a Server needs. All but Hosts, MaxWaiting, Metrics and Debug must be set.
+// Config is what a Server needs. All but Hosts, MaxWaiting, Metrics, ACL and Debug must be set.
 type Config struct {
 	Replica Replica
 	Log     Log
@@ -35,6 +35,7 @@ type Config struct {
 	Members Members
 	Raft    Raft
 	Life    Life
+	Access  Access
 
 	Metrics    http.Handler          // served at /metrics; nil leaves it out
 	Registerer prometheus.Registerer // takes the server's own metrics
@@ -45,6 +46,8 @@ type Config struct {
 	Hosts []string
 	// MaxWaiting bounds the requests that block or follow at any time; 0 is 4096.
 	MaxWaiting int
+	// ACL has every request but those for /livez and /readyz show a token.
+	ACL bool
 	// Debug serves the process's profiles at /debug/pprof/.
 	Debug bool
 }
@@ -53,6 +56,7 @@ func (c *Config) validate() error {
 	for name, missing := range map[string]bool{
 		"Replica": c.Replica == nil, "Log": c.Log == nil, "Clock": c.Clock == nil, "Rules": c.Rules == nil,
 		"Work": c.Work == nil, "Backups": c.Backups == nil, "Members": c.Members == nil, "Raft": c.Raft == nil, "Life": c.Life == nil,
+		"Access":     c.Access == nil,
 		"Registerer": c.Registerer == nil, "Logger": c.Logger == nil,
 	} {
 		if missing {
@@ -68,16 +72,18 @@ func (c *Config) validate() error {
 // Server is the HTTP face of one peer. Its methods may be used by any number of goroutines.
 type Server struct {
 	Config
-	log      *slog.Logger
-	metrics  *metrics
-	waiting  waiting
-	most     int64 // bytes of a backup to restore
-	press    press
-	turn     chan struct{} // held by the one change that is computed again
-	stopping chan struct{} // closed when waiting requests are to end
-	stop     func()
-	crossing *http.CrossOriginProtection
-	handler  http.Handler
+	log       *slog.Logger
+	metrics   *metrics
+	waiting   waiting
+	most      int64 // bytes of a backup to restore
+	press     press
+	turn      chan struct{} // held by the one change that is computed again
+	stopping  chan struct{} // closed when waiting requests are to end
+	stop      func()
+	crossing  *http.CrossOriginProtection
+	refusals  sparse
+	elsewhere chan struct{} // held by requests that look for their token at the leader
+	handler   http.Handler
 }
 
 // New makes a server. It registers its metrics and starts nothing.
@@ -94,7 +100,7 @@ func New(c Config) (*Server, error) {
 	}
 	s := &Server{
 		Config: c, log: c.Logger, metrics: m, turn: make(chan struct{}, 1), most: maxBackup, stopping: make(chan struct{}),
-		crossing: http.NewCrossOriginProtection(),
+		crossing: http.NewCrossOriginProtection(), elsewhere: make(chan struct{}, elsewherePlace),
 		waiting: waiting{
 			places: make(chan struct{}, c.MaxWaiting), now: m.waiting, refused: m.refused.WithLabelValues("waiting"),
 		},

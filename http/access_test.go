@@ -1,0 +1,204 @@
+package httpd_test
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/testutil"
+
+	"github.com/musterhq/muster/fsm"
+	httpd "github.com/musterhq/muster/http"
+)
+
+// guarded is a face with ACLs on and a token of each role, whose secret is its role's name; "old" has expired.
+func guarded(t *testing.T, change ...func(*httpd.Config)) *face {
+	t.Helper()
+	f := newFace(t, append(change, func(c *httpd.Config) { c.ACL = true })...)
+	f.restore = func(io.Reader, fsm.Cause) (httpd.Restored, error) { return httpd.Restored{}, nil }
+	f.apply(&fsm.TokenBootstrap{Token: tokenFor("first", 0, fsm.MayManage)})
+	for _, r := range fsm.Rights {
+		f.apply(&fsm.TokenCreate{Token: tokenFor(string(r), 0, r)})
+	}
+	f.apply(&fsm.TokenCreate{Token: tokenFor("old", f.now+2000, fsm.Rights...)})
+	f.apply(&fsm.OperatorAct{Action: "time passes"})
+	f.apply(&fsm.OperatorAct{Action: "time passes"})
+	return f
+}
+
+func tokenFor(secret string, expires fsm.Time, rights ...fsm.Right) fsm.Token {
+	return fsm.Token{Accessor: "of-" + secret, Hash: fsm.HashSecret(secret), Rights: rights, Expires: expires}
+}
+
+// weaker is a token that does not suffice where a right is needed.
+var weaker = map[fsm.Right]string{
+	fsm.MayRead: "snapshot", fsm.MayOperate: "read", fsm.MayManage: "operate", fsm.MaySnapshot: "manage",
+}
+
+// roles is what each endpoint needs; GETs that are not named need read.
+var roles = map[string]fsm.Right{
+	"GET /livez": "public", "GET /readyz": "public", "PUT /v1/acl/bootstrap": "public",
+	"GET /v1/acl/token/self": "anybody", "GET /v1/acl/tokens": "manage", "PUT /v1/acl/token": "manage",
+	"GET /v1/acl/token/{accessor}": "manage", "DELETE /v1/acl/token/{accessor}": "manage",
+	"GET /v1/snapshot": "snapshot", "PUT /v1/snapshot": "manage",
+	"PATCH /v1/cluster/{name}": "manage", "DELETE /v1/cluster/{name}": "manage", "PATCH /v1/cluster/{name}/node/{id}": "manage",
+	"POST /v1/nodes/transition": "operate", "POST /v1/cluster/{name}/refresh": "operate", "GET /v1/cluster/{name}/live": "operate",
+	"PUT /v1/discovery/{name}": "manage", "DELETE /v1/discovery/{name}": "manage", "POST /v1/discoveries/preview": "manage",
+	"POST /v1/discovery/{name}/run": "operate", "POST /v1/discovery/{name}/preview": "operate",
+	"POST /v1/discovery/{name}/release": "operate", "PUT /v1/settings": "manage",
+	"PUT /v1/agent/join/{address}": "manage", "PUT /v1/agent/leave": "manage", "PUT /v1/agent/force-leave/{name}": "manage",
+	"PUT /v1/agent/reload": "manage", "DELETE /v1/operator/raft/peer": "manage", "POST /v1/operator/raft/transfer-leader": "manage",
+	"GET /debug/pprof/": "manage", "GET /debug/pprof/profile": "manage", "GET /debug/pprof/trace": "manage",
+	"GET /debug/pprof/{name}": "manage",
+}
+
+// TestEveryRouteAsksForItsRole goes through all routes with no token, and with wrong, expired, weak and right ones.
+func TestEveryRouteAsksForItsRole(t *testing.T) {
+	f := guarded(t, func(c *httpd.Config) { c.Debug = true })
+	needs := f.server.Needs()
+	for route, need := range needs {
+		want, named := roles[route]
+		if !named && strings.HasPrefix(route, "GET ") {
+			want = fsm.MayRead
+		}
+		if need != want {
+			t.Errorf("%s needs %q, not %q", route, need, want)
+		}
+		method, path, _ := strings.Cut(route, " ")
+		path = strings.NewReplacer("{name}", "heap", "{id}", "n", "{address}", "h:1", "{accessor}", "of-old").Replace(path)
+		ask := func(secret, query string) int {
+			// What is let in sees that nobody waits for it.
+			ctx, cancel := context.WithCancel(t.Context())
+			cancel()
+			req := httptest.NewRequestWithContext(ctx, method, path+query, nil)
+			if secret != "" {
+				req.Header.Set("X-Muster-Token", secret)
+			}
+			w := httptest.NewRecorder()
+			f.server.Handler().ServeHTTP(w, req)
+			return w.Code
+		}
+		refused := map[string]int{"": http.StatusUnauthorized, "wrong": http.StatusForbidden, "old": http.StatusForbidden}
+		right := string(need)
+		switch need {
+		case "public":
+			refused, right = nil, ""
+		case "anybody":
+			right = "snapshot"
+		default:
+			refused[weaker[need]] = http.StatusForbidden
+		}
+		for secret, status := range refused {
+			if got := ask(secret, ""); got != status {
+				t.Errorf("%s with the token %q is answered %d, not %d", route, secret, got, status)
+			}
+		}
+		if got := ask(right, "?token="+right); got != http.StatusBadRequest {
+			t.Errorf("%s with a token in the URL is answered %d", route, got)
+		}
+		if route == "DELETE /v1/acl/token/{accessor}" {
+			continue // it would take the expired one away
+		}
+		if got := ask(right, ""); got == http.StatusUnauthorized || got == http.StatusForbidden && need != "public" {
+			t.Errorf("%s with the right token is answered %d", route, got)
+		}
+	}
+	for route := range roles {
+		if _, there := needs[route]; !there {
+			t.Errorf("there is no %s", route)
+		}
+	}
+}
+
+func TestTokensComeInHeaders(t *testing.T) {
+	f := guarded(t)
+	for _, header := range [][]string{
+		{"X-Muster-Token", "read"},
+		{"Authorization", "Bearer read"},
+		{"Authorization", "bearer  read"},
+		{"X-Muster-Token", "read", "Authorization", "Bearer read"},
+	} {
+		if a := f.get("/v1/clusters", header...); a.Code != http.StatusOK {
+			t.Errorf("%q is answered with %d: %s", header, a.Code, a.Body)
+		}
+	}
+	f.get("/v1/clusters", "X-Muster-Token", "read", "Authorization", "Bearer manage").blames("X-Muster-Token")
+	for _, header := range [][]string{nil, {"Authorization", "Basic cmVhZDo="}} {
+		a := f.get("/v1/clusters", header...)
+		a.refuses(http.StatusUnauthorized, httpd.CodeUnauthorized)
+		if !strings.HasPrefix(a.Header().Get("WWW-Authenticate"), "Bearer") {
+			t.Errorf("%q is not told how: %v", header, a.Header())
+		}
+	}
+}
+
+// TestRefusalsSayWhatToDo checks what is told, to who asks and in the log, and that neither holds what was sent.
+func TestRefusalsSayWhatToDo(t *testing.T) {
+	var log bytes.Buffer
+	reg := prometheus.NewRegistry()
+	f := guarded(t, func(c *httpd.Config) {
+		c.Logger, c.Registerer = slog.New(slog.NewTextHandler(&log, nil)), reg
+	})
+	for secret, says := range map[string]string{
+		"":        "a token with the role manage: send it as X-Muster-Token or Authorization: Bearer; muster takes it from -token-file",
+		"guessed": "there is no such token",
+		"old":     "the token of-old expired at ",
+		"read":    "this needs the role manage; the token of-read has read",
+	} {
+		for range 3 {
+			a := f.do("PUT", "/v1/settings", "{}", "X-Muster-Token", secret)
+			if !strings.Contains(a.Body.String(), says) || strings.Contains(a.Body.String(), "guessed") {
+				t.Errorf("%q is told %s", secret, a.Body)
+			}
+		}
+	}
+	if n := strings.Count(log.String(), "request refused"); n != 1 || strings.Contains(log.String(), "guessed") {
+		t.Errorf("the log has %d lines:\n%s", n, &log)
+	}
+	want := "# TYPE muster_http_refused_total counter\n# HELP muster_http_refused_total Requests refused before their handler: " +
+		"host, cross_origin, waiting, no_token, unknown_token, expired_token, weak_token, bootstrap.\n"
+	for _, reason := range []string{"expired_token", "no_token", "unknown_token", "weak_token"} {
+		want += fmt.Sprintf("muster_http_refused_total{reason=%q} 3\n", reason)
+	}
+	want += "muster_http_refused_total{reason=\"waiting\"} 0\n"
+	if err := testutil.GatherAndCompare(reg, strings.NewReader(want), "muster_http_refused_total"); err != nil {
+		t.Error(err)
+	}
+}
+
+// TestTokensMadeElsewhere asks a peer that has not got a token yet: the leader knows it. Without a leader it is not known.
+func TestTokensMadeElsewhere(t *testing.T) {
+	f := guarded(t)
+	f.behind = f.state.Read()
+	f.apply(&fsm.TokenCreate{Token: tokenFor("young", 0, fsm.MayRead)})
+	if a := f.get("/v1/agent/self", "X-Muster-Token", "young"); a.Code != http.StatusOK {
+		t.Errorf("a token of another peer is answered with %d: %s", a.Code, a.Body)
+	}
+	f.noLeader = true
+	f.get("/v1/agent/self", "X-Muster-Token", "young").refuses(http.StatusForbidden, fsm.CodeForbidden)
+	if a := f.get("/v1/agent/self", "X-Muster-Token", "read"); a.Code != http.StatusOK {
+		t.Errorf("a known token is answered with %d: %s", a.Code, a.Body)
+	}
+}
+
+// TestTokensDoNoHarmWithoutACLs checks that a peer without ACLs takes any token, and makes none.
+func TestTokensDoNoHarmWithoutACLs(t *testing.T) {
+	f := newFace(t)
+	if a := f.do("PUT", "/v1/settings", `{"voters": 3}`, "Authorization", "Basic x", "X-Muster-Token", "y"); a.Code != http.StatusOK {
+		t.Errorf("it is answered with %d: %s", a.Code, a.Body)
+	}
+	if e := f.lastEvent(); e.Cause.Accessor != "" {
+		t.Errorf("the event is caused by %+v", e.Cause)
+	}
+	f.proof = "p"
+	f.do("PUT", "/v1/acl/bootstrap", httpd.Bootstrap{Proof: "p"}).refuses(http.StatusConflict, fsm.CodeConflict)
+	f.do("PUT", "/v1/acl/token", httpd.NewToken{Roles: fsm.Rights}).refuses(http.StatusConflict, fsm.CodeConflict)
+	f.get("/v1/acl/token/self").refuses(http.StatusConflict, fsm.CodeConflict)
+}
