@@ -58,36 +58,6 @@ func placeOf(name string) (term, index uint64, err error) {
 	return term, index, err
 }
 
-// Create is raft.SnapshotStore's.
-//
-//nolint:revive // so are its arguments
-func (s *Store) Create(
-	version raft.SnapshotVersion, index, term uint64, conf raft.Configuration, confIndex uint64, trans raft.Transport,
-) (raft.SnapshotSink, error) {
-	inner, err := s.FileSnapshotStore.Create(version, index, term, conf, confIndex, trans)
-	if err != nil {
-		return nil, err
-	}
-	return &sink{inner, s}, nil
-}
-
-// sink is a snapshot that is being written.
-type sink struct {
-	raft.SnapshotSink
-	store *Store
-}
-
-// Close is raft.SnapshotSink's. A snapshot whose checksum could not be written is a snapshot all the same.
-func (s *sink) Close() error {
-	if err := s.SnapshotSink.Close(); err != nil {
-		return err
-	}
-	if err := s.store.seal(s.ID()); err != nil {
-		s.store.cfg.Log.Warn("a snapshot has no checksum of its own", "snapshot", s.ID(), "error", err)
-	}
-	return nil
-}
-
 // seal writes the checksum of a snapshot's meta.json, durably.
 func (s *Store) seal(name string) error {
 	raw, err := os.ReadFile(s.path(name, fileMeta))

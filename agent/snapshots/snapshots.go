@@ -1,8 +1,9 @@
 // Package snapshots keeps raft's snapshots in files, finds what is damaged in them, and never serves it.
 //
-// Store is raft's file store with two additions. Beside each snapshot's meta.json, which raft keeps without a checksum, it
+// Store is raft's file store with additions. Beside each snapshot's meta.json, which raft keeps without a checksum, it
 // writes the file meta.sum with its SHA-256; a snapshot without one, as raft alone writes it or a crash leaves it, is judged
 // by its name, which holds term and index too. What the state file holds raft has under a CRC of its own.
+// The state is synced while it is written, so that the log, which is on the same disk, has little to wait for.
 //
 // # When the newest snapshot is damaged
 //
@@ -27,11 +28,12 @@ import (
 )
 
 const (
-	folder   = "snapshots" // raft's name
-	tmp      = ".tmp"
-	fileMeta = "meta.json"
-	fileSum  = "meta.sum"
-	kept     = 2
+	folder    = "snapshots" // raft's name
+	tmp       = ".tmp"
+	fileMeta  = "meta.json"
+	fileState = "state.bin"
+	fileSum   = "meta.sum"
+	kept      = 2
 )
 
 // ErrDamaged is what every DamageError matches.
@@ -166,7 +168,7 @@ func (s *Store) Open(id string) (*raft.SnapshotMeta, io.ReadCloser, error) {
 		return meta, from, err
 	}
 	this := damage{name: id, err: &DamageError{
-		Dir: s.cfg.Dir, File: s.path(id, "state.bin"), Reason: "its state was not restored",
+		Dir: s.cfg.Dir, File: s.path(id, fileState), Reason: "its state was not restored",
 	}}
 	if err != nil {
 		this.err.Reason = err.Error()

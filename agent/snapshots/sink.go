@@ -1,0 +1,61 @@
+package snapshots
+
+import (
+	"errors"
+	"os"
+
+	"github.com/hashicorp/raft"
+)
+
+// syncEvery is how many bytes of a snapshot may wait to be on the disk.
+const syncEvery = 1 << 20
+
+// Create is raft.SnapshotStore's.
+//
+//nolint:revive // so are its arguments
+func (s *Store) Create(
+	version raft.SnapshotVersion, index, term uint64, conf raft.Configuration, confIndex uint64, trans raft.Transport,
+) (raft.SnapshotSink, error) {
+	inner, err := s.FileSnapshotStore.Create(version, index, term, conf, confIndex, trans)
+	if err != nil {
+		return nil, err
+	}
+	state, err := os.Open(s.path(inner.ID()+tmp, fileState))
+	if err != nil {
+		return nil, errors.Join(err, inner.Cancel())
+	}
+	return &sink{SnapshotSink: inner, store: s, state: state}, nil
+}
+
+// sink is a snapshot that is being written. It is synced as it grows: one sync of all of it at the end would hold up those
+// of the log, on the same disk, for as long as it takes.
+type sink struct {
+	raft.SnapshotSink
+	store   *Store
+	state   *os.File // what raft writes to
+	waiting int      // bytes written since the last sync
+}
+
+// Write is raft.SnapshotSink's.
+func (s *sink) Write(b []byte) (int, error) {
+	n, err := s.SnapshotSink.Write(b)
+	if s.waiting += n; err == nil && s.waiting >= syncEvery {
+		s.waiting = 0
+		err = s.state.Sync()
+	}
+	return n, err
+}
+
+// Close is raft.SnapshotSink's. A snapshot whose checksum could not be written is a snapshot all the same.
+func (s *sink) Close() error {
+	if err := errors.Join(s.SnapshotSink.Close(), s.state.Close()); err != nil {
+		return err
+	}
+	if err := s.store.seal(s.ID()); err != nil {
+		s.store.cfg.Log.Warn("a snapshot has no checksum of its own", "snapshot", s.ID(), "error", err)
+	}
+	return nil
+}
+
+// Cancel is raft.SnapshotSink's.
+func (s *sink) Cancel() error { return errors.Join(s.SnapshotSink.Cancel(), s.state.Close()) }
