@@ -188,7 +188,7 @@ func onLoopback(host string) bool {
 func (c *Config) timing(conf *raft.Config) {
 	election := time.Duration(c.RaftMultiplier*500) * time.Millisecond
 	conf.HeartbeatTimeout, conf.ElectionTimeout, conf.LeaderLeaseTimeout = election, election, election/2
-	conf.CommitTimeout = 50 * time.Millisecond
+	conf.CommitTimeout = 250 * time.Millisecond // what it is for, the herald does at once
 	conf.SnapshotThreshold = snapshotEntries
 	conf.SnapshotInterval = 10 * time.Second
 	conf.TrailingLogs = trailingEntries
