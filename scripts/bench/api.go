@@ -13,6 +13,9 @@ import (
 // apiRate is how many requests a second the readers of the API send together.
 const apiRate = 20
 
+// slow is an answer worth a line of its own, to be looked for in the peers' logs.
+const slow = 100 * time.Millisecond
+
 // reads are the questions whose answers are timed.
 var reads = []struct {
 	name, goal string
@@ -66,6 +69,9 @@ func latencies(ctx context.Context, peers []*rig.Peer) ([][]float64, error) {
 			began := time.Now()
 			err := reads[which].ask(ctx, peer.API)
 			took := time.Since(began)
+			if took > slow && err == nil {
+				step(fmt.Sprintf("%s of %s took %d ms", reads[which].name, peer.Name, took.Milliseconds()))
+			}
 			mu.Lock()
 			defer mu.Unlock()
 			switch {
