@@ -81,6 +81,9 @@ func (s *scale) at(ctx context.Context, b *bench, size int, out *result) (m meas
 	if !wait(ctx, max(b.warmup, s.interval+beat)) {
 		return m, context.Cause(ctx)
 	}
+	if err := g.trimmed(ctx); err != nil {
+		return m, err
+	}
 	leader, err := g.Leader(ctx)
 	if err != nil {
 		return m, err

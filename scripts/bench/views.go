@@ -76,3 +76,34 @@ func (g *group) firstRun(ctx context.Context) (time.Duration, error) {
 	}
 	return first.Took.Std(), nil
 }
+
+// trimmed waits until the events of loading that are too many to keep are gone: to drop them writes hundreds of entries, once.
+func (g *group) trimmed(ctx context.Context) error {
+	leader, err := g.Leader(ctx)
+	if err != nil {
+		return err
+	}
+	settings, _, err := leader.API.Settings(ctx, httpd.Read{})
+	if err != nil {
+		return err
+	}
+	for before := uint64(0); ; {
+		oldest, err := leader.API.Events(ctx, httpd.EventsQuery{}, 1)
+		if err != nil {
+			return err
+		}
+		r, err := g.read(ctx, leader)
+		if err != nil {
+			return err
+		}
+		first := oldest.Rows[0].Seq
+		last := r.sum("muster_agent_events_seq") / float64(len(g.Running()))
+		if first == before && last-float64(first) <= 1.1*float64(settings.Retention.Events) {
+			return nil
+		}
+		before = first
+		if !wait(ctx, time.Second) {
+			return context.Cause(ctx)
+		}
+	}
+}
