@@ -51,15 +51,17 @@ type Agent struct {
 	faceOn    net.Listener
 	metrics   *metrics
 
-	term     atomic.Pointer[term] // while this peer leads and its barrier has returned
-	caughtUp atomic.Bool
-	draining atomic.Bool
-	leaving  atomic.Bool
-	leaders  turnover
-	restores chan *restore
-	heralds  sync.WaitGroup // news on its way to other peers
-	ending   *ending
-	undo     []step // of New, last first
+	term      atomic.Pointer[term] // while this peer leads and its barrier has returned
+	caughtUp  atomic.Bool
+	draining  atomic.Bool
+	leaving   atomic.Bool
+	leaders   turnover
+	live      atomic.Pointer[live]
+	reloading sync.Mutex
+	restores  chan *restore
+	heralds   sync.WaitGroup // news on its way to other peers
+	ending    *ending
+	undo      []step // of New, last first
 }
 
 // step is something that New did, by name, and how it is undone.
@@ -79,6 +81,7 @@ func New(ctx context.Context, cfg Config) (*Agent, error) {
 		cfg: cfg, log: cfg.Log, started: cfg.Seams.Now(),
 		ending: newEnding(), restores: make(chan *restore),
 	}
+	a.live.Store(a.cfg.live())
 	for _, open := range []func(context.Context) error{
 		a.openDirectory, a.openPort, a.openFaceAddr, a.makeGossip, a.openRaft, a.makeWorkers, a.makeFace,
 	} {

@@ -134,11 +134,13 @@ func notArrived(err error) error {
 
 // keepBackups saves backups in a directory of this peer while it leads, if it is told to.
 func (t *term) keepBackups(ctx context.Context) error {
-	k := t.agent.cfg.Backups
-	if k == nil {
-		return nil
-	}
-	k.Log = t.agent.log
-	k.Write = func(_ context.Context, to io.Writer) error { return backup.Write(to, t.agent.machine.Read()) }
-	return k.Run(ctx)
+	return t.agent.whileLive(ctx, func(ctx context.Context, now *live) error {
+		k := now.backups
+		if k == nil {
+			return nil
+		}
+		k.Log = t.agent.log
+		k.Write = func(_ context.Context, to io.Writer) error { return backup.Write(to, t.agent.machine.Read()) }
+		return k.Run(ctx)
+	})
 }

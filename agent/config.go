@@ -54,6 +54,10 @@ type Config struct {
 	Version         string            // of the program
 	Backups         *backup.Keeper    // what this peer saves while it leads: Dir, Interval, Retain; nil saves nothing
 
+	Declared []Declared     // discoveries to apply, see declare.go
+	Origin   Origin         // to read all this again, see reload.go
+	LogLevel *slog.LevelVar // of Log; nil stays as it is
+
 	Backends discovery.Backends // composed by the program
 	Probers  map[string]refresh.Maker
 	Reveal   func(refresh.Secret) (string, error) // reads a secret that a prober's config names; nil refuses such configs

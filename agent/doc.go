@@ -40,6 +40,13 @@
 // (package bootstrap), or asks to be taken in. It is added as a non-voter, and promoted once it has caught up while fewer
 // vote than settings say. Who is heard over the peer port is alive; gossip only makes a failure known sooner.
 //
+// # Reload
+//
+// What may change while a peer runs is one value (live) that a reload replaces whole; the parts that use it begin anew then. A
+// configuration that cannot be read changes nothing. Discoveries that a configuration declares are applied when the peer has
+// started and after each reload, not kept equal all the time: two peers with different files would undo each other for ever.
+// They are not deleted when a configuration no longer holds them, since a lost file must not take clusters with it.
+//
 // # Stopping
 //
 // In order: the API and the workers, claims given back, leadership handed over, gossip's farewell, a snapshot when much was

@@ -25,10 +25,12 @@ func (a *Agent) enter(ctx context.Context) error {
 
 // meet keeps gossiping with whom this peer was told of and whom it remembers.
 func (a *Agent) meet(ctx context.Context) error {
-	if err := a.gossip.KeepJoining(ctx, a.cfg.Join); err != nil && !errors.Is(err, gossip.ErrDeparted) {
-		return err
-	}
-	return nil
+	return a.whileLive(ctx, func(ctx context.Context, now *live) error {
+		if err := a.gossip.KeepJoining(ctx, now.join); err != nil && !errors.Is(err, gossip.ErrDeparted) {
+			return err
+		}
+		return nil
+	})
 }
 
 func (a *Agent) foundTogether(ctx context.Context) error {

@@ -67,7 +67,7 @@ func (f membersFace) Self() httpd.Self {
 		AppliedIndex: meta.Index, FeatureLevel: meta.Feature, Started: fsm.TimeOf(f.started), Stats: f.raft.Stats(),
 		Disk: f.disk(),
 	}
-	if k := f.cfg.Backups; k != nil {
+	if k := f.live.Load().backups; k != nil {
 		status := k.Status()
 		status.Leads = f.term.Load() != nil
 		self.Backups = &status
@@ -257,9 +257,6 @@ func (f lifeFace) Ready() error {
 	}
 	return errors.Join(append(why, f.Live())...)
 }
-
-// Reload has nothing to read again: this release takes its configuration from flags.
-func (f lifeFace) Reload(context.Context) error { return nil }
 
 // Leave takes this peer out of the group for good and ends it.
 func (f lifeFace) Leave(ctx context.Context) error {

@@ -77,10 +77,10 @@ func newMetrics(a *Agent) (*metrics, error) {
 			return float64(a.machine.logBytes())
 		}),
 		gauge("muster_agent_backup_time_seconds", "When this peer last kept a backup, since 1970; 0 for never.", func() float64 {
-			return float64(a.cfg.Backups.Status().At) / 1000
+			return float64(a.live.Load().backups.Status().At) / 1000
 		}),
 		gauge("muster_agent_backup_failures", "Backups that failed since one was kept.", func() float64 {
-			return float64(a.cfg.Backups.Status().Failures)
+			return float64(a.live.Load().backups.Status().Failures)
 		}),
 		counter("muster_agent_entries_total", "Entries applied since this peer started.", func() float64 {
 			return float64(a.machine.entries.Load())

@@ -109,8 +109,9 @@ func (c *Client) ForceLeave(ctx context.Context, name string) error {
 }
 
 // Reload has the peer read its configuration again.
-func (c *Client) Reload(ctx context.Context) error {
-	return c.act(ctx, http.MethodPut, path("agent", "reload"), nil)
+func (c *Client) Reload(ctx context.Context) (out Reloaded, err error) {
+	_, err = c.do(ctx, call{method: http.MethodPut, path: path("agent", "reload")}, &out)
+	return out, err
 }
 
 // RaftConfiguration reads who is in the raft group.

@@ -3,6 +3,7 @@ package httpd_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -216,7 +217,7 @@ func TestClientGroup(t *testing.T) {
 		t.Errorf("live is %+v", r)
 	}
 	for _, err := range []error{
-		c.Join(ctx, "10.0.0.2:8651"), c.Reload(ctx), c.ForceLeave(ctx, "peer-b"), c.RemovePeer(ctx, "p1"),
+		c.Join(ctx, "10.0.0.2:8651"), reloaded(c.Reload(ctx)), c.ForceLeave(ctx, "peer-b"), c.RemovePeer(ctx, "p1"),
 		c.TransferLeader(ctx, ""), c.TransferLeader(ctx, "p1"), c.Leave(ctx),
 	} {
 		if err != nil {
@@ -232,6 +233,14 @@ func TestClientGroup(t *testing.T) {
 	if !errors.As(err, &e) || e.Fields["voterz"] == "" || !errors.Is(err, fsm.ErrInvalid) {
 		t.Errorf("refused with %v", err)
 	}
+}
+
+// reloaded is the error of a reload, or what is wrong with its answer.
+func reloaded(got httpd.Reloaded, err error) error {
+	if err == nil && !slices.Equal(got.Files, []string{"a.hcl"}) {
+		return fmt.Errorf("reloaded is %+v", got)
+	}
+	return err
 }
 
 func TestClientAddresses(t *testing.T) {

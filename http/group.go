@@ -34,11 +34,12 @@ func (s *Server) join(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (s *Server) reload(w http.ResponseWriter, r *http.Request) error {
-	if err := s.Life.Reload(r.Context()); err != nil {
+	s.log.Info("reload asked", "client", clientAddress(r))
+	done, err := s.Life.Reload(r.Context())
+	if err != nil {
 		return err
 	}
-	s.log.Info("reload asked", "client", clientAddress(r))
-	return s.reply(w, r, http.StatusOK, struct{}{})
+	return s.reply(w, r, http.StatusOK, done)
 }
 
 func (s *Server) leave(w http.ResponseWriter, r *http.Request) error {

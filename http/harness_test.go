@@ -164,11 +164,13 @@ func (p *peer) Members() []httpd.Member {
 }
 func (p *peer) Join(_ context.Context, a string) error       { return p.act("join", a) }
 func (p *peer) ForceLeave(_ context.Context, n string) error { return p.act("force-leave", n) }
-func (p *peer) Reload(context.Context) error                 { return p.act("reload") }
-func (p *peer) Leave(context.Context) error                  { return p.act("leave") }
-func (p *peer) Ready() error                                 { return p.ready }
-func (p *peer) Leader() string                               { return "127.0.0.1:8651" }
-func (p *peer) Peers() []string                              { return []string{"127.0.0.1:8651"} }
+func (p *peer) Reload(context.Context) (httpd.Reloaded, error) {
+	return httpd.Reloaded{Files: []string{"a.hcl"}}, p.act("reload")
+}
+func (p *peer) Leave(context.Context) error { return p.act("leave") }
+func (p *peer) Ready() error                { return p.ready }
+func (p *peer) Leader() string              { return "127.0.0.1:8651" }
+func (p *peer) Peers() []string             { return []string{"127.0.0.1:8651"} }
 func (p *peer) Configuration(context.Context) (httpd.RaftConfiguration, error) {
 	return httpd.RaftConfiguration{Servers: []httpd.RaftServer{{ID: "p1", Name: "peer-a", Leader: true, Voter: true}}, Index: 3}, nil
 }

@@ -116,7 +116,8 @@ type Life interface {
 	Live() error
 	Ready() error
 	Warnings() []string // what somebody should look after all the same
-	Reload(ctx context.Context) error
+	// Reload has the configuration read again; an error means that nothing of it was taken over.
+	Reload(ctx context.Context) (Reloaded, error)
 	// Leave leaves the group for good; the process ends after it.
 	Leave(ctx context.Context) error
 }

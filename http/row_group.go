@@ -61,6 +61,21 @@ type Self struct {
 	Backups      *BackupStatus     `json:"backups,omitempty"` // those the peer keeps, if it does
 }
 
+// Reloaded is what came of reading a configuration again.
+type Reloaded struct {
+	Files       []string        `json:"files"`       // that were read
+	Applied     []SettingChange `json:"applied"`     // take effect now
+	Restart     []SettingChange `json:"restart"`     // take effect when the peer is started again
+	Discoveries int             `json:"discoveries"` // of the files, which are applied again
+}
+
+// SettingChange is a setting before and after.
+type SettingChange struct {
+	Setting string `json:"setting"`
+	Before  string `json:"before"`
+	After   string `json:"after"`
+}
+
 // BackupStatus says what was last done to keep backups.
 type BackupStatus struct {
 	Dir      string   `json:"dir"`

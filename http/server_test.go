@@ -366,7 +366,7 @@ func TestGroupRoutes(t *testing.T) {
 	} {
 		f.acts = nil
 		seq := f.state.Read().Meta().Seq
-		into[struct{}](f.do(act.method, act.path, nil), http.StatusOK)
+		into[map[string]any](f.do(act.method, act.path, nil), http.StatusOK)
 		if fmt.Sprint(f.acts) != "["+act.told+"]" {
 			t.Errorf("%s did %v", act.path, f.acts)
 		}

@@ -47,6 +47,11 @@ func (k *Keeper) Validate() error {
 	return nil
 }
 
+// Same says whether another keeper has the same settings.
+func (k *Keeper) Same(o *Keeper) bool {
+	return o != nil && k.Dir == o.Dir && k.Interval == o.Interval && k.Retain == o.Retain
+}
+
 // Status is what the keeper did last, nothing for nil; any goroutine may ask.
 func (k *Keeper) Status() httpd.BackupStatus {
 	if k == nil {

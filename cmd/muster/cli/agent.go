@@ -18,7 +18,10 @@ import (
 )
 
 // logging is how a process that runs on logs.
-type logging struct{ level, format string }
+type logging struct {
+	level, format string
+	at            slog.LevelVar // what level says, and what may change while the process runs
+}
 
 func (l *logging) flags(c *cobra.Command) {
 	c.Flags().StringVar(&l.level, "log-level", "info", "`LEVEL` from which on to log: debug, info, warn or error")
@@ -26,11 +29,10 @@ func (l *logging) flags(c *cobra.Command) {
 }
 
 func (l *logging) logger(w io.Writer) (*slog.Logger, error) {
-	var level slog.Level
-	if err := level.UnmarshalText([]byte(l.level)); err != nil {
+	if err := l.at.UnmarshalText([]byte(l.level)); err != nil {
 		return nil, fmt.Errorf("-log-level %q is none of debug, info, warn, error", l.level)
 	}
-	switch options := (&slog.HandlerOptions{Level: level}); l.format {
+	switch options := (&slog.HandlerOptions{Level: &l.at}); l.format {
 	case "text":
 		return slog.New(slog.NewTextHandler(w, options)), nil
 	case "json":
@@ -51,6 +53,7 @@ A peer needs to know its group once: -bootstrap-expect N for the first N peers, 
 together, or -join for those that come later. From then on -data-dir is enough.
 
 Every option but -config-file and -config-dir may stand in files, in HCL or JSON; see docs/configuration.md.
+SIGHUP and muster reload have the peer read them again.
 
 Passwords that probers use are kept on the peers: in variables that begin with MUSTER_SECRET_,
 and in files of the folder "secrets" in the data directory.
@@ -66,7 +69,7 @@ dialed only where -dial-allow names them. Other -dial-allow narrow the rest to w
                -peer-addr 10.0.0.9:8651 -gossip-addr 10.0.0.9:8652 -join 10.0.0.1:8652`,
 		Args: exactly(0),
 		RunE: func(c *cobra.Command, _ []string) error {
-			cfg, err := given.configure(p)
+			cfg, err := given.start(p)
 			if err != nil {
 				return err
 			}
@@ -134,6 +137,8 @@ func (p *Program) runAgent(ctx context.Context, cfg agent.Config) error {
 		keeps.folder = filepath.Join(dir, secretsFolder)
 	}
 	cfg.Reveal = keeps.reveal
+	asked, stop := hangups()
+	defer stop()
 	a, err := agent.New(ctx, cfg)
 	if err != nil {
 		return err
@@ -141,7 +146,7 @@ func (p *Program) runAgent(ctx context.Context, cfg agent.Config) error {
 	if cfg.Dev {
 		p.welcome(a.HTTPAddr())
 	}
-	return a.Run(ctx)
+	return live(ctx, a, asked)
 }
 
 // welcome says what to do with a peer that was started to try things with.

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"errors"
 	"path/filepath"
 
 	"github.com/spf13/cobra"
@@ -9,6 +10,8 @@ import (
 	"github.com/musterhq/muster/agent"
 	"github.com/musterhq/muster/agent/backup"
 	"github.com/musterhq/muster/cmd/muster/conf"
+	"github.com/musterhq/muster/cmd/muster/document"
+	"github.com/musterhq/muster/discovery"
 )
 
 // options are what a peer is told, by its command line and by files.
@@ -45,27 +48,73 @@ func (o *options) inFiles(f *pflag.FlagSet) {
 	s.Check(conf.Between(0, 9), "bootstrap-expect")
 	s.Check(conf.AtLeast(backup.MinInterval), "backup-interval")
 	s.Check(conf.Between(1, 1<<20), "backup-retain")
+	s.Reloads("backup-dir", "backup-interval", "backup-retain", "join", "label", "log-level")
 	o.schema = s
 }
 
-// configure composes what a peer is told.
+// start composes what a peer is told when it starts, and how it is read again.
+func (o *options) start(p *Program) (agent.Config, error) {
+	given := o.schema.Given()
+	cfg, err := o.configure(p)
+	cfg.Origin.Reread = func() (agent.Config, error) {
+		again := newOptions()
+		again.sources = o.sources
+		if err := again.schema.Again(given); err != nil {
+			return agent.Config{}, err
+		}
+		return again.configure(p)
+	}
+	return cfg, err
+}
+
+// configure composes a configuration that a peer can be started with.
 func (o *options) configure(p *Program) (agent.Config, error) {
 	var err error
-	if o.found, err = o.schema.Load(o.sources); err != nil {
-		return o.cfg, err
+	o.found, err = o.schema.Load(o.sources)
+	discoveries, wrong := declared(o.found.Discoveries)
+	if err := errors.Join(err, wrong); err != nil {
+		return agent.Config{}, err
 	}
 	cfg := o.cfg
+	cfg.Declared = discoveries
 	if cfg.Labels, err = pairs("label", o.labels); err != nil {
 		return cfg, err
 	}
 	if cfg.Log, err = o.logs.logger(p.Err); err != nil {
 		return cfg, err
 	}
+	cfg.LogLevel = &o.logs.at
 	if o.keeper.Dir != "" {
 		if o.keeper.Dir, err = filepath.Abs(o.keeper.Dir); err != nil {
 			return cfg, err
 		}
 		cfg.Backups = &o.keeper
 	}
-	return cfg, nil
+	cfg.Origin = agent.Origin{Files: o.found.Files}
+	for _, s := range o.schema.Settings() {
+		cfg.Origin.Settings = append(cfg.Origin.Settings, agent.Setting{Name: s.Path, Value: s.Value, Reloads: s.Reloads})
+	}
+	return cfg, o.found.Explain(cfg.Validate())
+}
+
+// declared are discoveries of files as a peer applies them, judged as its API would.
+func declared(found []document.Discovery) ([]agent.Declared, error) {
+	out := make([]agent.Declared, 0, len(found))
+	var wrong []error
+	for i := range found {
+		d := &found[i]
+		if err := judge(d); err != nil {
+			wrong = append(wrong, err)
+		}
+		out = append(out, agent.Declared{Name: d.Name, Spec: d.Spec, Place: d.At.String()})
+	}
+	return out, errors.Join(wrong...)
+}
+
+// judge judges a discovery as a peer of this release would.
+func judge(d *document.Discovery) error {
+	if err := discovery.Validate(d.Spec, backends(), checkProber); err != nil {
+		return d.Place(err)
+	}
+	return nil
 }

@@ -50,11 +50,12 @@ type Found struct {
 }
 
 // Load reads files and takes over what they say into the options that stand for it. Options that were given win. The error
-// joins one for each thing that is wrong in any file; after one the options must not be used.
+// joins one for each thing that is wrong in any file; after one the options must not be used. What could be read is found in
+// any case.
 func (s *Schema) Load(sources []Source) (*Found, error) {
 	files, err := expand(sources)
 	if err := errors.Join(append(s.mistakes, err)...); err != nil {
-		return nil, err
+		return &Found{}, err
 	}
 	return s.LoadFiles(files, func(name string) (io.ReadCloser, error) { return os.Open(name) })
 }

@@ -149,6 +149,9 @@ type Given struct {
 func (s *Schema) Given() Given {
 	g := Given{values: map[string]string{}, lists: map[string][]string{}}
 	s.options.Visit(func(f *pflag.Flag) {
+		if s.absent[f.Name] {
+			return
+		}
 		if list, ok := f.Value.(pflag.SliceValue); ok {
 			g.lists[f.Name] = list.GetSlice()
 			return

@@ -1,0 +1,63 @@
+package agent
+
+import (
+	"context"
+	"maps"
+	"sync"
+
+	"github.com/musterhq/muster/agent/backup"
+)
+
+// live is what of a configuration may change while a peer runs. It is read-only; a reload puts another in its place.
+type live struct {
+	join     []string
+	labels   map[string]string
+	backups  *backup.Keeper
+	declared []Declared
+	replaced chan struct{} // closed when another has taken its place
+}
+
+func (c *Config) live() *live {
+	return &live{
+		join: c.Join, labels: maps.Clone(c.Labels), backups: c.Backups, declared: c.Declared, replaced: make(chan struct{}),
+	}
+}
+
+// replace puts another in the place of what is live.
+func (a *Agent) replace(next *live) { close(a.live.Swap(next).replaced) }
+
+// whileLive runs a function with what is live, and anew each time that changes, until ctx ends or the function fails. A
+// function that returns before waits for the next change.
+func (a *Agent) whileLive(ctx context.Context, run func(context.Context, *live) error) error {
+	for ctx.Err() == nil {
+		now := a.live.Load()
+		if err := until(ctx, now.replaced, func(ctx context.Context) error { return run(ctx, now) }); err != nil {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+		case <-now.replaced:
+		}
+	}
+	return nil
+}
+
+// until runs a function whose context ends early when something is over; an error that came of that is none.
+func until(ctx context.Context, over <-chan struct{}, run func(context.Context) error) error {
+	ctx, cancel := context.WithCancel(ctx)
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		select {
+		case <-ctx.Done():
+		case <-over:
+			cancel()
+		}
+	})
+	err := run(ctx)
+	if ctx.Err() != nil {
+		err = nil
+	}
+	cancel()
+	wg.Wait()
+	return err
+}
