@@ -91,7 +91,8 @@ func (x *expiries) commands() []fsm.Command {
 // grant gives one due subject to the first peer in placement order that may do it and has room; false when none has. For one
 // that has waited for longer than its interval a peer is kept free, or small subjects would never leave room for a large one.
 func (s *Scheduler) grant(r *fsm.Reader, e *entry, free *room, out *grants, now Instant) bool {
-	seats := free.allowed(e.on)
+	bench := free.allowed(e.on)
+	seats := bench.seats
 	if len(seats) == 0 {
 		s.due.move(e, now.Mono+noPeer)
 		return true
@@ -119,6 +120,9 @@ func (s *Scheduler) grant(r *fsm.Reader, e *entry, free *room, out *grants, now 
 			free.keep(first(e.subject, seats, tried, func(*seat) bool { return true }))
 		}
 		return false
+	}
+	if t.single && !bench.only {
+		free.keep(t)
 	}
 	if e.subject.Kind == fsm.KindRun {
 		t.runs--

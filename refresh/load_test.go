@@ -200,6 +200,36 @@ func TestOnlyPeerIsNeverSuspended(t *testing.T) {
 	}
 }
 
+// The only ready peer that an `on` allows gets the claims of its clusters, whatever it let expire, and none of others.
+func TestOnlyPeerOfAPlaceIsNeverSuspended(t *testing.T) {
+	l := lead(t, 100, "a", "b")
+	ids := l.read(2, 2, 2, 2, 2)
+	l.respec(func(s *fsm.RefreshSpec) { s.On = "a" })
+	l.begin()
+	l.let("a", 40*time.Second)
+	if n := l.let("a", time.Minute); n < len(ids)*3 {
+		t.Errorf("%d claims in a minute for the only peer allowed, which lets all of them expire", n)
+	}
+	for range 80 { // until all of them have expired and are granted anew
+		if l.apply(l.beat(quarter)...); l.held()["a"] == 0 {
+			break
+		}
+	}
+	l.apply(l.beat(2 * time.Second)...)
+	if n := l.held()["a"]; n != 2*len(ids) {
+		t.Fatalf("a beat gives the only peer allowed %d polls, want all %d", n, 2*len(ids))
+	}
+	open := l.state.Read().Claim(fsm.Subject{Kind: fsm.KindRefresh, ID: ids[0]})
+	l.apply(&fsm.ClaimAbandon{Claims: []fsm.Ticket{open.Ticket()}})
+	if l.apply(l.beat(quarter)...); l.state.Read().Claim(open.Subject) == nil {
+		t.Error("what the only peer allowed gave back waits for its other claims")
+	}
+	l.respec(func(s *fsm.RefreshSpec) { s.On = fsm.OnAny })
+	if n := l.let("a", 20*time.Second); n > 0 {
+		t.Errorf("%d claims for a suspended peer where another may do them", n)
+	}
+}
+
 // A peer most of whose failures others do not see is doubted: one event, no claims for a minute; one whose failures others
 // see too is not.
 func TestPeerIsDoubted(t *testing.T) {

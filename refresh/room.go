@@ -9,58 +9,68 @@ import (
 
 // room is how many polls each ready peer can still take in this beat.
 type room struct {
-	seats []*seat
-	on    map[string][]*seat // those that an `on` allows
+	all   []*seat // of the ready peers
+	on    map[string]*bench
 	limit int
-	open  int // seats with anything left
+	open  int // seats of benches with anything left
 }
 
 // seat is the room of one peer.
 type seat struct {
-	peer   *fsm.Peer
-	hash   uint64
-	left   int
-	empty  bool // it has no claim
-	single bool // it gets one claim, of whatever size
-	runs   int
+	peer    *fsm.Peer
+	hash    uint64
+	left    int
+	empty   bool // it has no claim
+	trusted bool // it is not suspended
+	single  bool // it gets one claim, of whatever size
+	busy    bool // with that one
+	runs    int
+	open    bool // it counts in the room's open
 }
 
-// free is the room of the ready peers that may get claims. An only ready peer always may, and where every one is suspended
-// all may: a peer that is not trusted is better than none.
+// bench is the seats of the peers that an `on` allows and that may get claims. An only one always may, and where every one is
+// suspended all may: a peer that is not trusted is better than none.
+type bench struct {
+	seats []*seat
+	only  bool // there is no other ready peer that it allows
+}
+
 func (l *loads) free(ready []*fsm.Peer, limit int, now Instant) *room {
-	f := &room{limit: limit}
-	trusted := func(p *fsm.Peer) bool { return l.of(p.ID).until <= now.Mono }
-	choice := slices.ContainsFunc(ready, trusted)
+	f := &room{limit: limit, on: map[string]*bench{}}
 	for _, p := range ready {
 		w := l.of(p.ID)
-		if choice && !trusted(p) || len(ready) > 1 && w.single && w.claims > 0 {
-			continue
-		}
-		t := &seat{
-			peer: p, hash: hashOf(p.ID), left: limit - w.used(), empty: w.polls == 0,
-			single: w.single && len(ready) > 1, runs: runsMost - w.runs,
-		}
-		if f.seats = append(f.seats, t); t.left > 0 {
-			f.open++
-		}
+		f.all = append(f.all, &seat{
+			peer: p, hash: hashOf(p.ID), left: limit - w.used(), empty: w.polls == 0, trusted: w.until <= now.Mono,
+			single: w.single, busy: w.single && w.claims > 0, runs: runsMost - w.runs,
+		})
 	}
-	f.on = map[string][]*seat{fsm.OnAny: f.seats}
 	return f
 }
 
-func (f *room) full() bool { return f.open == 0 }
+// full says whether no peer has room, neither for what comes next, which an `on` allows to some, nor for what comes after it.
+func (f *room) full(on string) bool {
+	next, others := f.allowed(on), f.allowed(fsm.OnAny)
+	return f.open == 0 && len(next.seats) > 0 && len(others.seats) > 0
+}
 
-func (f *room) allowed(on string) []*seat {
-	seats, ok := f.on[on]
-	if !ok {
-		for _, t := range f.seats {
-			if fsm.Allows(on, t.peer) {
-				seats = append(seats, t)
-			}
-		}
-		f.on[on] = seats
+func (f *room) allowed(on string) *bench {
+	if b, ok := f.on[on]; ok {
+		return b
 	}
-	return seats
+	there := slices.DeleteFunc(slices.Clone(f.all), func(t *seat) bool { return !fsm.Allows(on, t.peer) })
+	choice := slices.ContainsFunc(there, func(t *seat) bool { return t.trusted })
+	b := &bench{only: len(there) == 1}
+	for _, t := range there {
+		if choice && !t.trusted || t.busy && !b.only {
+			continue
+		}
+		if b.seats = append(b.seats, t); t.left > 0 && !t.open {
+			t.open = true
+			f.open++
+		}
+	}
+	f.on[on] = b
+	return b
 }
 
 // runners are those that may begin another run.
@@ -86,9 +96,7 @@ func (f *room) take(s fsm.Subject, seats []*seat, polls int, tried map[string]in
 	if t == nil {
 		return nil
 	}
-	if f.spend(t, polls); t.single {
-		f.keep(t)
-	}
+	f.spend(t, polls)
 	return t
 }
 

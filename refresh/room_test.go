@@ -68,6 +68,26 @@ func TestPollsBeyondClaimsTakeRoom(t *testing.T) {
 	}
 }
 
+// What waits for the only peer that its `on` allows, which is full, does not hold up what others may do.
+func TestFullPeerOfAPlaceHoldsUpNobodyElse(t *testing.T) {
+	l := lead(t, 2, "a", "b")
+	l.read(2, 2)
+	l.respec(func(s *fsm.RefreshSpec) { s.On = "a" })
+	l.begin()
+	if n := l.grantAll(); n != 1 {
+		t.Fatalf("%d claims of 2 polls where a has room for 2, want 1", n)
+	}
+	l.apply(l.beat(5 * time.Second)...)
+	d := l.state.Read().Discovery("d")
+	spec := d.Spec
+	spec.Interval = 2 * fsm.Hour
+	l.apply(&fsm.DiscoveryApply{Name: "d", Spec: spec})
+	l.apply(l.beat(quarter)...)
+	if run := l.state.Read().Claim(fsm.Subject{Kind: fsm.KindRun, ID: d.ID}); run == nil || run.Peer != "b" {
+		t.Errorf("the run that is due is claimed as %+v, want one of b", run)
+	}
+}
+
 // A cluster that waits keeps its place in the backlog whatever touches it, also where its `on` allows no ready peer.
 func TestWhatWaitsKeepsItsPlace(t *testing.T) {
 	l := lead(t, 100, "a")

@@ -223,7 +223,7 @@ func (s *Scheduler) Beat(r *fsm.Reader, ready []*fsm.Peer, now Instant) []fsm.Co
 	free := s.loads.free(ready, r.Settings().Limits.InFlight, now)
 	var grants grants
 	var waiting []*entry
-	for len(s.due) > 0 && s.due[0].at <= now.Mono && (len(free.seats) == 0 || !free.full()) {
+	for len(s.due) > 0 && s.due[0].at <= now.Mono && !free.full(s.due[0].on) {
 		if e := s.due[0]; !s.grant(r, e, free, &grants, now) {
 			e.leave()
 			waiting = append(waiting, e)
