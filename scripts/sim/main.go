@@ -35,7 +35,7 @@ func main() {
 	if o.seed != 0 {
 		o.first, o.seeds = o.seed, 1
 	}
-	debug.SetGCPercent(400) // worlds are small and leave much garbage
+	debug.SetGCPercent(1600) // worlds are small and leave much garbage
 	if !o.run(os.Stdout) {
 		os.Exit(1)
 	}

@@ -2,7 +2,8 @@ package world
 
 import (
 	"bytes"
-	"hash/fnv"
+	"reflect"
+	"slices"
 	"strings"
 	"time"
 
@@ -14,8 +15,8 @@ import (
 type checker struct {
 	w      *World
 	state  *fsm.State
-	prints map[uint64]uint64 // by index: what the entry did, in a number
-	images map[uint64]uint64 // by index: the whole state, in a number; of every few entries
+	deeds  map[uint64]deed   // by index: what the entry did
+	images map[uint64][]byte // by index: the whole state, of every few entries
 	chronicle
 	ledger
 	absences
@@ -31,7 +32,7 @@ const imageEvery = 64
 
 func newChecker(w *World) *checker {
 	return &checker{
-		w: w, state: fsm.NewState(), prints: map[uint64]uint64{}, images: map[uint64]uint64{},
+		w: w, state: fsm.NewState(), deeds: map[uint64]deed{}, images: map[uint64][]byte{},
 		chronicle: newChronicle(w), ledger: newLedger(w), absences: newAbsences(w),
 	}
 }
@@ -65,9 +66,9 @@ func (k *checker) commit(e *entry) {
 		k.w.fail("I19", "entry %d: %v", e.index, err)
 	}
 	c.after = k.state.Read()
-	k.prints[e.index] = printOf(c.applied, c.after)
+	k.deeds[e.index] = deed{c.applied, c.after.Meta()}
 	if len(k.w.log.entries)%imageEvery == 0 {
-		k.images[e.index] = imageOf(snapshot(k.w, c.after))
+		k.images[e.index] = bytes.Clone(k.w.snapshot(c.after))
 	}
 	k.time(c)
 	k.chronicle.check(c)
@@ -124,52 +125,41 @@ func (k *checker) outcomes(c *committed) {
 	}
 }
 
-// printOf is what an entry did, in a number that all peers must share (I16).
-func printOf(a *fsm.Applied, after *fsm.Reader) uint64 {
-	h := fnv.New64a()
-	h.Write(fsm.EncodeResults(a.Results))
-	m := after.Meta()
-	var buf []byte
-	num := func(n uint64) {
-		for range 8 {
-			buf = append(buf, byte(n))
-			n >>= 8
-		}
-	}
-	num(m.Seq)
-	num(m.First)
-	num(uint64(m.Bytes))
-	num(uint64(m.Time))
-	num(m.Cluster)
-	num(m.Discovery)
-	num(uint64(a.Events))
-	for _, s := range a.Touched {
-		num(s.ID<<2 | uint64(s.Kind))
-	}
-	for _, x := range a.Closed {
-		num(x.Token)
-	}
-	for _, x := range a.Granted {
-		num(x.Token)
-		num(x.Subject.ID)
-		buf = append(buf, x.Peer...)
-	}
-	h.Write(buf)
-	return h.Sum64()
+// deed is what an entry did, which all peers must share (I16).
+type deed struct {
+	*fsm.Applied
+	meta *fsm.Meta
 }
 
-func imageOf(raw []byte) uint64 {
-	h := fnv.New64a()
-	h.Write(raw)
-	return h.Sum64()
+func (d deed) equal(o deed) bool {
+	return d.Index == o.Index && d.Time == o.Time && d.Events == o.Events && d.Peers == o.Peers &&
+		slices.Equal(d.Touched, o.Touched) && slices.EqualFunc(d.Granted, o.Granted, sameClaim) &&
+		slices.EqualFunc(d.Closed, o.Closed, sameClaim) && slices.EqualFunc(d.Results, o.Results, sameResult) &&
+		sameMeta(d.meta, o.meta)
+}
+
+func (d deed) String() string { return text(d.Applied) + text(d.meta) }
+
+func sameClaim(a, b *fsm.Claim) bool { return reflect.DeepEqual(a, b) }
+
+func sameResult(a, b fsm.Result) bool {
+	plain := a.Error == nil && a.Claim == nil && b.Error == nil && b.Claim == nil
+	return a.Index == b.Index && a.Already == b.Already && a.Closed == b.Closed && slices.Equal(a.Moved, b.Moved) &&
+		(plain || reflect.DeepEqual(a, b))
+}
+
+func sameMeta(a, b *fsm.Meta) bool {
+	x, y := *a, *b
+	x.Epochs, y.Epochs = nil, nil
+	return slices.Equal(a.Epochs, b.Epochs) && reflect.DeepEqual(x, y)
 }
 
 // same checks that a peer did what the checker's state did with an entry, and every few entries that it holds the same (I16).
 func (k *checker) same(p *peer, e *entry, a *fsm.Applied) {
-	if printOf(a, p.Read()) != k.prints[e.index] {
-		k.w.fail("I16", "%s made something else of entry %d", p.name, e.index)
+	if is, want := (deed{a, p.Read().Meta()}), k.deeds[e.index]; !is.equal(want) {
+		k.w.fail("I16", "%s made something else of entry %d: %s, not %s", p.name, e.index, is, want)
 	}
-	if image, ok := k.images[e.index]; ok && image != imageOf(snapshot(k.w, p.Read())) {
+	if image, ok := k.images[e.index]; ok && !bytes.Equal(image, k.w.snapshot(p.Read())) {
 		k.w.fail("I16", "%s holds something else after entry %d", p.name, e.index)
 	}
 }
@@ -180,7 +170,7 @@ func (k *checker) saved(p *peer, s *save) {
 	if index := s.from.Meta().Index; index != at {
 		k.w.fail("I17", "%s has a snapshot of entry %d at entry %d", p.name, index, at)
 	}
-	if image, ok := k.images[at]; ok && image != imageOf(s.raw) {
+	if image, ok := k.images[at]; ok && !bytes.Equal(image, s.bytes(k.w)) {
 		k.w.fail("I17", "the snapshot that %s wrote at entry %d is not the state of then", p.name, at)
 	}
 }
@@ -188,7 +178,7 @@ func (k *checker) saved(p *peer, s *save) {
 // restored checks that what was restored is what was saved, in bytes and in what can be read (I17).
 func (k *checker) restored(p *peer, s *save) {
 	r := p.Read()
-	if !bytes.Equal(s.raw, snapshot(k.w, r)) {
+	if !bytes.Equal(s.bytes(k.w), k.w.snapshot(r)) {
 		k.w.fail("I17", "%s restored something else than its snapshot of entry %d", p.name, s.from.Meta().Index)
 	}
 	if what := difference(s.from, r); what != "" {

@@ -1,6 +1,7 @@
 package world
 
 import (
+	"bufio"
 	"bytes"
 	"slices"
 	"time"
@@ -8,16 +9,24 @@ import (
 	"github.com/musterhq/muster/fsm"
 )
 
-// save is a snapshot on disk, with the state it was taken of.
+// save is a snapshot on disk, with the state it was taken of. It is written when somebody first reads it, however many
+// entries have been applied since it was taken.
 type save struct {
 	pos  int
-	raw  []byte
 	from *fsm.Reader
+	raw  []byte
+}
+
+func (s *save) bytes(w *World) []byte {
+	if s.raw == nil {
+		s.raw = bytes.Clone(w.snapshot(s.from))
+	}
+	return s.raw
 }
 
 // load restores a snapshot over whatever the state holds.
 func (p *peer) load(s *save) {
-	if err := p.state.Restore(bytes.NewReader(s.raw)); err != nil {
+	if err := p.state.Restore(bytes.NewReader(s.bytes(p.w))); err != nil {
 		p.w.fail("I17", "%s cannot restore what it wrote: %v", p.name, err)
 	}
 	p.pos, p.disk, p.since = s.pos, s, 0
@@ -37,7 +46,6 @@ func (p *peer) save() {
 			return
 		}
 		p.pinned = false
-		s.raw = snapshot(w, s.from)
 		p.disk = s
 		w.step("snapshot", p.name, uint64(s.pos))
 		w.check.saved(p, s)
@@ -47,7 +55,6 @@ func (p *peer) save() {
 // install gives a peer that lags the state of another, as raft does when the log is gone.
 func (p *peer) install(from *peer) {
 	s := &save{pos: from.pos, from: from.state.Read()}
-	s.raw = snapshot(p.w, s.from)
 	p.applying = false
 	p.w.step("install", p.name, uint64(s.pos))
 	p.load(s)
@@ -61,10 +68,22 @@ func (p *peer) install(from *peer) {
 	p.more()
 }
 
-func snapshot(w *World, r *fsm.Reader) []byte {
-	var b bytes.Buffer
-	if err := r.WriteSnapshot(&b); err != nil {
+// paper is what snapshots are written on, again and again.
+type paper struct {
+	text bytes.Buffer
+	pen  *bufio.Writer
+}
+
+// snapshot is that of a state, good until the next one.
+func (w *World) snapshot(r *fsm.Reader) []byte {
+	p := &w.paper
+	p.text.Reset()
+	if p.pen == nil {
+		p.pen = bufio.NewWriterSize(nil, 64<<10)
+	}
+	p.pen.Reset(&p.text)
+	if err := r.WriteSnapshot(p.pen); err != nil {
 		w.fail("I17", "a snapshot cannot be written: %v", err)
 	}
-	return b.Bytes()
+	return p.text.Bytes()
 }

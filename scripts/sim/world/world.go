@@ -13,7 +13,7 @@ import (
 // Config is one simulation.
 type Config struct {
 	Seed  uint64
-	Steps int       // about; before the last thousand, or in the middle, the adversary rests and all must come right by itself
+	Steps int       // about; before the last of them the adversary rests, and all must come right by itself
 	Trace io.Writer // every step, where it is set
 }
 
@@ -27,6 +27,9 @@ type Result struct {
 	Void    string // why it proves little, empty when it did enough
 	Err     error  // the first violation, with the last steps
 }
+
+// restSteps is about how many steps there are in a rest.
+const restSteps = 700
 
 // began is the wall clock of a peer that is right when a world begins.
 const began fsm.Time = 1_700_000_000_000
@@ -44,6 +47,7 @@ type World struct {
 	foe   adversary
 	trace trace
 	count Counts
+	paper paper
 
 	sources []*source
 	running *task // the task whose code runs now
@@ -72,7 +76,7 @@ func run(c Config, arrange func(*World)) (res Result) {
 	}()
 	w.begin()
 	arrange(w)
-	for active := max(c.Steps/2, c.Steps-1000); w.trace.steps < active; {
+	for active := max(c.Steps/2, c.Steps-restSteps); w.trace.steps < active; {
 		w.queue.next(w)
 	}
 	w.rest()

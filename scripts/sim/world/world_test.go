@@ -53,7 +53,7 @@ func TestWorlds(t *testing.T) {
 	if testing.Short() {
 		seeds = 40
 	}
-	defer debug.SetGCPercent(debug.SetGCPercent(400)) // worlds are small and leave much garbage
+	defer debug.SetGCPercent(debug.SetGCPercent(1600)) // worlds are small and leave much garbage
 	began := time.Now()
 	counts, void := run(t, seeds, 2000)
 	for _, r := range void {
@@ -116,6 +116,7 @@ func TestIdleWorldIsVoid(t *testing.T) {
 }
 
 func BenchmarkWorld(b *testing.B) {
+	defer debug.SetGCPercent(debug.SetGCPercent(1600))
 	b.ReportAllocs()
 	seed, steps := uint64(0), 0
 	for b.Loop() {
