@@ -75,8 +75,14 @@ func (o *options) configure(p *Program) (agent.Config, error) {
 	if err := errors.Join(err, wrong); err != nil {
 		return agent.Config{}, err
 	}
+	o.cfg.Declared = discoveries
+	return o.compose(p)
+}
+
+// compose makes a configuration of what options and files have said, and judges the whole of it.
+func (o *options) compose(p *Program) (agent.Config, error) {
+	var err error
 	cfg := o.cfg
-	cfg.Declared = discoveries
 	if cfg.Labels, err = pairs("label", o.labels); err != nil {
 		return cfg, err
 	}

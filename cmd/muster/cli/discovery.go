@@ -2,8 +2,8 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
-	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -72,28 +72,23 @@ type applied struct {
 	httpd.Ack
 }
 
-// readDiscoveries reads files, all that is wrong in them at once.
+// readDiscoveries reads files, all that is wrong in them at once. What could be read is returned in any case.
 func (p *Program) readDiscoveries(names []string) ([]document.Discovery, error) {
 	var out []document.Discovery
-	var wrong []string
+	var wrong []error
 	first := map[string]document.Place{}
 	for _, name := range names {
 		found, err := p.readFile(name)
-		if err != nil {
-			wrong = append(wrong, err.Error())
-		}
+		wrong = append(wrong, err)
 		for _, d := range found {
 			if at, twice := first[d.Name]; twice {
-				wrong = append(wrong, fmt.Sprintf("%s: discovery %q is in %s, too", d.At, d.Name, at))
+				wrong = append(wrong, d.At.Fault("discovery %q is in %s, too", d.Name, at))
 			}
 			first[d.Name] = d.At
 		}
 		out = append(out, found...)
 	}
-	if len(wrong) > 0 {
-		return nil, fmt.Errorf("%s", strings.Join(wrong, "\n"))
-	}
-	return out, nil
+	return out, errors.Join(wrong...)
 }
 
 func (p *Program) readFile(name string) ([]document.Discovery, error) {

@@ -17,6 +17,9 @@ import (
 	"github.com/musterhq/muster/cmd/muster/document"
 )
 
+// Settings is how many settings were found.
+func (f *Found) Settings() int { return len(f.places) }
+
 // Source is a file, or a directory whose files that end in .hcl or .json are read in the order of their names.
 type Source struct {
 	Path string
@@ -53,14 +56,14 @@ type Found struct {
 // joins one for each thing that is wrong in any file; after one the options must not be used. What could be read is found in
 // any case.
 func (s *Schema) Load(sources []Source) (*Found, error) {
-	files, err := expand(sources)
+	files, err := Expand(sources)
 	if err := errors.Join(append(s.mistakes, err)...); err != nil {
 		return &Found{}, err
 	}
 	return s.LoadFiles(files, func(name string) (io.ReadCloser, error) { return os.Open(name) })
 }
 
-// LoadFiles is Load of single files, opened in the caller's way.
+// LoadFiles is Load of single files, opened in the caller's way; "-" is told as stdin.
 func (s *Schema) LoadFiles(files []string, open func(name string) (io.ReadCloser, error)) (*Found, error) {
 	r := &reading{all: s.settings(), found: &Found{Files: files, places: map[string]document.Place{}}, values: map[string]*said{}}
 	for _, name := range files {
@@ -78,8 +81,8 @@ func (s *Schema) LoadFiles(files []string, open func(name string) (io.ReadCloser
 	return r.found, nil
 }
 
-// expand names the files of sources.
-func expand(sources []Source) ([]string, error) {
+// Expand names the files of sources, in the order in which they are read.
+func Expand(sources []Source) ([]string, error) {
 	var out []string
 	var wrong []error
 	for _, s := range sources {
@@ -127,6 +130,9 @@ func (r *reading) file(name string, open func(name string) (io.ReadCloser, error
 	if err != nil {
 		r.fail(err)
 		return
+	}
+	if name == "-" {
+		name = "stdin"
 	}
 	c, err := document.ReadConfiguration(name, f)
 	r.fail(errors.Join(err, f.Close()))
