@@ -121,7 +121,7 @@ func (r *Recovery) Do() error {
 	}
 	own := *r.machine.Read().Meta()
 	now := time.Now()
-	own.Group, own.Index, own.Time = newULID(now), r.Index, max(own.Time, fsm.TimeOf(now))
+	own.Group, own.Index, own.Time = newULID(now), r.Index, fsm.TimeOf(now)
 	as := fsm.Rebirth{Epoch: newULID(now), Own: own, Cause: fsm.Cause{Kind: fsm.CauseOperator, Address: "offline"}}
 	for p := range r.machine.Read().Peers() {
 		if p.ID == r.dir.self.ID {

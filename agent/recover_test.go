@@ -92,13 +92,8 @@ func TestRecovery(t *testing.T) {
 				t.Errorf("%s is not kept as it was", name)
 			}
 		}
-		log, err := boltstore.Open(boltstore.Config{Path: filepath.Join(r.Aside, fileRaft)})
-		if err != nil {
-			t.Fatal(err)
-		}
-		end, err := log.LastIndex()
-		if err := errors.Join(err, log.Close()); err != nil || end != r.Index {
-			t.Errorf("the log that was kept ends at %d, not at %d: %v", end, r.Index, err)
+		if _, end := logOf(t, r.Aside); end != r.Index {
+			t.Errorf("the log that was kept ends at %d, not at %d", end, r.Index)
 		}
 		last.start(nil)
 		now := w.leaderOf([]*peer{last}).machine.Read()
