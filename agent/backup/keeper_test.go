@@ -118,17 +118,52 @@ func TestKeeperTriesAgainSoon(t *testing.T) {
 
 func TestKeeperWaitsForItsTurn(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		k := keeper(t)
-		leads := false
-		k.Leads = func(context.Context) (bool, error) { return leads, nil }
+		k, began := keeper(t), time.Now()
+		k.Leads = func(context.Context) (bool, error) { return time.Since(began) > 3*time.Hour, nil }
 		alive(t, k, 3*time.Hour)
 		if len(kept(t, k)) != 0 || k.Status().Leads {
 			t.Errorf("kept %q out of its turn, status %+v", kept(t, k), k.Status())
 		}
-		leads = true
-		alive(t, k, 7*time.Minute)
+		began = time.Now().Add(-150 * time.Minute) // in half an hour it is its turn, and is seen to be in a tenth of the interval
+		alive(t, k, 37*time.Minute)
 		if len(kept(t, k)) != 1 || !k.Status().Leads {
 			t.Errorf("kept %q in its turn, status %+v", kept(t, k), k.Status())
+		}
+		info, err := os.Stat(k.Dir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if info.Mode().Perm() != 0o700 {
+			t.Errorf("the directory it made has mode %v", info.Mode())
+		}
+		asked := errors.New("nobody answers")
+		k.Leads = func(context.Context) (bool, error) { return true, asked }
+		if _, err := k.Once(t.Context()); !errors.Is(err, asked) || len(kept(t, k)) != 1 || k.Status().Failures != 1 {
+			t.Errorf("kept %q while nobody says whose turn it is, status %+v, %v", kept(t, k), k.Status(), err)
+		}
+	})
+}
+
+// TestKeeperStartedAnewKeepsItsTime starts a keeper again before and after its time. The times of files are real, so they are
+// set to the virtual ones.
+func TestKeeperStartedAnewKeepsItsTime(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		k := keeper(t)
+		for _, back := range []time.Duration{10 * time.Hour, 0} {
+			if _, err := k.Once(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			at := time.Now().Add(-back)
+			if err := os.Chtimes(k.Status().File, at, at); err != nil {
+				t.Fatal(err)
+			}
+			<-time.After(time.Second)
+		}
+		for i, want := range []int{2, 3} {
+			alive(t, k, 40*time.Minute)
+			if got := kept(t, k); len(got) != want {
+				t.Errorf("after %d times 40 minutes it kept %q, want %d", i+1, got, want)
+			}
 		}
 	})
 }

@@ -2,7 +2,11 @@ package boltstore_test
 
 import (
 	"errors"
+	"fmt"
 	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -74,4 +78,36 @@ func TestCompactRefuses(t *testing.T) {
 	if raw, err := os.ReadFile(path); err != nil || len(raw) != 64<<10 {
 		t.Errorf("it was changed: %d bytes, %v", len(raw), err)
 	}
+}
+
+// compactToFileLimit runs in a process of its own that may write no file as large as the log.
+func compactToFileLimit(path string) error {
+	limit := syscall.Rlimit{Cur: 1 << 20, Max: 1 << 20}
+	if err := syscall.Setrlimit(syscall.RLIMIT_FSIZE, &limit); err != nil {
+		return err
+	}
+	if _, _, err := boltstore.Compact(path); err == nil || !strings.Contains(err.Error(), syscall.EFBIG.Error()) {
+		return fmt.Errorf("it ended with: %w", err)
+	}
+	return nil
+}
+
+// TestCompactWithoutRoom fails in the middle: the log is as it was, and nothing else is left.
+func TestCompactWithoutRoom(t *testing.T) {
+	path := filePath(t)
+	store := open(t, boltstore.Config{Path: path})
+	var want []*raft.Log
+	for index := uint64(1); index <= 40; index++ {
+		want = append(want, bigEntry(index))
+	}
+	storeLogs(t, store, want...)
+	closeStore(t, store)
+	if err := child(t, "compact", path).Run(); err != nil {
+		t.Fatal(err)
+	}
+	if left, err := os.ReadDir(filepath.Dir(path)); err != nil || len(left) != 1 {
+		t.Errorf("there are %v, %v", left, err)
+	}
+	store = open(t, boltstore.Config{Path: path})
+	wantEntries(t, store, want...)
 }

@@ -28,6 +28,7 @@ func TestMain(m *testing.M) {
 		"stopped": playStopped,
 		"limit":   appendToFileLimit,
 		"hold":    holdLock,
+		"compact": compactToFileLimit,
 	}
 	if role := os.Getenv(childRole); role != "" {
 		if err := children[role](os.Getenv(childFile)); err != nil {
