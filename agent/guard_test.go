@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -104,15 +105,24 @@ func TestGuardFollowsTheGroup(t *testing.T) {
 		for _, p := range w.peers {
 			says(p, guard{Format: 1, Feature: nowLevel})
 		}
-		for _, p := range w.peers {
-			p.end()
-			p.start(func(c *Config) {
-				c.Version = "2.0.0"
-				release(nextLevel)(c)
-			})
-		}
-		for _, p := range w.peers {
-			says(p, guard{Format: 1, Feature: nextLevel, Version: "2.0.0"})
+		for _, then := range []struct {
+			level   uint32
+			version string // that first wrote so
+		}{{nowLevel, ""}, {nextLevel, "2.0.0"}} {
+			for _, p := range w.peers {
+				p.end()
+				p.start(func(c *Config) {
+					c.Version = "2.0.0"
+					release(then.level)(c)
+				})
+			}
+			for _, p := range w.peers {
+				p.await("the feature level", atLevel(then.level))
+			}
+			w.pass(time.Second)
+			for _, p := range w.peers {
+				says(p, guard{Format: 1, Feature: then.level, Version: then.version})
+			}
 		}
 	})
 }

@@ -1,8 +1,12 @@
 package agent
 
 import (
+	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
+
+	"github.com/hashicorp/raft"
 
 	"github.com/musterhq/muster/fsm"
 )
@@ -49,5 +53,68 @@ func TestNewsIsOfOnesOwnTerm(t *testing.T) {
 				t.Errorf("in term %d it tells %+v", number, news)
 			}
 		}
+		w.isolate(leader)
+		entry := fsm.Entry(fsm.TimeOf(time.Now()), fsm.Frame(&fsm.OperatorAct{Action: "on its way", Cause: operator}))
+		leader.raft.Apply(entry, 0)
+		synctest.Wait()
+		if leader.raft.LastIndex() == leader.index() {
+			t.Fatal("the entry is applied: this tests nothing")
+		}
+		if news := own.news(); news != nil {
+			t.Errorf("with an entry on its way it tells %+v", news)
+		}
+		w.heal()
+	})
+}
+
+// numb is a transport on which one peer gets no news while it is numb: what is sent waits.
+type numb struct {
+	*raft.NetworkTransport
+	peer         atomic.Pointer[string]
+	wakes        chan struct{}
+	waiting, all atomic.Int32
+}
+
+// AppendEntries is raft.Transport's. Requests without entries that name one before them are news.
+func (n *numb) AppendEntries(
+	id raft.ServerID, to raft.ServerAddress, args *raft.AppendEntriesRequest, resp *raft.AppendEntriesResponse,
+) error {
+	if peer := n.peer.Load(); peer != nil && string(id) == *peer && len(args.Entries) == 0 && args.PrevLogEntry > 0 {
+		n.all.Add(1)
+		n.waiting.Add(1)
+		<-n.wakes
+		n.waiting.Add(-1)
+	}
+	return n.NetworkTransport.AppendEntries(id, to, args, resp)
+}
+
+// TestNewsDoesNotPileUp has one peer take no news: one request waits for it, while the other peer learns of every entry at once.
+func TestNewsDoesNotPileUp(t *testing.T) {
+	wires := map[string]*numb{}
+	change := func(c *Config) {
+		c.Seams.Raft = func(p *RaftParts) {
+			n := &numb{NetworkTransport: p.Transport.(*raft.NetworkTransport), wakes: make(chan struct{})}
+			wires[string(p.Config.LocalID)], p.Transport = n, n
+		}
+	}
+	inBubbleOf(t, 3, change, func(t *testing.T, w *world) {
+		w.pass(10 * time.Second)
+		leader := w.leader()
+		slow, quick := w.others(leader)[0], w.others(leader)[1]
+		wire := wires[leader.id]
+		wire.peer.Store(&slow.id)
+		for range 5 {
+			res := leader.apply(settings(leader.machine.Read()))
+			w.pass(2 * heraldAfter)
+			if at := quick.index(); at < res.Index {
+				t.Errorf("entry %d: %s is at %d", res.Index, quick.name, at)
+			}
+			w.pass(time.Second)
+		}
+		if n := wire.waiting.Load(); n != 1 || wire.all.Load() != 1 {
+			t.Errorf("%d requests wait of %d that were sent", n, wire.all.Load())
+		}
+		wire.peer.Store(nil)
+		close(wire.wakes)
 	})
 }

@@ -9,6 +9,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/hashicorp/raft"
+
 	"github.com/musterhq/muster/fsm"
 )
 
@@ -163,6 +165,75 @@ func TestUpgradeProposesNothingTooNew(t *testing.T) {
 			}
 		}
 		w.stays(nowLevel)
+	})
+}
+
+// upgradedBut upgrades all peers but one follower; one of the upgraded leads then.
+func (w *world) upgradedBut(level uint32) (leader, old *peer) {
+	w.t.Helper()
+	old = w.follower()
+	for _, p := range w.others(old) {
+		p.becomes(level)
+	}
+	w.leader().await("all peers", rows(len(w.peers)))
+	if w.leader() == old {
+		if err := old.raft.LeadershipTransfer().Error(); err != nil {
+			w.t.Fatal(err)
+		}
+	}
+	return w.leaderOf(w.others(old)), old
+}
+
+// TestUpgradeHoldsBackWhatIsNew proposes what came with level 2 to a leader that understands it, in a group at level 1.
+func TestUpgradeHoldsBackWhatIsNew(t *testing.T) {
+	inBubbleOf(t, 3, release(1), func(t *testing.T, w *world) {
+		leader, _ := w.upgradedBut(2)
+		w.stays(1)
+		create := fsm.Frame(&fsm.TokenCreate{Token: fsm.Token{Accessor: newULID(time.Now()), Hash: fsm.HashSecret("x")}, Cause: operator})
+		results, err := leader.term.Load().propose(t.Context(), create, 1, false)
+		if err != nil || len(results) != 1 || !errors.Is(results[0].Err(), &fsm.Error{Code: fsm.CodeConflict}) ||
+			!strings.Contains(fmt.Sprint(results[0].Err()), "upgrade all its peers first") {
+			t.Errorf("it is answered with %+v, %v", results, err)
+		}
+	})
+}
+
+// TestUpgradeWaitsForWhoComesIn holds the level where it is while a server is being added: it may be one that was not asked.
+func TestUpgradeWaitsForWhoComesIn(t *testing.T) {
+	inBubble(t, 3, func(t *testing.T, w *world) {
+		leader, old := w.upgradedBut(nextLevel)
+		joining := &leader.term.Load().joining
+		joining.Lock()
+		old.becomes(nextLevel)
+		w.stays(nowLevel)
+		joining.Unlock()
+		leader.await("the next feature level", atLevel(nextLevel))
+	})
+}
+
+// TestUpgradeAsksEveryServer asks for the level of a group one server of which has no row yet, and of one that says less now
+// than its row does.
+func TestUpgradeAsksEveryServer(t *testing.T) {
+	inBubble(t, 3, func(t *testing.T, w *world) {
+		w.pass(10 * time.Second)
+		leader := w.leader()
+		own, r := leader.term.Load(), leader.machine.Read()
+		servers, err := leader.configuration()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := own.announced(r, servers); got != nowLevel {
+			t.Errorf("all announced level %d, not %d", got, nowLevel)
+		}
+		if got := own.announced(r, append(servers, raft.Server{ID: "unseen"})); got != 0 {
+			t.Errorf("with one that has no row it is %d", got)
+		}
+		said := w.follower().word()
+		said.Peer.Release = nowLevel - 1
+		own.hearing.hear(said)
+		if got := own.announced(r, servers); got != nowLevel-1 {
+			t.Errorf("with one that says less it is %d", got)
+		}
 	})
 }
 

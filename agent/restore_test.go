@@ -279,3 +279,27 @@ func TestRestoreThatTheGroupNeverGot(t *testing.T) {
 		}
 	})
 }
+
+// TestNobodyIsStrandedWrongly has a peer that missed a restore come back: it is in an epoch of the group's past, and catches up.
+// A leader that lost its term meanwhile, and does not know the new epoch, ends nobody who is in it.
+func TestNobodyIsStrandedWrongly(t *testing.T) {
+	inBubble(t, 3, func(t *testing.T, w *world) {
+		w.settled(2, 2, nil)
+		old := w.leader()
+		term, before := old.term.Load(), old.machine.Read().Meta().Epoch()
+		archive := old.backedUp()
+		w.isolate(old)
+		next := w.leaderOf(w.others(old))
+		out := next.restored(archive)
+		if err := term.knows(out.Epoch); !errors.Is(err, errNotLeading) {
+			t.Errorf("a leader of the past says of a new epoch: %v", err)
+		}
+		w.until("its next term", func() bool { return next.term.Load() != nil })
+		if err := next.term.Load().knows(before); err != nil {
+			t.Errorf("the leader says of an epoch of the past: %v", err)
+		}
+		w.heal()
+		w.pass(10 * time.Second)
+		old.await("the new epoch", inEpoch(out.Epoch))
+	})
+}

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/hashicorp/raft"
 
 	"github.com/musterhq/muster/agent/space"
 	"github.com/musterhq/muster/fsm"
@@ -150,4 +151,79 @@ func TestLonePeerWithoutRoomRefuses(t *testing.T) {
 		room(p, 1000)
 		w.until("writes taken", func() bool { return !p.refuses() })
 	})
+}
+
+// TestLeadershipGoesWhereItMay asks a leader without room whom it would give leadership to: a voter with more room that keeps up,
+// stays and has the same time, and nobody else. Who does not vote counts for nothing.
+func TestLeadershipGoesWhereItMay(t *testing.T) {
+	withDisks(t, 3, func(t *testing.T, w *world, _ func(*peer, int64)) {
+		leader := w.leader()
+		worker := w.add("worker")
+		worker.start(func(c *Config) { c.Worker = true })
+		worker.await("four peers", rows(4))
+		w.pass(10 * time.Second)
+		own := leader.term.Load()
+		voters := w.others(leader)[:2]
+		says := func(change func(*word), some ...*peer) {
+			for _, p := range some {
+				said := p.word()
+				change(&said)
+				own.hearing.hear(said)
+			}
+		}
+		well := func(*word) {}
+		full := func(said *word) { said.Disk = space.Full }
+		for name, test := range map[string]struct {
+			voters, worker func(*word)
+			goes           bool
+		}{
+			"all well":        {well, well, true},
+			"a later time":    {func(said *word) { said.Clock = said.Clock.Add(2 * fsm.Duration(clockOff)) }, well, false},
+			"an earlier time": {func(said *word) { said.Clock = said.Clock.Add(-2 * fsm.Duration(clockOff)) }, well, false},
+			"going":           {func(said *word) { said.Idle = true }, well, false},
+			"no more room":    {full, well, false},
+			"a full worker":   {well, full, true},
+		} {
+			says(test.voters, voters...)
+			says(test.worker, worker)
+			refused, better := own.disks(space.Full)
+			goes := better == raft.ServerID(voters[0].id) || better == raft.ServerID(voters[1].id)
+			if goes != test.goes || better != "" && !goes {
+				t.Errorf("%s: leadership would go to %q", name, better)
+			}
+			if refused == nil || !strings.Contains(refused.Message, leader.name) {
+				t.Errorf("%s: writes are refused with %v", name, refused)
+			}
+		}
+		says(well, voters...)
+		says(full, worker)
+		if refused, better := own.disks(space.Ample); refused != nil || better != "" {
+			t.Errorf("where only a worker's disk is full: %v, leadership to %q", refused, better)
+		}
+	})
+}
+
+// TestWhatIsWrittenWithoutRoom tells what operators write from what keeps the group going and leads out.
+func TestWhatIsWrittenWithoutRoom(t *testing.T) {
+	var own term
+	full := fsm.Errorf(httpd.CodeDiskFull, "full")
+	for _, c := range []fsm.Command{
+		&fsm.SettingsSet{}, &fsm.DiscoveryApply{}, &fsm.DiscoveryDelete{}, &fsm.DiscoveryRelease{}, &fsm.ClusterChange{},
+	} {
+		own.full.Store(nil)
+		if err := own.room(c); err != nil {
+			t.Errorf("%T is refused where there is room: %v", c, err)
+		}
+		own.full.Store(full)
+		if err := own.room(&fsm.OperatorAct{}, c); !errors.Is(err, full) {
+			t.Errorf("%T is answered with: %v", c, err)
+		}
+	}
+	for _, c := range []fsm.Command{
+		&fsm.OperatorAct{}, &fsm.PeerSet{}, &fsm.PeerRemove{}, &fsm.LeaderChange{}, &fsm.RefreshComplete{}, &fsm.ClaimGrant{}, &fsm.EventsTrim{},
+	} {
+		if err := own.room(c); err != nil {
+			t.Errorf("%T is refused: %v", c, err)
+		}
+	}
 }

@@ -198,8 +198,13 @@ func (p *peer) end() {
 // ended waits for the end of the peer's life, which must come with the error.
 func (p *peer) ended(want error) {
 	p.w.t.Helper()
-	if err := <-p.done; !errorIs(err, want) {
-		p.w.t.Errorf("%s ended with: %v, want: %v", p.name, err, want)
+	select {
+	case err := <-p.done:
+		if !errorIs(err, want) {
+			p.w.t.Errorf("%s ended with: %v, want: %v", p.name, err, want)
+		}
+	case <-time.After(10 * time.Minute):
+		p.w.t.Fatalf("%s does not end; wanted is: %v", p.name, want)
 	}
 	p.stop()
 	p.stop = nil
