@@ -34,6 +34,7 @@ type sink struct {
 	store   *Store
 	state   *os.File // what raft writes to
 	waiting int      // bytes written since the last sync
+	ended   bool
 }
 
 // Write is raft.SnapshotSink's.
@@ -46,8 +47,13 @@ func (s *sink) Write(b []byte) (int, error) {
 	return n, err
 }
 
-// Close is raft.SnapshotSink's. A snapshot whose checksum could not be written is a snapshot all the same.
+// Close is raft.SnapshotSink's: the state machine calls it, and raft once more. A snapshot whose checksum could not be written is
+// a snapshot all the same.
 func (s *sink) Close() error {
+	if s.ended {
+		return nil
+	}
+	s.ended = true
 	if err := errors.Join(s.SnapshotSink.Close(), s.state.Close()); err != nil {
 		return err
 	}
@@ -57,5 +63,11 @@ func (s *sink) Close() error {
 	return nil
 }
 
-// Cancel is raft.SnapshotSink's.
-func (s *sink) Cancel() error { return errors.Join(s.SnapshotSink.Cancel(), s.state.Close()) }
+// Cancel is raft.SnapshotSink's. It does nothing after Close.
+func (s *sink) Cancel() error {
+	if s.ended {
+		return nil
+	}
+	s.ended = true
+	return errors.Join(s.SnapshotSink.Cancel(), s.state.Close())
+}

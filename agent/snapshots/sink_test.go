@@ -43,6 +43,30 @@ func TestASnapshotIsSyncedWhileItIsWritten(t *testing.T) {
 	}
 }
 
+// TestASnapshotIsEndedTwice ends snapshots as they are ended: the state machine closes or cancels one, then raft does.
+func TestASnapshotIsEndedTwice(t *testing.T) {
+	p := newPeer(t, 1, 20)
+	s := p.open()
+	kept := create(t, s)
+	for i, end := range []func() error{kept.Close, kept.Close, kept.Cancel} {
+		if err := end(); err != nil {
+			t.Errorf("end %d of one that is kept: %v", i+1, err)
+		}
+	}
+	given := create(t, s)
+	for i, end := range []func() error{given.Cancel, given.Cancel, given.Close} {
+		if err := end(); err != nil {
+			t.Errorf("end %d of one that is given up: %v", i+1, err)
+		}
+	}
+	if all, err := s.List(); err != nil || len(all) == 0 || all[0].ID != kept.ID() {
+		t.Errorf("there are %v, %v", all, err)
+	}
+	if left, err := filepath.Glob(filepath.Join(p.dir, "snapshots", "*.tmp")); err != nil || len(left) > 0 {
+		t.Errorf("left are %v, %v", left, err)
+	}
+}
+
 // BenchmarkLogBeside tells what the syncs of a log wait while a snapshot of 80 MiB is written to the same disk.
 func BenchmarkLogBeside(b *testing.B) {
 	dir := b.TempDir()
