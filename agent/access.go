@@ -1,65 +1,92 @@
 package agent
 
 import (
+	"context"
 	"crypto/rand"
-	"crypto/subtle"
 	"errors"
 	"fmt"
-	"io/fs"
-	"os"
+	"slices"
 	"strings"
+	"time"
+
+	"github.com/musterhq/muster/agent/gossip"
 )
 
 // accessFace is this peer as package httpd sees it where tokens are made.
 type accessFace struct{ *Agent }
 
-// FileBootstrap is the file of a data directory that holds the proof with which the first token is made. Who may write there may
-// do everything with the peer anyhow. An address would prove less: behind a proxy everybody comes from this machine.
-const FileBootstrap = "acl-bootstrap"
+// secretPrefix lets scanners of leaked secrets find those of tokens.
+const secretPrefix = "muster_"
 
-const (
-	minProof     = 32   // characters: what is shorter could be guessed
-	maxProof     = 1024 // bytes of the file
-	secretPrefix = "muster_"
-)
+const discordEvery = 10 * time.Second
 
-// NewSecret is 256 bits of chance, in letters and digits, with a beginning by which scanners of leaked secrets find it.
-func NewSecret() string { return secretPrefix + strings.ToLower(rand.Text()+rand.Text()) }
+// newSecret is more than 256 bits of chance in letters and digits.
+func newSecret() string { return secretPrefix + strings.ToLower(rand.Text()+rand.Text()) }
 
 // Mint makes the accessor and the secret of a token.
-func (f accessFace) Mint() (accessor, secret string) { return newULID(f.cfg.Seams.Now()), NewSecret() }
+func (f accessFace) Mint() (accessor, secret string) { return newULID(f.cfg.Seams.Now()), newSecret() }
 
-// Prove compares a proof with the file.
+// Prove says why a proof does not show that the data directory is in the hands of who asks.
 func (f accessFace) Prove(proof string, local bool) error {
-	if f.dir == nil {
-		if local {
-			return nil
-		}
-		return errors.New("this peer has no data directory: the first token can only be made from its own machine")
-	}
-	const how = "run muster acl bootstrap -data-dir on the machine of this peer, as its user"
-	raw, err := os.ReadFile(f.dir.file(FileBootstrap))
-	want := strings.TrimSpace(string(raw))
 	switch {
-	case errors.Is(err, fs.ErrNotExist):
-		return fmt.Errorf("the data directory of this peer holds no %s: %s", FileBootstrap, how)
-	case err != nil:
-		f.log.Warn("the proof for a first token cannot be read", "error", err)
-		return fmt.Errorf("this peer cannot read %s in its data directory: %s", FileBootstrap, how)
-	case len(want) < minProof || len(raw) > maxProof:
-		return fmt.Errorf("%s in the data directory of this peer does not hold %d to %d characters: %s", FileBootstrap, minProof, maxProof, how)
-	case subtle.ConstantTimeCompare([]byte(want), []byte(proof)) != 1:
-		return fmt.Errorf("the proof is not what %s in the data directory of this peer holds: %s", FileBootstrap, how)
+	case f.dir != nil:
+		return f.dir.proves(proof)
+	case !local:
+		return errors.New("this peer has no data directory: its first token is made from its own machine")
 	}
 	return nil
 }
 
-// Proved removes the file.
+// Proved takes the proof away.
 func (f accessFace) Proved() {
 	if f.dir == nil {
 		return
 	}
-	if err := os.Remove(f.dir.file(FileBootstrap)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+	if err := f.dir.proved(); err != nil {
 		f.log.Warn("the proof of the first token was not removed; remove it by hand", "error", err)
+	}
+}
+
+// discord says which peers have ACLs off while others have them on: whoever reaches one of those may do everything with the
+// group. It is empty while all agree.
+func (a *Agent) discord() string {
+	var on, off []string
+	for _, m := range a.gossip.Members() {
+		switch {
+		case m.Status == gossip.Left:
+		case m.ACL:
+			on = append(on, m.Name)
+		default:
+			off = append(off, m.Name)
+		}
+	}
+	if len(on) == 0 || len(off) == 0 {
+		return ""
+	}
+	slices.Sort(off)
+	return fmt.Sprintf("ACLs are off on %s and on elsewhere: whoever reaches the API there may do everything; start all peers with -acl",
+		strings.Join(off, ", "))
+}
+
+// watchDiscord tells in the log when peers begin or cease to differ about ACLs.
+func (a *Agent) watchDiscord(ctx context.Context) error {
+	tick := time.NewTicker(discordEvery)
+	defer tick.Stop()
+	told := ""
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
+		}
+		now := a.discord()
+		if now == told {
+			continue
+		}
+		if told = now; now == "" {
+			a.log.Info("all peers agree about ACLs")
+		} else {
+			a.log.Warn("peers differ about ACLs", "warning", now)
+		}
 	}
 }

@@ -95,7 +95,7 @@ func (f membersFace) Members() []httpd.Member {
 	for _, m := range f.gossip.Members() {
 		row := httpd.Member{
 			ID: m.ID, Name: m.Name, Address: m.PeerAddr, HTTPAddress: m.HTTPAddr, GossipAddress: m.GossipAddr,
-			Status: string(m.Status), Version: m.Version, Labels: m.Labels, Since: fsm.TimeOf(m.Since),
+			Status: string(m.Status), Version: m.Version, Labels: m.Labels, ACL: m.ACL, Since: fsm.TimeOf(m.Since),
 		}
 		if s, ok := suffrage[m.ID]; ok {
 			row.Raft = strings.ToLower(s.String())

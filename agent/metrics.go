@@ -73,6 +73,13 @@ func newMetrics(a *Agent) (*metrics, error) {
 		gauge("muster_agent_events_bytes", "Bytes of the kept events.", func() float64 {
 			return float64(a.machine.Read().Meta().Bytes)
 		}),
+		gauge("muster_agent_tokens", "Tokens that are kept, of at most 1000; expired ones go within a minute.", func() float64 {
+			n := 0
+			for range a.machine.Read().Tokens("") {
+				n++
+			}
+			return float64(n)
+		}),
 		gauge("muster_agent_log_bytes", "Bytes of entries applied since the last snapshot.", func() float64 {
 			return float64(a.machine.logBytes())
 		}),

@@ -210,7 +210,7 @@ func (a *Agent) makeGossip(context.Context) error {
 		Self: gossip.Member{
 			ID: a.id, Name: a.cfg.Name, Group: a.groupID(), Version: a.cfg.Version,
 			PeerAddr: a.cfg.PeerAddr, HTTPAddr: a.cfg.HTTPAddr,
-			Worker: a.cfg.Worker, Expect: a.cfg.BootstrapExpect, Labels: a.cfg.Labels,
+			Worker: a.cfg.Worker, Expect: a.cfg.BootstrapExpect, Labels: a.cfg.Labels, ACL: a.cfg.ACL,
 		},
 		GroupName: a.cfg.Group, Bind: a.cfg.GossipAddr, Transport: a.cfg.Seams.Gossip,
 		Insecure: a.cfg.Insecure, Remembered: known, Timings: timing, Log: a.log, Registerer: a.cfg.Registerer,

@@ -88,7 +88,10 @@ func (a *Agent) takeUp(r *restore) {
 		return
 	}
 	m := r.state.Read().Meta()
-	r.out = httpd.Restored{Epoch: as.Epoch, Cursor: m.Cursor(m.Seq - 1).String(), Index: index}
+	r.out = httpd.Restored{Epoch: as.Epoch, Cursor: m.Cursor(m.Seq - 1).String(), Index: index, ACL: a.cfg.ACL}
+	for range r.state.Read().Tokens("") {
+		r.out.Tokens++
+	}
 	a.log.Warn("state restored from a backup", "epoch", as.Epoch, "index", index, "bytes", size)
 }
 

@@ -110,10 +110,12 @@ func (a *Agent) disk() *httpd.DiskStatus {
 }
 
 // Warnings are what somebody should look after although the peer is ready.
-func (f lifeFace) Warnings() []string {
-	room, level := f.space.State()
-	if level == space.Ample {
-		return nil
+func (f lifeFace) Warnings() (out []string) {
+	if room, level := f.space.State(); level != space.Ample {
+		out = append(out, fmt.Sprintf("the disk of %s is %s: %s", f.dir.path, level, room))
 	}
-	return []string{fmt.Sprintf("the disk of %s is %s: %s", f.dir.path, level, room)}
+	if d := f.discord(); d != "" {
+		out = append(out, d)
+	}
+	return out
 }

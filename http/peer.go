@@ -66,6 +66,8 @@ type Restored struct {
 	Epoch  string `json:"epoch"`
 	Cursor string `json:"cursor"` // before state.restored, the first event of the epoch
 	Index  uint64 `json:"index"`  // that of the state, past all before it
+	ACL    bool   `json:"acl"`    // the peer that leads has whoever asks show a token
+	Tokens int    `json:"tokens"` // those of the backup, which are the good ones now
 }
 
 // Work does at once, for an operator, what else is done when it is due.

@@ -39,6 +39,7 @@ type Member struct {
 	Version       string            `json:"version"`
 	Raft          string            `json:"raft"` // what the raft configuration calls it; empty when it is not in it
 	Labels        map[string]string `json:"labels,omitempty"`
+	ACL           bool              `json:"acl"`            // whoever asks it shows a token
 	Since         fsm.Time          `json:"since,omitzero"` // of the status
 }
 

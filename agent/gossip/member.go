@@ -41,6 +41,7 @@ type Member struct {
 
 	Worker bool // replicates and refreshes, never votes
 	Expect int  // bootstrap-expect, 0 for none
+	ACL    bool // has whoever asks its API show a token
 	HasLog bool // has a raft log: bootstrapped or taken into a group
 	Intent Intent
 	Labels map[string]string

@@ -42,6 +42,7 @@ type meta struct {
 	HasLog  bool              `cbor:"8,keyasint,omitempty"`
 	Intent  uint8             `cbor:"9,keyasint,omitempty"`
 	Labels  map[string]string `cbor:"10,keyasint,omitempty"`
+	ACL     bool              `cbor:"11,keyasint,omitempty"`
 }
 
 var (
@@ -73,7 +74,7 @@ func encodeMeta(m Member) ([]byte, error) {
 	w := meta{
 		Name: m.Name, Version: m.Version, Peer: m.PeerAddr, HTTP: m.HTTPAddr,
 		Worker: m.Worker, Expect: uint(m.Expect), HasLog: m.HasLog,
-		Intent: uint8(slices.Index(intents, m.Intent)), Labels: m.Labels,
+		Intent: uint8(slices.Index(intents, m.Intent)), Labels: m.Labels, ACL: m.ACL,
 	}
 	if m.Group != "" {
 		id := ulid.MustParseStrict(m.Group)
@@ -104,7 +105,7 @@ func decodeMeta(b []byte) (Member, error) {
 	}
 	m := Member{
 		Name: w.Name, Version: w.Version, PeerAddr: w.Peer, HTTPAddr: w.HTTP,
-		Worker: w.Worker, Expect: int(w.Expect), HasLog: w.HasLog, Labels: w.Labels,
+		Worker: w.Worker, Expect: int(w.Expect), HasLog: w.HasLog, Labels: w.Labels, ACL: w.ACL,
 	}
 	if int(w.Intent) < len(intents) {
 		m.Intent = intents[w.Intent]

@@ -99,6 +99,7 @@ func (o *options) flags(c *cobra.Command) {
 	f.StringArrayVar(&cfg.Dial.Allow, "dial-allow", nil, "`NET[:PORTS]` that probers may dial; may be repeated")
 	f.StringArrayVar(&cfg.Dial.Deny, "dial-deny", nil, "`NET[:PORTS]` that probers may not dial; may be repeated")
 	f.BoolVar(&cfg.Debug, "enable-debug", false, "serve profiles of the process at /debug/pprof/ of the API")
+	f.BoolVar(&cfg.ACL, "acl", false, "have whoever asks the API show a token; say it on all peers, then muster acl bootstrap")
 	f.BoolVar(&cfg.Insecure, "insecure", false, "allow addresses off loopback without TLS, gossip key and ACLs")
 	f.StringVar(&keeper.Dir, "backup-dir", "", "save backups to `DIR` while this peer leads")
 	keeperFlags(c, keeper, "backup-")

@@ -165,7 +165,7 @@ func (p *Program) clusterWatch() *cobra.Command {
 		Example: `  muster cluster watch
   muster cluster watch -filter 'health != "healthy"'
   muster cluster watch orders`,
-		Args: atMost(1),
+		Args: atMostOne,
 		RunE: p.verb(true, func(ctx context.Context, api *httpd.Client, args []string) error {
 			look := p.watchList(api, filter)
 			if len(args) == 1 {

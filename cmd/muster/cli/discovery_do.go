@@ -75,7 +75,7 @@ func (p *Program) discoveryPreview() *cobra.Command {
 those in a file before they are.`,
 		Example: `  muster discovery preview orders
   muster discovery preview -file orders.hcl`,
-		Args: atMost(1),
+		Args: atMostOne,
 		RunE: p.verb(false, func(ctx context.Context, api *httpd.Client, args []string) error {
 			if (len(args) == 0) == (len(files) == 0) {
 				return errors.New("say what to preview: the NAME of a stored discovery, or -file FILE")

@@ -222,10 +222,10 @@ func subject(e *httpd.Event) string {
 
 // named is the name within what an event tells, for those that are not about a cluster.
 func named(e *httpd.Event) string {
-	var part struct{ Name, Peer, Subject string }
+	var part struct{ Name, Peer, Subject, Accessor string }
 	for _, raw := range []json.RawMessage{e.After, e.Before} {
 		if json.Unmarshal(raw, &part) == nil {
-			for _, name := range []string{part.Name, part.Peer, part.Subject} {
+			for _, name := range []string{part.Name, part.Peer, part.Subject, part.Accessor} {
 				if name != "" {
 					return name
 				}

@@ -51,11 +51,18 @@ func (p *Program) writeSelf(s *httpd.Self, ready httpd.Readiness) {
 		plain("Applied", fmt.Sprintf("%d of %d committed, %d in the log", s.AppliedIndex, s.CommitIndex, s.LastIndex)),
 		plain("Epoch", s.Epoch), plain("Features", fmt.Sprintf("level %d", s.FeatureLevel)),
 		plain("API", m.HTTPAddress), plain("Peer port", m.Address), plain("Gossip", m.GossipAddress),
-		plain("Labels", labels(m.Labels)),
+		plain("ACLs", onOff(m.ACL)), plain("Labels", labels(m.Labels)),
 	))
 	if b := s.Backups; b != nil {
 		p.writeFacts([]fact{plain("Backups", p.backups(b))})
 	}
+}
+
+func onOff(on bool) string {
+	if on {
+		return "on"
+	}
+	return "off"
 }
 
 // backups tells how a peer keeps its backups.

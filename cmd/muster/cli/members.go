@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"fmt"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -35,7 +36,30 @@ func (p *Program) writeMembers(rows []httpd.Member) error {
 	for _, m := range rows {
 		t.Row(m.Name, m.Address, table.Cell{Text: m.Status, Mood: statusMood(m.Status)}, dash(m.Role), dash(m.Version), dash(m.Raft))
 	}
-	return p.write(t)
+	if err := p.write(t); err != nil {
+		return err
+	}
+	p.warnOfDiscord(rows)
+	return nil
+}
+
+// warnOfDiscord names the peers that let anybody in while others want a token.
+func (p *Program) warnOfDiscord(rows []httpd.Member) {
+	var off []string
+	on := false
+	for _, m := range rows {
+		switch {
+		case m.Status == "left":
+		case m.ACL:
+			on = true
+		default:
+			off = append(off, table.Clean(m.Name))
+		}
+	}
+	if on && len(off) > 0 {
+		fmt.Fprintf(p.Err, "\n%s ACLs are off on %s and on elsewhere: whoever reaches the API there may do everything.\n",
+			table.Ink{Colour: p.Colour}.Paint(table.Warn, "Warning:"), strings.Join(off, ", "))
+	}
 }
 
 func statusMood(status string) table.Mood {

@@ -23,7 +23,7 @@ func (p *Program) operator() *cobra.Command {
 		Short:   "Mend the group",
 		Example: "  muster operator raft list-peers",
 	})
-	c.AddCommand(raft, p.recover(), p.compactLog())
+	c.AddCommand(raft, p.recover(), p.compactLog(), p.aclReset())
 	return c
 }
 
@@ -116,7 +116,7 @@ func (p *Program) transferLeader() *cobra.Command {
 		Short:   "Have another peer lead",
 		Long:    "Hands leadership to a peer, by name or id, or to the one that is nearest to the leader.",
 		Example: "  muster operator raft transfer-leader peer-b",
-		Args:    atMost(1),
+		Args:    atMostOne,
 		RunE: p.verb(false, func(ctx context.Context, api *httpd.Client, args []string) error {
 			s, to := httpd.RaftServer{}, "another peer"
 			if len(args) == 1 {

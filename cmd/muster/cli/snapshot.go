@@ -55,6 +55,9 @@ func (p *Program) snapshotRestore() *cobra.Command {
 		Long: `Replaces all that the group knows with what a backup holds, on all its peers. It may be a backup of another group. The
 group keeps its peers; nothing is claimed any more; a new epoch begins, so that who follows the events learns of it.
 
+With it come the tokens of the backup: they are good afterwards, with the roles they had, and no others are. So keep a secret
+of the time of the backup, or be ready for muster operator acl-reset.
+
 A file that is not whole is refused and changes nothing. A peer that is down takes the state up when it is back.`,
 		Example: "  muster snapshot restore muster.backup\n  ssh vault cat muster.backup | muster snapshot restore -",
 		Args:    exactly(1),
@@ -64,13 +67,56 @@ A file that is not whole is refused and changes nothing. A peer that is down tak
 				return err
 			}
 			defer f.Close()
+			if args[0] != "-" {
+				if err := p.foretellTokens(ctx, api, args[0]); err != nil {
+					return err
+				}
+			}
 			out, err := api.Restore(ctx, f)
 			if err != nil {
 				return err
 			}
 			p.say("Restored snapshot; the group goes on in epoch %s", out.Epoch)
+			p.tellTokens(out)
 			return p.andJSON(out)
 		}),
+	}
+}
+
+// foretellTokens says before a restore whose tokens will be good after it, where the asked peer wants any.
+func (p *Program) foretellTokens(ctx context.Context, api *httpd.Client, file string) error {
+	self, err := api.Self(ctx)
+	if err != nil {
+		return err
+	}
+	if !self.Member.ACL {
+		return nil
+	}
+	f, err := p.open(file)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	b, err := backup.Read(f)
+	if err != nil {
+		return fmt.Errorf("%s: %w", file, err)
+	}
+	held := 0
+	for range b.State.Read().Tokens("") {
+		held++
+	}
+	p.say("The backup holds %s: only they will be good.", counted(held, "token", "tokens"))
+	return nil
+}
+
+// tellTokens says after a restore whose tokens are good now.
+func (p *Program) tellTokens(r httpd.Restored) {
+	switch {
+	case !r.ACL:
+	case r.Tokens == 0:
+		p.say("It held no tokens, so that none is good now. Make the first one: muster acl bootstrap -data-dir DIR")
+	default:
+		p.say("Good now: the %s of the backup, and no others.", counted(r.Tokens, "token", "tokens"))
 	}
 }
 

@@ -14,15 +14,15 @@ import (
 	httpd "github.com/musterhq/muster/http"
 )
 
-// archive is a backup of a small state.
-func archive(t *testing.T) []byte {
+// archive is a backup of a small state, to which more commands may lead.
+func archive(t *testing.T, more ...fsm.Command) []byte {
 	t.Helper()
 	s := fsm.NewState()
-	for i, c := range []fsm.Command{
+	for i, c := range append([]fsm.Command{
 		&fsm.GroupCreate{Group: "01GROUP", Epoch: "01EPOCH", Feature: 1},
 		&fsm.PeerSet{Peer: fsm.Peer{ID: "p1", Name: "peer-a", Status: fsm.PeerAlive}},
 		&fsm.LeaderChange{ID: "p1", Name: "peer-a", Term: 2},
-	} {
+	}, more...) {
 		if _, err := s.Apply(uint64(10+i), fsm.Entry(fsm.TimeOf(now), fsm.Frame(c))); err != nil {
 			t.Fatal(err)
 		}

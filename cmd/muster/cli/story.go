@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/musterhq/muster/fsm"
@@ -50,7 +51,9 @@ var stories = map[fsm.EventType]func(*httpd.Event) string{
 	fsm.DiscoveryHeld: heldStory, fsm.DiscoveryReleased: heldStory,
 	fsm.ClaimExpired: expiredStory,
 	fsm.PeerJoined:   peerStory, fsm.PeerLeft: peerStory, fsm.PeerFailed: peerStory, fsm.PeerReturned: peerStory,
-	fsm.PeerDoubted: peerStory, fsm.LeaderChanged: leaderStory, fsm.OperatorActed: actStory, fsm.StateRestored: restoredStory,
+	fsm.PeerDoubted: peerStory, fsm.LeaderChanged: leaderStory, fsm.OperatorActed: actStory,
+	fsm.ACLBootstrapped: tokenStory, fsm.TokenCreated: tokenStory, fsm.TokenDeleted: tokenStory,
+	fsm.StateRestored: restoredStory,
 }
 
 // sides is both sides of an event; one that is not there, or is of a newer release and reads otherwise, is zero.
@@ -100,6 +103,26 @@ func arrivalStory(e *httpd.Event) string {
 func departureStory(e *httpd.Event) string {
 	n, _ := sides[fsm.NodePart](e)
 	return fmt.Sprintf("was %s, %s", hostPort(n.Address, n.Port), n.Lifecycle)
+}
+
+func tokenStory(e *httpd.Event) string {
+	before, after := sides[fsm.TokenPart](e)
+	t := after
+	if t.Accessor == "" {
+		t = before
+	}
+	words := []string{rights(t.Rights)}
+	if t.Description != "" {
+		words = append(words, strconv.Quote(t.Description))
+	}
+	switch {
+	case t.Expires == 0:
+	case e.Cause.Kind == fsm.CauseGroup:
+		words = append(words, "expired "+t.Expires.String())
+	default:
+		words = append(words, "until "+t.Expires.String())
+	}
+	return strings.Join(words, ", ")
 }
 
 func presenceStory(e *httpd.Event) string {

@@ -69,13 +69,11 @@ func someArgs(c *cobra.Command, args []string) error {
 	return wrongCount(c)
 }
 
-func atMost(n int) cobra.PositionalArgs {
-	return func(c *cobra.Command, args []string) error {
-		if len(args) <= n {
-			return nil
-		}
-		return wrongCount(c)
+func atMostOne(c *cobra.Command, args []string) error {
+	if len(args) <= 1 {
+		return nil
 	}
+	return wrongCount(c)
 }
 
 func wrongCount(c *cobra.Command) error {
