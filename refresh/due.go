@@ -23,6 +23,7 @@ type entry struct {
 	heap     *dueHeap      // that holds it; nil for none
 	at       time.Duration // when it is looked at: when due, or when its open claim expires
 	dueAt    time.Duration // when it became or becomes due
+	lapses   time.Duration // when the ttl of the open claim has passed
 	why      string        // why it is due
 	peer     string        // whom its polls are charged to
 	wants

@@ -122,11 +122,14 @@ func (s *Scheduler) take(r *fsm.Reader, row *fsm.Schedule, at edition, now momen
 		renewed := e.claim == nil || e.claim.Token != claim.Token || e.claim.Parts != claim.Parts
 		e.claim = claim
 		s.loads.charge(e, claim.Peer, e.polled(claim))
+		if renewed {
+			e.lapses = now.Mono + claim.TTL.Std()
+		}
 		switch {
 		case s.loads.of(claim.Peer).silent:
 			s.given.move(e, now.Mono)
 		case renewed:
-			s.given.move(e, now.Mono+claim.TTL.Std())
+			s.given.move(e, e.lapses)
 		}
 		return
 	}
@@ -249,6 +252,10 @@ func (s *Scheduler) takeBack(r *fsm.Reader, out *expiries, now Instant) {
 		}
 		reason := s.whyLost(r, e.claim.Peer)
 		if reason == outOfTime {
+			if e.lapses > now.Mono { // its holder was lost, and is back
+				s.given.move(e, e.lapses)
+				continue
+			}
 			s.loads.expired(e.claim.Peer, now)
 		}
 		out.add(e.claim, reason)

@@ -111,3 +111,29 @@ func TestManyClaimsExpireInParts(t *testing.T) {
 		t.Errorf("%d claims expire, want %d", n, held)
 	}
 }
+
+// What a silent peer is granted in the moment before its word comes has its whole ttl once it has come: it expires as out of
+// time when that has passed, and no sooner.
+func TestGrantJustBeforeThePeerIsHeardStays(t *testing.T) {
+	l := lead(t, 100, "a", "b")
+	id := l.read(1)[0]
+	l.begin()
+	l.sched.Silent("b", l.now())
+	l.apply(&fsm.ClaimGrant{
+		Kind: fsm.KindRefresh, Peer: "b", TTL: 15 * fsm.Second, Reason: fsm.WhyAsked, IDs: []uint64{id},
+	})
+	l.sched.Heard("b", 0, l.index)
+	granted := l.mono
+	for l.mono < granted+20*time.Second {
+		commands := l.beat(quarter)
+		if n := expiredOf(commands); n > 0 {
+			if got := expiriesOf(commands, "b"); n != 1 || got["ttl"] != 1 || l.mono-granted < 15*time.Second {
+				t.Fatalf("after %s of 15s these claims expire: %v", l.mono-granted, got)
+			}
+			return
+		}
+		l.apply(commands...)
+		l.finishRuns()
+	}
+	t.Error("the claim does not expire at all")
+}
