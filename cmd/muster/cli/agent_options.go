@@ -35,7 +35,7 @@ func newOptions() *options {
 // inFiles says how the options stand in files, where it does not follow from their names.
 func (o *options) inFiles(f *pflag.FlagSet) {
 	f.Var(conf.Sources(&o.sources, false), "config-file", "`FILE` of settings, HCL or JSON; may be repeated, later ones win")
-	f.Var(conf.Sources(&o.sources, true), "config-dir", "`DIR` of such files: those that end in .hcl or .json, by name; may be repeated")
+	f.Var(conf.Sources(&o.sources, true), "config-dir", "`DIR` of files of settings: those that end in .hcl or .json, by name; may be repeated")
 	s := conf.Of(f)
 	s.Absent("config-file", "config-dir")
 	s.In("backup", "backup-dir", "backup-interval", "backup-retain")

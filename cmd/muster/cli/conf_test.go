@@ -1,10 +1,12 @@
 package cli_test
 
 import (
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
 	"github.com/spf13/pflag"
 
 	"github.com/musterhq/muster/cmd/muster/cli"
@@ -61,5 +63,52 @@ func TestAPeersConfigurationIsToldWithItsPlace(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+const page = "../../../docs/configuration.md"
+
+// TestConfigurationIsDocumented: what docs/configuration.md says of the settings is what the program declares.
+func TestConfigurationIsDocumented(t *testing.T) {
+	raw, err := os.ReadFile(page)
+	if err != nil {
+		t.Fatal(err)
+	}
+	const from = "\n## Settings\n\n"
+	head, was, found := strings.Cut(string(raw), from)
+	if !found {
+		t.Fatalf("%s has no %q", page, from)
+	}
+	is := cli.Reference()
+	if *update {
+		write(t, page, head+from+is)
+		return
+	}
+	if diff := cmp.Diff(was, is); diff != "" {
+		t.Errorf("%s is not what the program takes; go test ./cmd/muster/cli -run Documented -update writes it (-is +would be):\n%s", page, diff)
+	}
+}
+
+// TestExamplesOfConfigurationAreGood: each file that docs/configuration.md shows is one that a peer takes.
+func TestExamplesOfConfigurationAreGood(t *testing.T) {
+	raw, err := os.ReadFile(page)
+	if err != nil {
+		t.Fatal(err)
+	}
+	seen := 0
+	for i, block := range strings.Split(string(raw), "```") {
+		syntax, text, _ := strings.Cut(block, "\n")
+		if i%2 == 0 || syntax != "hcl" && syntax != "json" {
+			continue
+		}
+		seen++
+		path := filepath.Join(t.TempDir(), "example."+syntax)
+		write(t, path, text)
+		if r := (run{}).do(t, nil, "validate", path); r.code != 0 {
+			t.Errorf("an example is refused: %s\n%s", r.err, text)
+		}
+	}
+	if seen < 3 {
+		t.Errorf("only %d examples were seen", seen)
 	}
 }

@@ -43,3 +43,6 @@ func CheckProber(kind string, config fsm.JSON) error { return checkProber(kind, 
 
 // Settings are what files of a peer may say, with the defaults.
 func Settings() []conf.Setting { return newOptions().schema.Settings() }
+
+// Reference is what docs/configuration.md says of the settings.
+func Reference() string { return newOptions().schema.Reference() }
