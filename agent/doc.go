@@ -47,6 +47,12 @@
 // started and after each reload, not kept equal all the time: two peers with different files would undo each other for ever.
 // They are not deleted when a configuration no longer holds them, since a lost file must not take clusters with it.
 //
+// # A snapshot from the leader
+//
+// It takes the place of the log: what it covers is cleared from there, so that nothing is left of entries that the group never
+// agreed on. Entries that go on from it stay, since this peer has said that it has them. Raft tells the leader how far it is by
+// log entries alone; the place of the snapshot is therefore answered for as if it were one of them (logs).
+//
 // # Stopping
 //
 // In order: the API and the workers, claims given back, leadership handed over, gossip's farewell, a snapshot when much was

@@ -119,15 +119,15 @@ func (a *Agent) openRaft(ctx context.Context) error {
 		Stream: a.port.Streams(), MaxPool: 3, Timeout: 10 * time.Second, Logger: conf.Logger, MaxRPCsInFlight: 2,
 	})
 	a.did("raft transport", a.transport.Close)
-	logs, err := raft.NewLogCache(cachedEntries, s.Logs)
-	if err != nil {
-		return err
-	}
 	parts := RaftParts{Config: conf, FSM: a.machine, Snapshots: s.Snapshots, Transport: a.transport}
 	if s.Raft != nil {
 		s.Raft(&parts)
 	}
 	a.wire = parts.Transport
+	logs, err := fitLogs(s.Logs, parts.Snapshots)
+	if err != nil {
+		return err
+	}
 	if err := a.startRaft(parts, logs); err != nil {
 		return fmt.Errorf("raft: %w", err)
 	}
@@ -140,7 +140,7 @@ func (a *Agent) openRaft(ctx context.Context) error {
 
 // startRaft makes raft, which restores the state before it returns. What keeps it from that is told as what it is: raft itself
 // says only that no snapshot could be loaded, or panics with the error of an entry.
-func (a *Agent) startRaft(parts RaftParts, logs raft.LogStore) (err error) {
+func (a *Agent) startRaft(parts RaftParts, logs *logs) (err error) {
 	defer func() {
 		if r := recover(); r != nil {
 			cause, ok := r.(error)
@@ -152,6 +152,7 @@ func (a *Agent) startRaft(parts RaftParts, logs raft.LogStore) (err error) {
 	}()
 	a.raft, err = raft.NewRaft(parts.Config, parts.FSM, logs, a.cfg.Seams.Stable, parts.Snapshots, parts.Transport)
 	if err == nil {
+		logs.raft.Store(a.raft)
 		a.did("raft", func() error { return a.raft.Shutdown().Error() })
 	}
 	if failed := a.machine.failed(); failed != nil {

@@ -1,0 +1,86 @@
+package agent
+
+import (
+	"errors"
+	"fmt"
+	"sync/atomic"
+
+	"github.com/hashicorp/raft"
+)
+
+// logs is the log as raft has it: cached, and fitted to a snapshot that the leader sent.
+//
+// Raft by itself keeps the entries from before such a snapshot, among them those that the group never agreed on, and goes on
+// behind a gap. It cannot tell the leader that it holds the entry of the snapshot, since no log entry says so: if the answer
+// to the first entries after it is lost, the leader finds no place to go on from and sends the snapshot again and again, as
+// fast as it can, until it has a later one. So all that such a snapshot covers is cleared, and the place of the snapshot is
+// answered for as if it were in the log.
+type logs struct {
+	*raft.LogCache
+	snapshots raft.SnapshotStore
+	raft      atomic.Pointer[raft.Raft] // nil until it is made
+	after     atomic.Pointer[place]     // that of the snapshot behind which the log begins, nil when no such one is known
+}
+
+// covered is the type of what is answered for a snapshot's place. Raft knows none like it: it is never to be applied.
+const covered raft.LogType = 255
+
+// fitLogs makes the log for raft from its store.
+func fitLogs(store raft.LogStore, snapshots raft.SnapshotStore) (*logs, error) {
+	cache, err := raft.NewLogCache(cachedEntries, store)
+	if err != nil {
+		return nil, err
+	}
+	l := &logs{LogCache: cache, snapshots: snapshots}
+	first, err := l.FirstIndex()
+	if err != nil {
+		return nil, fmt.Errorf("read the log: %w", err)
+	}
+	if s := l.newest(); s != nil && first == s.Index+1 {
+		l.after.Store(s)
+	}
+	return l, nil
+}
+
+// newest is the place of the newest snapshot, nil when there is none that could be read.
+func (l *logs) newest() *place {
+	all, err := l.snapshots.List()
+	if err != nil || len(all) == 0 {
+		return nil // raft itself meets the error, and says so
+	}
+	return &place{Index: all[0].Index, Term: all[0].Term}
+}
+
+// GetLog is raft.LogStore's.
+func (l *logs) GetLog(index uint64, log *raft.Log) error {
+	err := l.LogCache.GetLog(index, log)
+	s := l.after.Load()
+	if !errors.Is(err, raft.ErrLogNotFound) || s == nil || s.Index != index {
+		return err
+	}
+	if first, _ := l.FirstIndex(); first != index+1 {
+		return err
+	}
+	*log = raft.Log{Index: s.Index, Term: s.Term, Type: covered}
+	return nil
+}
+
+// IsMonotonic is raft.MonotonicLogStore's, asked when a snapshot has been put in the place of the state: true has raft clear
+// the log. Entries that go on from the snapshot are kept, since this peer has said that it has them.
+//
+// A leader, whose operator restores, sends what is in its log to others: it does not answer for what is not.
+func (l *logs) IsMonotonic() bool {
+	s := l.newest()
+	last, err := l.LastIndex()
+	if s == nil || err != nil {
+		return false
+	}
+	if last >= s.Index {
+		var at raft.Log
+		return l.LogCache.GetLog(s.Index, &at) == nil && at.Term != s.Term
+	}
+	if r := l.raft.Load(); r == nil || r.State() != raft.Leader {
+		l.after.Store(s)
+	}
+	return true
+}
