@@ -172,10 +172,10 @@ func (f raftFace) Configuration(ctx context.Context) (httpd.RaftConfiguration, e
 }
 
 // servers is raft's configuration with what the leader knows of each server.
-func (t *term) servers(context.Context, nothing) (httpd.RaftConfiguration, error) {
+func (t *term) servers(ctx context.Context, _ nothing) (httpd.RaftConfiguration, error) {
 	a := t.agent
-	if err := a.raft.VerifyLeader().Error(); err != nil {
-		return httpd.RaftConfiguration{}, fmt.Errorf("verify leader: %w", err)
+	if err := a.verifier.leads(ctx); err != nil {
+		return httpd.RaftConfiguration{}, err
 	}
 	future := a.raft.GetConfiguration()
 	if err := future.Error(); err != nil {

@@ -2,16 +2,15 @@ package agent
 
 import (
 	"context"
-	"fmt"
 
 	"github.com/musterhq/muster/fsm"
 )
 
 // index is the index from which a linearizable read may be served: this term's barrier has returned, and the leader is
 // still the leader, in this term.
-func (t *term) index(context.Context, nothing) (uint64, error) {
-	if err := t.agent.raft.VerifyLeader().Error(); err != nil {
-		return 0, fmt.Errorf("verify leader: %w", err)
+func (t *term) index(ctx context.Context, _ nothing) (uint64, error) {
+	if err := t.agent.verifier.leads(ctx); err != nil {
+		return 0, err
 	}
 	if !t.lasts() {
 		return 0, errNotLeading

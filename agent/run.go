@@ -200,6 +200,7 @@ func (a *Agent) snapshot() {
 
 // shutRaft ends raft and its streams, in the order that lets every future have its answer.
 func (a *Agent) shutRaft() {
+	a.verifier.close()
 	if err := a.raft.Shutdown().Error(); err != nil {
 		a.log.Warn("raft did not shut down", "error", err)
 	}

@@ -1,6 +1,7 @@
 package agent
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"slices"
@@ -17,13 +18,13 @@ var errStranded = errors.New("a restore on this peer never reached the group, wh
 	"wipe the data directory and let this peer join anew")
 
 // knows says whether an epoch that a peer is in is one of the group's. A peer without one has only begun.
-func (t *term) knows(epoch string) error {
+func (t *term) knows(ctx context.Context, epoch string) error {
 	marks := t.agent.machine.Read().Meta().Epochs
 	known := func(e fsm.EpochMark) bool { return e.Epoch == epoch }
 	if epoch == "" || slices.ContainsFunc(marks, known) {
 		return nil
 	}
-	if err := t.agent.raft.VerifyLeader().Error(); err != nil {
+	if err := t.agent.verifier.leads(ctx); err != nil {
 		return errNotLeading // so that nobody is told by a leader of the past
 	}
 	return fsm.Errorf(fsm.CodeGone, "epoch %s is not known in this group", epoch)
