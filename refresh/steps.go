@@ -14,6 +14,7 @@ import (
 type Steps struct {
 	worker *Worker
 	round  *round
+	asked  bool // once
 }
 
 // Question is a node to ask. With a Tag the answer may be NotModified, as in Conditional.
@@ -29,12 +30,13 @@ type Polls struct {
 	Questions []Question
 	worker    *Worker
 	asking    *asking
+	again     bool
 }
 
 // Steps begins the round of a claim, nil when it is not open any more.
 func (w *Worker) Steps(claim *fsm.Claim) *Steps {
 	if round := w.begin(claim); round != nil {
-		return &Steps{w, round}
+		return &Steps{worker: w, round: round}
 	}
 	return nil
 }
@@ -43,7 +45,8 @@ func (w *Worker) Steps(claim *fsm.Claim) *Steps {
 // About the nodes of some kinds a third party is asked, one for each kind.
 func (s *Steps) Ask(third ...string) *Polls {
 	a := s.worker.asking(s.round)
-	p := &Polls{worker: s.worker, asking: a}
+	p := &Polls{worker: s.worker, asking: a, again: s.asked}
+	s.asked = true
 	for i := range s.round.asked {
 		q := &s.round.asked[i]
 		if s.round.words[i].came {
@@ -80,8 +83,13 @@ func (p *Polls) Late(ctx context.Context) (wait time.Duration, over bool) {
 // Patience is how long it is until Late is first called.
 const Patience = grace
 
-// Over is called when all polls of a round's first Ask have ended.
-func (p *Polls) Over() { p.worker.over(p.asking) }
+// Over is called when all of them have ended, those too that were not waited for.
+func (p *Polls) Over() {
+	p.asking.end()
+	if !p.again {
+		p.worker.over(p.asking)
+	}
+}
 
 // End reports the round once nobody is waited for. True when nodes are to be asked once more, in full, before that can be
 // done; then it is called again.

@@ -137,4 +137,7 @@ func TestStepsGoByTheirOwnClock(t *testing.T) {
 	if c := s.sent[0].(*fsm.RefreshComplete); c.Error != "no leader" || len(c.Facts) > 0 {
 		t.Errorf("of a third party that failed %+v is told", c)
 	}
+	if p.Over(); s.worker.Polls() != 0 {
+		t.Errorf("%d polls are left of a third party that failed", s.worker.Polls())
+	}
 }

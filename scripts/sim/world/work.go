@@ -75,9 +75,9 @@ func (p *peer) refresh(t *task, c *fsm.Claim) {
 		seen: r.Schedule(c.Subject).Observed,
 	}
 	a.rounds = append(a.rounds, said)
-	for again, first := true, true; again; first = false {
+	for again := true; again; {
 		polls := steps.Ask(thirdParty)
-		p.poll(t, said, polls, first)
+		p.poll(t, said, polls)
 		for next := w.now + refresh.Patience; said.pending > 0; {
 			t.await(next, func() bool { return said.pending == 0 })
 			if t.dead {
@@ -103,16 +103,19 @@ func (p *peer) refresh(t *task, c *fsm.Claim) {
 }
 
 // poll asks the nodes, each of which answers in its own time.
-func (p *peer) poll(t *task, said *answers, polls *refresh.Polls, first bool) {
+func (p *peer) poll(t *task, said *answers, polls *refresh.Polls) {
 	w, life := p.w, p.life
 	said.pending = len(polls.Questions)
 	open := len(polls.Questions)
 	ended := func(n int) {
 		said.pending -= n
-		if open -= n; open == 0 && first {
+		if open -= n; open == 0 {
 			polls.Over()
 		}
 		t.poke()
+	}
+	if open == 0 {
+		polls.Over()
 	}
 	third := false
 	for _, q := range polls.Questions {
