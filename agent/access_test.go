@@ -130,7 +130,7 @@ func TestRevokedAndExpiredTokens(t *testing.T) {
 	inBubbleOf(t, 3, withACL, func(t *testing.T, w *world) {
 		ctx := t.Context()
 		manager := w.leader().asking(w.leader().bootstrapped(0).Secret)
-		for name, end := range map[string]func(httpd.TokenMade) time.Time{
+		ends := map[string]func(httpd.TokenMade) time.Time{
 			"deleted": func(made httpd.TokenMade) time.Time {
 				if _, err := manager.DeleteToken(ctx, made.Accessor); err != nil {
 					t.Fatal(err)
@@ -138,21 +138,22 @@ func TestRevokedAndExpiredTokens(t *testing.T) {
 				return time.Now()
 			},
 			"expired": func(made httpd.TokenMade) time.Time { return made.Expires.Std() },
-		} {
+		}
+		for _, name := range []string{"deleted", "expired"} {
 			made, err := manager.CreateToken(ctx, httpd.NewToken{Roles: []fsm.Right{fsm.MayRead}, TTL: fsm.Minute})
 			if err != nil {
 				t.Fatal(err)
 			}
-			ends := make(chan error)
+			followers := make(chan error)
 			for _, p := range w.running() {
 				go func() {
-					ends <- p.asking(made.Secret).Follow(ctx, httpd.EventsQuery{After: "now"}, func(httpd.Event) error { return nil })
+					followers <- p.asking(made.Secret).Follow(ctx, httpd.EventsQuery{After: "now"}, func(httpd.Event) error { return nil })
 				}()
 			}
 			w.pass(10 * time.Second)
-			ended := end(made)
+			ended := ends[name](made)
 			for range w.running() {
-				if err := <-ends; !errors.Is(err, &fsm.Error{Code: fsm.CodeForbidden}) || !strings.Contains(err.Error(), name) {
+				if err := <-followers; !errors.Is(err, &fsm.Error{Code: fsm.CodeForbidden}) || !strings.Contains(err.Error(), name) {
 					t.Errorf("who follows with a token that is %s ends with %v", name, err)
 				}
 			}
