@@ -17,8 +17,14 @@ type result struct {
 // muster runs a command of the program to its end.
 func (w *world) muster(args ...string) result {
 	w.Helper()
+	return w.runs(append([]string{program}, args...))
+}
+
+// runs runs a command line to its end.
+func (w *world) runs(line []string) result {
+	w.Helper()
 	ctx := w.soon()
-	cmd := exec.CommandContext(ctx, program, args...)
+	cmd := exec.CommandContext(ctx, line[0], line[1:]...)
 	cmd.Dir = w.rig.Dir
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	cmd.WaitDelay = time.Second
@@ -27,7 +33,7 @@ func (w *world) muster(args ...string) result {
 	err := cmd.Run()
 	var exit *exec.ExitError
 	if err != nil && !errors.As(err, &exit) || ctx.Err() != nil {
-		w.Fatalf("muster %q: %v, %v", args, err, ctx.Err())
+		w.Fatalf("%q: %v, %v", line, err, ctx.Err())
 	}
 	return result{cmd.ProcessState.ExitCode(), stdout.String(), stderr.String()}
 }
