@@ -24,8 +24,6 @@ const (
 func TestMain(m *testing.M) {
 	children := map[string]func(path string) error{
 		"append":  appendForEver,
-		"cycle":   playCycle,
-		"stopped": playStopped,
 		"limit":   appendToFileLimit,
 		"hold":    holdLock,
 		"compact": compactToFileLimit,

@@ -36,7 +36,7 @@ var groupBugs = []bug{
 	{
 		15, "the log is not synced", "agent/boltstore/store.go",
 		[]edit{{"		NoFreelistSync: true,\n", "		NoFreelistSync: true,\n		NoSync:         true,\n"}},
-		[]catch{{"component", "./agent/boltstore", "TestWritesAreSynced", nil}},
+		[]catch{{"component", "./agent/boltstore/crashtest", "TestWritesAreSynced", nil}},
 	},
 	{
 		16, "an error of the log store is swallowed", "agent/boltstore/log.go",
