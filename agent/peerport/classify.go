@@ -37,14 +37,20 @@ func (p *Port) pass(c *trackedConn) bool {
 	return conn.SetDeadline(time.Time{}) == nil && p.web.offer(conn, p.cfg.HandshakeTimeout)
 }
 
-// classify tells the protocols apart. The connection returned is the one to
+// classify tells the protocols apart, by the first byte or by what TLS agreed on. The connection returned is the one to
 // carry on with: for raft behind the magic byte, for HTTP at its beginning.
 func (p *Port) classify(conn net.Conn) (protocol, net.Conn, error) {
 	var first [1]byte
 	if _, err := io.ReadFull(conn, first[:]); err != nil {
 		return protocolNew, nil, fmt.Errorf("read first byte: %w", err)
 	}
+	if p.secure != nil {
+		return p.handshake(&replayConn{Conn: conn, unread: first[:]}, first[0])
+	}
 	switch b := first[0]; {
+	case b == tlsRecord:
+		drain(conn)
+		return protocolNew, nil, errTLS
 	case b == magic:
 		return protocolRaft, conn, nil
 	case 'A' <= b && b <= 'Z':
@@ -57,10 +63,18 @@ func (p *Port) classify(conn net.Conn) (protocol, net.Conn, error) {
 func (p *Port) turnAwayUnread(c net.Conn, err error) {
 	remote := slog.String("remote", c.RemoteAddr().String())
 	switch {
-	case errors.Is(err, errUnknownProtocol):
-		p.refusals.add(refusedUnknownProtocol, remote)
 	case isTimeout(err):
 		p.refusals.add(refusedSilent, remote)
+	case errors.Is(err, errUnknownProtocol):
+		p.refusals.add(refusedUnknownProtocol, remote)
+	case errors.Is(err, errTLS):
+		p.refusals.add(refusedTLS, remote, slog.String("remedy",
+			"the caller speaks TLS and this peer does not: give this one -ca-file, -cert-file and -key-file too"))
+	case errors.Is(err, errPlain):
+		p.refusals.add(NeedsTLS.String(), remote, slog.String("remedy",
+			"the caller does not speak TLS, as this peer does: give that one -ca-file, -cert-file and -key-file too"))
+	case errors.Is(err, errHandshake):
+		p.refusals.add(refusedHandshake, remote, slog.Any("error", err))
 	}
 }
 

@@ -148,7 +148,7 @@ func (c *Client) dial(ctx context.Context, _, hostPort string) (_ net.Conn, err 
 	ctx, cancel := context.WithTimeout(ctx, p.cfg.DialTimeout)
 	defer cancel()
 	defer context.AfterFunc(p.life, cancel)()
-	return p.dial(ctx, id)
+	return p.dial(ctx, id, alpnHTTP)
 }
 
 func readRefusal(body io.Reader, h hello) error {

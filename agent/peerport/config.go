@@ -29,6 +29,14 @@ type Config struct {
 	// Resolve returns the address at which a peer is to be reached now. Called
 	// from many goroutines; it must not block.
 	Resolve func(peerID string) (addr string, ok bool)
+	// TLS makes the port speak TLS and nothing else; nil is plain TCP.
+	TLS TLS
+	// Member reports whether a peer belongs to the group, as far as this one
+	// knows, by its id; others are refused all but the Open paths. Called for
+	// every connection and request: it must not block. nil takes everybody for one.
+	Member func(id string) bool
+	// Open are the paths of peer-HTTP for those that are no members.
+	Open []string
 	// Handler serves peer-HTTP. It sees only requests meant for this peer, with
 	// a Caller in their context. It limits the bodies it reads, and leaves status
 	// 421 to the port, as the client takes it for a refusal.
@@ -41,13 +49,16 @@ type Config struct {
 	MaxConns int
 	// MaxConnsPerIP bounds those from one remote IP (100).
 	MaxConnsPerIP int
+	// MaxHandshakes bounds those that have not shown yet who they are and what
+	// they carry (256).
+	MaxHandshakes int
 	// ConnsPerPeer bounds peer-HTTP connections to one peer (32); further
 	// requests wait for one within their own deadline.
 	ConnsPerPeer int
 	// MaxResponse bounds the body Client.Do returns, in bytes (8 MiB).
 	MaxResponse int64
 
-	// HandshakeTimeout bounds classification and raft's first frames, and then the
+	// HandshakeTimeout bounds TLS, classification and raft's first frames, and then the
 	// wait for the acceptor, for an accepted connection; also an HTTP request's head (5s).
 	HandshakeTimeout time.Duration
 	// DialTimeout bounds resolving, connecting and the first frames where the
@@ -73,7 +84,7 @@ func (c *Config) setDefaults() {
 		c.Log = slog.New(slog.DiscardHandler)
 	}
 	for limit, standard := range map[*int]int{
-		&c.MaxConns: 1024, &c.MaxConnsPerIP: 100, &c.ConnsPerPeer: 32,
+		&c.MaxConns: 1024, &c.MaxConnsPerIP: 100, &c.MaxHandshakes: 256, &c.ConnsPerPeer: 32,
 	} {
 		if *limit == 0 {
 			*limit = standard
@@ -108,7 +119,7 @@ func (c *Config) validate() error {
 		return errors.New("resolve is missing")
 	case c.Handler == nil:
 		return errors.New("handler is missing")
-	case min(c.MaxConns, c.MaxConnsPerIP, c.ConnsPerPeer) < 0 || c.MaxResponse < 0:
+	case min(c.MaxConns, c.MaxConnsPerIP, c.MaxHandshakes, c.ConnsPerPeer) < 0 || c.MaxResponse < 0:
 		return errors.New("a limit is negative")
 	case min(c.HandshakeTimeout, c.DialTimeout, c.IdleTimeout, c.BodyTimeout, c.RequestTimeout,
 		c.ShutdownTimeout) < 0:

@@ -20,17 +20,19 @@ const (
 var (
 	errTooMany      = errors.New("too many connections")
 	errTooManyPerIP = errors.New("too many connections from one ip")
+	errTooManyNew   = errors.New("too many connections that have not shown who they are")
 )
 
 // connSet holds every open connection of the port: to bound them, and so that
 // none outlives Run.
 type connSet struct {
-	max, maxPerIP int
-	metrics       *metrics
+	max, maxPerIP, maxNew int
+	metrics               *metrics
 
 	mu       sync.Mutex
 	open     map[*trackedConn]protocol
 	accepted int
+	fresh    int // of those accepted, as long as they are protocolNew
 	perIP    map[string]int
 	sealed   bool
 }
@@ -46,7 +48,7 @@ type trackedConn struct {
 
 func newConnSet(cfg *Config, m *metrics) *connSet {
 	return &connSet{
-		max: cfg.MaxConns, maxPerIP: cfg.MaxConnsPerIP, metrics: m,
+		max: cfg.MaxConns, maxPerIP: cfg.MaxConnsPerIP, maxNew: cfg.MaxHandshakes, metrics: m,
 		open: map[*trackedConn]protocol{}, perIP: map[string]int{},
 	}
 }
@@ -64,8 +66,11 @@ func (s *connSet) admit(raw net.Conn) (*trackedConn, error) {
 		return nil, errTooMany
 	case s.perIP[c.ip] >= s.maxPerIP:
 		return nil, errTooManyPerIP
+	case s.fresh >= s.maxNew:
+		return nil, errTooManyNew
 	}
 	s.accepted++
+	s.fresh++
 	s.perIP[c.ip]++
 	s.put(c, protocolNew)
 	return c, nil
@@ -94,6 +99,7 @@ func (s *connSet) classified(c *trackedConn, as protocol) bool {
 		return false
 	}
 	s.metrics.open.WithLabelValues(string(was)).Dec()
+	s.fresh--
 	s.put(c, as)
 	s.metrics.accepted.WithLabelValues(string(as)).Inc()
 	return true
@@ -133,6 +139,9 @@ func (s *connSet) remove(c *trackedConn) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.metrics.open.WithLabelValues(string(s.open[c])).Dec()
+	if s.open[c] == protocolNew {
+		s.fresh--
+	}
 	delete(s.open, c)
 	if !c.counted {
 		return

@@ -44,15 +44,32 @@
 // id. Strings have one byte of length. 0xD5 begins neither an HTTP request (an
 // upper-case letter) nor a TLS record (0x16), so that one byte is enough to
 // classify. Port.classify is the one place that does, and Port.dial the one
-// place that connects: with TLS, ALPN takes the byte's part there.
+// place that connects.
+//
+// # TLS
+//
+// With Config.TLS the port speaks TLS alone, and ALPN says which protocol follows,
+// by names that no HTTP face answers to. Both sides show certificates, and
+// Config.TLS judges them before a byte of either protocol is read. A caller in plain
+// TCP is answered in its own protocol that TLS is wanted, and one that speaks TLS to a
+// plain port fails in its handshake; both sides say in their logs what to do.
+//
+// # Members
+//
+// A certificate says that its holder is a peer of this group by name, not which one,
+// and it is good for years. So the id that a caller names must besides be that of a
+// member (Config.Member); others may ask only for the few paths by which a peer
+// becomes one (Config.Open).
 //
 // # Bounds
 //
 // The accept loop reads nothing: classification, and the wait for whoever takes
 // the connection, happen in the connection's own goroutine under a deadline, so
-// a silent client delays nobody. Connections are bounded in all and for each
-// remote IP, counted from accept to close whatever they carry. Accepted raft streams have a
-// deadline on every read and write, since raft sets none on that side.
+// a silent client delays nobody; TLS shakes hands there too. Connections are
+// bounded in all and for each remote IP, counted from accept to close whatever they
+// carry, and those that have not shown who they are by a bound of their own, so that
+// they cannot crowd out those of peers. Accepted raft streams have a deadline on
+// every read and write, since raft sets none on that side.
 //
 // That deadline has a consequence. Raft keeps connections in a pool without
 // looking at them, and a follower that led an hour ago would find in it only
@@ -95,5 +112,6 @@
 //     is paid once per connection and makes a refusal an error of Dial instead of a
 //     stream that dies later.
 //   - The checks keep honest peers apart; they are no authentication. Without TLS
-//     whoever reaches the port can claim any id.
+//     whoever reaches the port can claim any id, and with it whoever holds the
+//     certificate of one peer can claim the id of another.
 package peerport

@@ -209,8 +209,10 @@ func TestGarbageClosed(t *testing.T) {
 			t.Errorf("first byte %#x: Read = %d, %v, want EOF", first, n, err)
 		}
 	}
-	if n := a.count(t, "refused_total", "unknown_protocol"); n != 4 {
-		t.Errorf("%v refusals counted, want 4", n)
+	for reason, want := range map[string]float64{"unknown_protocol": 3, "tls_unexpected": 1} {
+		if n := a.count(t, "refused_total", reason); n != want {
+			t.Errorf("%v refusals counted as %s, want %v", n, reason, want)
+		}
 	}
 }
 

@@ -58,6 +58,8 @@ func (p *Port) judge(h hello) Reason {
 		return DuplicateID
 	case h.to != p.cfg.ID:
 		return WrongPeer
+	case p.cfg.Member != nil && !p.cfg.Member(h.from):
+		return NotMember
 	default:
 		return accepted
 	}

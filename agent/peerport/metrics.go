@@ -16,6 +16,9 @@ const (
 	refusedConnsPerIP      = "conns_per_ip"
 	refusedSilent          = "silent"
 	refusedUnknownProtocol = "unknown_protocol"
+	refusedHandshakes      = "handshakes"     // too many at once
+	refusedHandshake       = "handshake"      // one that failed
+	refusedTLS             = "tls_unexpected" // by a port that speaks plain TCP
 	refusedHopLimit        = "hop_limit"
 )
 
@@ -76,7 +79,10 @@ type refusals struct {
 
 func newRefusals(log *slog.Logger, m *metrics) *refusals {
 	r := &refusals{log: log, metrics: m, spaced: map[string]*rate.Sometimes{}}
-	reasons := []string{refusedConns, refusedConnsPerIP, refusedSilent, refusedUnknownProtocol, refusedHopLimit}
+	reasons := []string{
+		refusedConns, refusedConnsPerIP, refusedHandshakes, refusedSilent, refusedUnknownProtocol, refusedHandshake,
+		refusedTLS, refusedHopLimit,
+	}
 	for _, reason := range append(reasons, reasonNames[accepted+1:]...) {
 		r.spaced[reason] = &rate.Sometimes{Interval: 10 * time.Second}
 	}

@@ -3,6 +3,7 @@ package peerport
 import (
 	"context"
 	"crypto/rand"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -19,6 +20,7 @@ import (
 type Port struct {
 	cfg      Config
 	instance string
+	secure   *tls.Config // of what is accepted; nil is plain TCP
 	life     *life
 	metrics  *metrics
 	refusals *refusals
@@ -48,6 +50,9 @@ func New(cfg Config) (*Port, error) {
 		refusals: newRefusals(cfg.Log, m),
 		conns:    newConnSet(&cfg, m),
 		web:      newHandoff(cfg.ID),
+	}
+	if cfg.TLS != nil {
+		p.secure = cfg.TLS.PeerServer(alpnRaft, alpnHTTP)
 	}
 	p.streams = &Streams{port: p, in: newHandoff(cfg.ID)}
 	p.client = newClient(p)
@@ -133,12 +138,14 @@ func (p *Port) turnAway(raw net.Conn, err error) {
 		p.refusals.add(refusedConns, remote)
 	case errors.Is(err, errTooManyPerIP):
 		p.refusals.add(refusedConnsPerIP, remote)
+	case errors.Is(err, errTooManyNew):
+		p.refusals.add(refusedHandshakes, remote)
 	}
 }
 
-// dial connects to a peer, whatever it will carry. Here the id becomes an
-// address, and here TLS would begin. Every error is a *DialError.
-func (p *Port) dial(ctx context.Context, id string) (net.Conn, error) {
+// dial connects to a peer for what alpn names. Here the id becomes an address,
+// and here TLS begins. Every error is a *DialError.
+func (p *Port) dial(ctx context.Context, id, alpn string) (net.Conn, error) {
 	addr, ok := p.cfg.Resolve(id)
 	if !ok {
 		return nil, &DialError{Peer: id, Err: ErrUnknownPeer}
@@ -152,7 +159,12 @@ func (p *Port) dial(ctx context.Context, id string) (net.Conn, error) {
 		_ = raw.Close()
 		return nil, &DialError{Peer: id, Addr: addr, Err: err}
 	}
-	return c, nil
+	secured, err := p.secured(ctx, c, alpn)
+	if err != nil {
+		_ = c.Close()
+		return nil, &DialError{Peer: id, Addr: addr, Err: err}
+	}
+	return secured, nil
 }
 
 // sleep reports false when ctx ended first.

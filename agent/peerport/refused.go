@@ -23,6 +23,11 @@ const (
 	UnknownVersion
 	// Closing: the answering peer takes no more raft streams.
 	Closing
+	// NeedsTLS: the caller speaks plain TCP, and the answering peer TLS alone.
+	NeedsTLS
+	// NotMember: the caller is no member of the group, as far as the answering
+	// peer knows.
+	NotMember
 )
 
 const accepted Reason = 0
@@ -35,6 +40,8 @@ var reasonNames = [...]string{
 	Malformed:      "malformed",
 	UnknownVersion: "unknown_version",
 	Closing:        "closing",
+	NeedsTLS:       "tls_required",
+	NotMember:      "not_member",
 }
 
 // String is the reason's name, in metrics and in peer-HTTP's error codes.
@@ -83,6 +90,10 @@ func (e *RefusedError) Error() string {
 		return fmt.Sprintf("peer %s wanted peer %s: wrong peer, its address is that of peer %s", e.From, e.To, e.Peer)
 	case DuplicateID:
 		return fmt.Sprintf("%s: id %s is claimed twice", text, e.From)
+	case NeedsTLS:
+		return text + ": it speaks TLS and this peer does not; give this one -ca-file, -cert-file and -key-file too"
+	case NotMember:
+		return text + ": this peer is not in its group"
 	default:
 		return fmt.Sprintf("%s: %s", text, e.Reason)
 	}

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"slices"
 	"strconv"
 	"sync"
 	"time"
@@ -92,7 +93,7 @@ func (p *Port) serveRequest(w http.ResponseWriter, r *http.Request) {
 		group: r.Header.Get(headerGroup), from: r.Header.Get(headerFrom),
 		to: r.Header.Get(headerPeer), instance: r.Header.Get(headerInstance),
 	}
-	if reason := p.judge(h); reason != accepted {
+	if reason := p.judge(h); reason != accepted && (reason != NotMember || !slices.Contains(p.cfg.Open, r.URL.Path)) {
 		p.refuseRequest(w, r, h, reason)
 		return
 	}

@@ -58,7 +58,7 @@ func (s *Streams) dial(id string, timeout time.Duration) (_ net.Conn, err error)
 	}
 	ctx, cancel := context.WithTimeout(p.life, timeout)
 	defer cancel()
-	conn, err := p.dial(ctx, id)
+	conn, err := p.dial(ctx, id, alpnRaft)
 	if err != nil {
 		return nil, err
 	}
