@@ -3,6 +3,7 @@ package httpd
 import (
 	"bytes"
 	"context"
+	"crypto/tls"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -19,7 +20,8 @@ import (
 type ClientConfig struct {
 	Address string        // host:port or a URL
 	Token   string        // sent in a header; empty sends none
-	HTTP    *http.Client  // nil makes one; its transport is where TLS is set
+	TLS     *tls.Config   // of https: whom to trust, and what to show
+	HTTP    *http.Client  // nil makes one; with its own, TLS is not looked at
 	Timeout time.Duration // for each request beside the wait it asks for; 0 is a minute
 }
 
@@ -44,12 +46,22 @@ func NewClient(c ClientConfig) (*Client, error) {
 	}
 	out := &Client{base: base, token: c.Token, http: c.HTTP, timeout: c.Timeout}
 	if out.http == nil {
-		out.http = &http.Client{}
+		out.http = clientOf(c.TLS)
 	}
 	if out.timeout == 0 {
 		out.timeout = time.Minute
 	}
 	return out, nil
+}
+
+func clientOf(conf *tls.Config) *http.Client {
+	ordinary, ok := http.DefaultTransport.(*http.Transport)
+	if conf == nil || !ok {
+		return &http.Client{}
+	}
+	transport := ordinary.Clone()
+	transport.TLSClientConfig = conf
+	return &http.Client{Transport: transport}
 }
 
 // StatusError is an answer that is no success.

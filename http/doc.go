@@ -89,6 +89,14 @@
 //
 // Where ACLs are off, tokens are not made either: they would be good the moment ACLs are on, and anybody could have made them.
 //
+// # Connections
+//
+// A connection is counted from accept to close: so many in all and, so that one caller cannot take them all, so many from one
+// address. With TLS a caller has five seconds for the handshake, which is on the connection's own goroutine; one that speaks
+// plain HTTP is told so in plain HTTP. TLS speaks HTTP/1.1 alone: every bound here, from the connections of an address to the
+// time that a header and a body may take, is then that of requests too, which HTTP/2 would multiply. A caller shows a
+// certificate only where it is told to; who may do what is a matter of tokens.
+//
 // # Stopping
 //
 // When Run's ctx ends, blocked reads are answered with what there is, followers get their end, and the rest has five seconds.

@@ -15,6 +15,7 @@ type metrics struct {
 	seconds  *prometheus.HistogramVec
 	refused  *prometheus.CounterVec
 	waiting  prometheus.Gauge
+	open     prometheus.Gauge
 	cut      prometheus.Counter
 }
 
@@ -30,16 +31,19 @@ func newMetrics(reg prometheus.Registerer) (*metrics, error) {
 		}, []string{"route"}),
 		refused: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "muster_http_refused_total", Help: "Requests refused before their handler: host, cross_origin, waiting, " +
-				"no_token, unknown_token, expired_token, weak_token, bootstrap.",
+				"no_token, unknown_token, expired_token, weak_token, bootstrap; and connections: conns, conns_per_ip, plain.",
 		}, []string{"reason"}),
 		waiting: prometheus.NewGauge(prometheus.GaugeOpts{
 			Name: "muster_http_waiting_requests", Help: "Requests that block or follow now.",
+		}),
+		open: prometheus.NewGauge(prometheus.GaugeOpts{
+			Name: "muster_http_open_connections", Help: "Connections to the API that are open now.",
 		}),
 		cut: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "muster_http_followers_cut_total", Help: "Followers cut off since they did not take a write within 30 s.",
 		}),
 	}
-	for _, c := range []prometheus.Collector{m.requests, m.seconds, m.refused, m.waiting, m.cut} {
+	for _, c := range []prometheus.Collector{m.requests, m.seconds, m.refused, m.waiting, m.open, m.cut} {
 		if err := reg.Register(c); err != nil {
 			return nil, err
 		}

@@ -1,7 +1,9 @@
 package httpd
 
 import (
+	"cmp"
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -18,13 +20,15 @@ import (
 
 const (
 	defaultMaxWaiting = 4096
-	headerTimeout     = 5 * time.Second
+	defaultMaxPerIP   = 100
+	leastConns        = 256
+	headerTimeout     = 5 * time.Second // also of a handshake
 	maxHeader         = 64 << 10
 	idleTimeout       = 2 * time.Minute
 	stopTimeout       = 5 * time.Second
 )
 
-// Config is what a Server needs. All but Hosts, MaxWaiting, Metrics, ACL and Debug must be set.
+// Config is what a Server needs. All but Hosts, TLS, the limits, Metrics, ACL and Debug must be set.
 type Config struct {
 	Replica Replica
 	Log     Log
@@ -48,6 +52,11 @@ type Config struct {
 	MaxWaiting int
 	// ACL has every request but those for /livez and /readyz show a token.
 	ACL bool
+	// MaxConns bounds the open connections; 0 is twice MaxWaiting, and 256 at least. MaxConnsPerIP bounds those from one address;
+	// 0 is 100.
+	MaxConns, MaxConnsPerIP int
+	// TLS is how Run's listener is secured; nil is plain HTTP.
+	TLS *tls.Config
 	// Debug serves the process's profiles at /debug/pprof/.
 	Debug bool
 }
@@ -63,8 +72,8 @@ func (c *Config) validate() error {
 			return fmt.Errorf("http: %s is not set", name)
 		}
 	}
-	if c.MaxWaiting < 0 {
-		return errors.New("http: MaxWaiting is below 0")
+	if min(c.MaxWaiting, c.MaxConns, c.MaxConnsPerIP) < 0 {
+		return errors.New("http: a limit is below 0")
 	}
 	return nil
 }
@@ -91,9 +100,9 @@ func New(c Config) (*Server, error) {
 	if err := c.validate(); err != nil {
 		return nil, err
 	}
-	if c.MaxWaiting == 0 {
-		c.MaxWaiting = defaultMaxWaiting
-	}
+	c.MaxWaiting = cmp.Or(c.MaxWaiting, defaultMaxWaiting)
+	c.MaxConns = cmp.Or(c.MaxConns, max(leastConns, 2*c.MaxWaiting))
+	c.MaxConnsPerIP = cmp.Or(c.MaxConnsPerIP, defaultMaxPerIP)
 	m, err := newMetrics(c.Registerer)
 	if err != nil {
 		return nil, fmt.Errorf("http: register metrics: %w", err)
@@ -122,7 +131,7 @@ func (s *Server) Run(ctx context.Context, ln net.Listener) error {
 	}
 	group, gctx := errgroup.WithContext(ctx)
 	group.Go(func() error {
-		if err := server.Serve(ln); !errors.Is(err, http.ErrServerClosed) {
+		if err := server.Serve(s.secure(s.gate(ln))); !errors.Is(err, http.ErrServerClosed) {
 			return fmt.Errorf("serve http: %w", err)
 		}
 		return nil
