@@ -15,6 +15,7 @@ import (
 
 	"github.com/musterhq/muster/agent/boltstore"
 	"github.com/musterhq/muster/agent/bootstrap"
+	"github.com/musterhq/muster/agent/cert"
 	"github.com/musterhq/muster/agent/gossip"
 	"github.com/musterhq/muster/agent/peerport"
 	"github.com/musterhq/muster/agent/snapshots"
@@ -34,6 +35,7 @@ type Agent struct {
 	started time.Time
 
 	machine   *machine
+	certs     *cert.Certificates // nil without TLS
 	port      *peerport.Port
 	gossip    *gossip.Gossip
 	founder   *bootstrap.Founder // nil when there is a log, or nothing to found
@@ -84,7 +86,7 @@ func New(ctx context.Context, cfg Config) (*Agent, error) {
 	}
 	a.live.Store(a.cfg.live())
 	for _, open := range []func(context.Context) error{
-		a.openDirectory, a.openPort, a.openFaceAddr, a.makeGossip, a.openRaft, a.makeWorkers, a.makeFace,
+		a.openDirectory, a.openCertificates, a.openPort, a.openFaceAddr, a.makeGossip, a.openRaft, a.makeWorkers, a.makeFace,
 	} {
 		if err := open(ctx); err != nil {
 			return nil, errors.Join(err, a.rollBack())

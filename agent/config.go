@@ -45,6 +45,7 @@ type Config struct {
 	Worker          bool              // replicate and refresh, never vote
 	Labels          map[string]string // for `on`, such as zone=a
 	Dial            DialRules         // what probers may dial
+	HTTPMaxConns    int               // connections to the API from one address; 0 is 100
 	Insecure        bool              // allow addresses off loopback without TLS, gossip key and ACLs
 	TLS             TLS               // the certificate and whom it trusts; see tls.go
 	GossipKeyFile   string            // what gossip is encrypted with; "" is in the clear
@@ -143,6 +144,8 @@ func (c *Config) validate() error {
 		return fmt.Errorf("-bootstrap-expect %d is not between 1 and 9", c.BootstrapExpect)
 	case c.Worker && c.BootstrapExpect > 0:
 		return errors.New("-worker never votes, so it cannot found a group: leave -bootstrap-expect out and use -join")
+	case c.HTTPMaxConns < 0:
+		return fmt.Errorf("-http-max-conns-per-client %d is below 1", c.HTTPMaxConns)
 	case len(c.Name) > 64:
 		return fmt.Errorf("-name is %d bytes long; at most 64 are allowed", len(c.Name))
 	}
@@ -157,6 +160,9 @@ func (c *Config) validate() error {
 			return fmt.Errorf("%w; see -backup-dir, -backup-interval and -backup-retain", err)
 		}
 	}
+	if err := c.TLS.validate(); err != nil {
+		return err
+	}
 	for flag, addr := range map[string]string{
 		"-http-addr": c.HTTPAddr, "-peer-addr": c.PeerAddr, "-gossip-addr": c.GossipAddr,
 	} {
@@ -167,7 +173,7 @@ func (c *Config) validate() error {
 	return nil
 }
 
-// checkAddr refuses an address that does not parse, and one off loopback without the explicit word for it.
+// checkAddr refuses an address that does not parse, and one off loopback without all that protects it or the explicit word.
 func (c *Config) checkAddr(flag, addr string) error {
 	host, _, err := net.SplitHostPort(addr)
 	if err != nil {
@@ -176,8 +182,7 @@ func (c *Config) checkAddr(flag, addr string) error {
 	if c.Insecure || onLoopback(host) {
 		return nil
 	}
-	return fmt.Errorf("%s %s is not on loopback, and this peer has no TLS, gossip key and ACLs: "+
-		"whoever reaches it may do anything. Bind to 127.0.0.1, or say -insecure if the network is yours alone", flag, addr)
+	return c.exposed(flag, addr)
 }
 
 func onLoopback(host string) bool {

@@ -18,6 +18,8 @@ func goodConfig() Config {
 	}
 }
 
+var someFiles = TLS{CAFile: "ca.pem", CertFile: "a.pem", KeyFile: "a-key.pem"}
+
 // TestConfigIsJudged breaks one thing at a time: the message names the flag and what would be right.
 func TestConfigIsJudged(t *testing.T) {
 	for _, c := range []struct {
@@ -40,6 +42,26 @@ func TestConfigIsJudged(t *testing.T) {
 		{"no log", func(c *Config) { c.Log = nil }, []string{"required"}},
 		{"no port", func(c *Config) { c.PeerAddr = "127.0.0.1" }, []string{"-peer-addr", "host:port"}},
 		{"http off loopback", func(c *Config) { c.HTTPAddr = "10.0.0.1:8650" }, []string{"-http-addr 10.0.0.1:8650", "-insecure"}},
+		{"nothing protects", func(c *Config) { c.HTTPAddr = "10.0.0.1:8650" }, []string{
+			"-ca-file, -cert-file and -key-file", "muster tls cert create -peer", "-gossip-key-file", "muster keygen", "-acl",
+		}},
+		{"all but ACLs", func(c *Config) { c.HTTPAddr, c.TLS, c.GossipKeyFile = "10.0.0.1:8650", someFiles, "k" }, []string{
+			"-http-addr 10.0.0.1:8650", "It lacks\n  ACLs: -acl", "bind to 127.0.0.1",
+		}},
+		{"all but the key", func(c *Config) { c.HTTPAddr, c.TLS, c.ACL = "10.0.0.1:8650", someFiles, true }, []string{
+			"It lacks\n  a gossip key: -gossip-key-file",
+		}},
+		{"all but TLS", func(c *Config) { c.HTTPAddr, c.GossipKeyFile, c.ACL = "10.0.0.1:8650", "k", true }, []string{
+			"It lacks\n  TLS: -ca-file",
+		}},
+		{"all three", func(c *Config) {
+			c.HTTPAddr, c.TLS, c.GossipKeyFile, c.ACL = "10.0.0.1:8650", someFiles, "k", true
+		}, nil},
+		{"two files of three", func(c *Config) { c.TLS = TLS{CAFile: "c", KeyFile: "k"} }, []string{
+			"-ca-file and -key-file without -cert-file", "muster tls cert create",
+		}},
+		{"clients without TLS", func(c *Config) { c.TLS.VerifyClient = true }, []string{"-verify-client", "-cert-file"}},
+		{"negative connections", func(c *Config) { c.HTTPMaxConns = -1 }, []string{"-http-max-conns-per-client -1"}},
 		{"peer off loopback", func(c *Config) { c.PeerAddr = "0.0.0.0:8651" }, []string{"-peer-addr 0.0.0.0:8651", "-insecure"}},
 		{"gossip off loopback", func(c *Config) { c.GossipAddr = "[::]:8652" }, []string{"-gossip-addr [::]:8652", "-insecure"}},
 		{"every address", func(c *Config) { c.GossipAddr = ":8652" }, []string{"-gossip-addr", "-insecure"}},

@@ -59,6 +59,7 @@ func (a *Agent) openPort(ctx context.Context) error {
 	a.port, err = peerport.New(peerport.Config{
 		ID: a.id, Group: a.groupID, Listener: on, Dial: a.cfg.Seams.PeerDial, Resolve: a.resolve,
 		Handler: a.handler(), Log: a.log, Registerer: a.cfg.Registerer,
+		TLS: a.peerTLS(), Member: a.member, Open: openPaths,
 	})
 	return err
 }
@@ -308,7 +309,8 @@ func (a *Agent) makeFace(context.Context) error {
 		Replica: replicaFace{a}, Log: a, Clock: replicaFace{a}, Rules: a, Work: a, Backups: backupsFace{a},
 		Members: membersFace{a}, Raft: raftFace{a}, Life: lifeFace{a}, Access: accessFace{a}, ACL: a.cfg.ACL,
 		Metrics:    promhttp.HandlerFor(a.cfg.Gatherer, promhttp.HandlerOpts{ErrorLog: slog.NewLogLogger(a.log.Handler(), slog.LevelWarn)}),
-		Registerer: a.cfg.Registerer, Logger: a.log, Debug: a.cfg.Debug, MaxWaiting: waiting,
+		Registerer: a.cfg.Registerer, Logger: a.log, Debug: a.cfg.Debug, MaxWaiting: waiting, TLS: a.apiTLS(),
+		MaxConnsPerIP: a.cfg.HTTPMaxConns,
 	})
 	return err
 }

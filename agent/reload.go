@@ -78,6 +78,9 @@ func (a *Agent) Reload(ctx context.Context) (httpd.Reloaded, error) {
 
 // takeOver changes what can be changed.
 func (a *Agent) takeOver(ctx context.Context, next *Config) error {
+	if err := a.reloadCertificates(); err != nil {
+		return err
+	}
 	was, now := a.live.Load(), next.live()
 	if b := now.backups; b != nil && b.Same(was.backups) {
 		now.backups = was.backups

@@ -32,7 +32,7 @@ func (a *Agent) Run(ctx context.Context) (err error) {
 	base := context.WithoutCancel(ctx)
 	end := a.ending.end
 
-	network := start(base, end, parts{"peer port": a.port.Run, "gossip": a.gossip.Run})
+	network := start(base, end, parts{"peer port": a.port.Run, "gossip": a.gossip.Run, "certificates": a.watchCertificates})
 	defer network.halt()
 	defer a.shutRaft()
 	lead := start(base, end, parts{
