@@ -101,7 +101,7 @@ func (b *bench) group(ctx context.Context, r *rig.Rig) (*group, error) {
 	step(fmt.Sprintf("%d peers", b.peers))
 	ctx, cancel := context.WithTimeout(ctx, time.Minute)
 	defer cancel()
-	flags := []string{"-log-level", "warn"}
+	flags := []string{"-log-level", "warn", "-http-max-conns-per-client", "10000"} // an audience has one address
 	if b.profile {
 		flags = append(flags, "-enable-debug")
 	}

@@ -99,6 +99,11 @@ func (o *options) flags(c *cobra.Command) {
 	f.StringArrayVar(&cfg.Dial.Allow, "dial-allow", nil, "`NET[:PORTS]` that probers may dial; may be repeated")
 	f.StringArrayVar(&cfg.Dial.Deny, "dial-deny", nil, "`NET[:PORTS]` that probers may not dial; may be repeated")
 	f.BoolVar(&cfg.Debug, "enable-debug", false, "serve profiles of the process at /debug/pprof/ of the API")
+	f.StringVar(&cfg.TLS.CAFile, "ca-file", "", "`FILE` of the authorities whose certificates are trusted, PEM")
+	f.StringVar(&cfg.TLS.CertFile, "cert-file", "", "`FILE` of this peer's certificate, PEM")
+	f.StringVar(&cfg.TLS.KeyFile, "key-file", "", "`FILE` of its private key, PEM")
+	f.BoolVar(&cfg.TLS.VerifyClient, "verify-client", false, "want a certificate of everyone who calls the API")
+	f.IntVar(&cfg.HTTPMaxConns, "http-max-conns-per-client", 100, "let one address hold `N` connections to the API")
 	f.BoolVar(&cfg.ACL, "acl", false, "have whoever asks the API show a token; say it on all peers, then muster acl bootstrap")
 	f.BoolVar(&cfg.Insecure, "insecure", false, "allow addresses off loopback without TLS, gossip key and ACLs")
 	f.StringVar(&keeper.Dir, "backup-dir", "", "save backups to `DIR` while this peer leads")
@@ -145,24 +150,27 @@ func (p *Program) runAgent(ctx context.Context, cfg agent.Config) error {
 		return err
 	}
 	if cfg.Dev {
-		p.welcome(a.HTTPAddr())
+		p.welcome(&cfg, a.HTTPAddr())
 	}
 	return live(ctx, a, asked)
 }
 
 // welcome says what to do with a peer that was started to try things with.
-func (p *Program) welcome(address string) {
-	with := ""
+func (p *Program) welcome(cfg *agent.Config, address string) {
+	with, scheme := "", "http"
 	if address != agent.DefaultHTTPAddr {
 		with = " -http-addr " + address
 	}
-	fmt.Fprintf(p.Out, `%s one peer in memory at http://%s. It forgets all when it stops; Ctrl-C stops it.
+	if cfg.TLS.CAFile != "" {
+		scheme, with = "https", with+" -ca-file "+cfg.TLS.CAFile
+	}
+	fmt.Fprintf(p.Out, `%s one peer in memory at %s://%s. It forgets all when it stops; Ctrl-C stops it.
 
   muster discovery apply%s FILE   say where clusters are listed
   muster cluster list%s           how they are
   muster event follow%s           what changes
 
-`, p.ink.Paint(table.Head, "muster "+p.Version+":"), address, with, with, with)
+`, p.ink.Paint(table.Head, "muster "+p.Version+":"), scheme, address, with, with, with)
 }
 
 // pairs reads KEY=VALUE options.

@@ -53,6 +53,8 @@ func (p *Program) explain(err error) string {
 	switch {
 	case errors.As(err, &answer):
 		return p.refusal(err.Error(), answer)
+	case errors.As(err, &unreached) && p.untrusted(unreached.Err) != "":
+		return fmt.Sprintf("no trust between this program and %s: %s\n%s", p.dial.address, unreached.Err, p.untrusted(unreached.Err))
 	case errors.As(err, &unreached) && !errors.Is(err, context.DeadlineExceeded): // late is not the same as not there
 		return fmt.Sprintf("no peer answers at %s: %s\nIs an agent running there (muster agent -dev)? "+
 			"-http-addr or %s names another peer.", p.dial.address, unreached.Err, envAddr)

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -23,6 +24,11 @@ const (
 	envAddr      = "MUSTER_HTTP_ADDR"
 	envToken     = "MUSTER_HTTP_TOKEN"
 	envTokenFile = "MUSTER_HTTP_TOKEN_FILE"
+
+	envCAFile     = "MUSTER_CACERT"
+	envClientCert = "MUSTER_CLIENT_CERT"
+	envClientKey  = "MUSTER_CLIENT_KEY"
+	envServerName = "MUSTER_TLS_SERVER_NAME"
 )
 
 const formatJSON = "json"
@@ -30,6 +36,7 @@ const formatJSON = "json"
 // dial says which peer to ask, and how.
 type dial struct {
 	address, token, tokenFile string
+	tls                       proof
 	format                    string
 	stale                     bool
 	reading                   bool   // the command changes nothing, so -stale may help it
@@ -42,6 +49,7 @@ func (p *Program) asks(c *cobra.Command) *cobra.Command {
 	f.StringVar(&p.dial.address, "http-addr", "", "`ADDRESS` of the peer to ask, host:port or URL (default $"+envAddr+", else "+agent.DefaultHTTPAddr+")")
 	f.StringVar(&p.dial.token, "token", "", "`TOKEN` to ask with (default $"+envToken+")")
 	f.StringVar(&p.dial.tokenFile, "token-file", "", "`FILE` that holds the token (default $"+envTokenFile+")")
+	p.dial.tls.flags(f)
 	f.StringVar(&p.dial.format, "format", "table", "`table` or json: what the API answers")
 	f.BoolVar(&p.dial.stale, "stale", false, "read what the asked peer knows, also without a leader")
 	return c
@@ -64,16 +72,19 @@ func (p *Program) connect() (*httpd.Client, error) {
 	if d.format != "table" && d.format != formatJSON {
 		return nil, fmt.Errorf("-format %q is neither table nor json", d.format)
 	}
-	for _, address := range []string{p.Getenv(envAddr), agent.DefaultHTTPAddr} {
-		if d.address == "" {
-			d.address = address
-		}
+	d.address = cmp.Or(d.address, p.Getenv(envAddr), agent.DefaultHTTPAddr)
+	secure, err := d.tls.config(p.Getenv)
+	if err != nil {
+		return nil, err
+	}
+	if secure != nil && !strings.Contains(d.address, "://") {
+		d.address = "https://" + d.address
 	}
 	token, err := p.token()
 	if err != nil {
 		return nil, err
 	}
-	return httpd.NewClient(httpd.ClientConfig{Address: d.address, Token: token})
+	return httpd.NewClient(httpd.ClientConfig{Address: d.address, Token: token, TLS: secure})
 }
 
 // token is the one that was said nearest: an option before the environment, and of each the token before its file.
