@@ -25,6 +25,9 @@ const (
 	fileRaft  = "raft.db"
 )
 
+// halfWritten ends the names of files and folders that are not whole yet.
+const halfWritten = ".tmp"
+
 // directory is a peer's data directory, locked by this process until close.
 type directory struct {
 	path string
@@ -78,6 +81,9 @@ func lockFile(path string) (*os.File, error) {
 }
 
 func (d *directory) open(group string) error {
+	if err := d.sweep(); err != nil {
+		return err
+	}
 	err := d.read(fileSelf, &d.self)
 	if errors.Is(err, fs.ErrNotExist) {
 		d.self = self{ID: ulid.MustNew(ulid.Now(), rand.Reader).String(), Name: group}
@@ -90,19 +96,19 @@ func (d *directory) open(group string) error {
 		return fmt.Errorf("data directory %s belongs to group %q, not %q: use another -data-dir or -group %s",
 			d.path, d.self.Name, group, d.self.Name)
 	}
-	return d.sweep()
+	return nil
 }
 
-// sweep removes snapshots that a crash left half written.
+// sweep removes what a crash left half written: whatever is written here has a name that ends so until it is whole.
 func (d *directory) sweep() error {
-	for _, half := range []string{filepath.Join("snapshots", "*.tmp"), spooled + "*.tmp"} {
+	for _, half := range []string{filepath.Join("snapshots", "*"+halfWritten), "*" + halfWritten} {
 		left, err := filepath.Glob(filepath.Join(d.path, half))
 		if err != nil {
 			return err
 		}
 		for _, path := range left {
 			if err := os.RemoveAll(path); err != nil {
-				return fmt.Errorf("remove half-written snapshot: %w", err)
+				return fmt.Errorf("remove what was half written: %w", err)
 			}
 		}
 	}
@@ -186,7 +192,7 @@ func (d *directory) write(name string, v any) error {
 	if err != nil {
 		return err
 	}
-	tmp, err := os.CreateTemp(d.path, strings.TrimSuffix(name, ".json")+"-*.tmp")
+	tmp, err := os.CreateTemp(d.path, strings.TrimSuffix(name, ".json")+"-*"+halfWritten)
 	if err != nil {
 		return fmt.Errorf("write data directory: %w", err)
 	}

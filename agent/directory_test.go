@@ -1,6 +1,7 @@
 package agent
 
 import (
+	"errors"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -112,8 +113,8 @@ func TestDirectoryOfAnotherGroupIsRefused(t *testing.T) {
 	mustOpen(t, path)
 }
 
-// TestHalfWrittenFilesDoNoHarm leaves what a crash may leave: temporary files and half a snapshot are no obstacle, and what
-// is broken beyond that is named.
+// TestHalfWrittenFilesDoNoHarm leaves what a crash may leave: temporary files and half a snapshot are no obstacle and are
+// taken away, also by the first start, and what is broken beyond that is named.
 func TestHalfWrittenFilesDoNoHarm(t *testing.T) {
 	path := privateDir(t)
 	d := mustOpen(t, path)
@@ -121,22 +122,35 @@ func TestHalfWrittenFilesDoNoHarm(t *testing.T) {
 	if err := d.close(); err != nil {
 		t.Fatal(err)
 	}
-	half := filepath.Join(path, "snapshots", "2-10-1234.tmp")
-	if err := os.MkdirAll(half, 0o700); err != nil {
-		t.Fatal(err)
+	left := []string{
+		"snapshots/2-10-1234.tmp/state.bin", "before-recovery-20261122T100000Z.tmp/raft.db", "peer-123.tmp", "peers-4.tmp",
+		"guard-5.tmp", "restore-6.tmp", "promises.json.tmp", "raft.db.compact.tmp",
 	}
-	for _, at := range []string{filepath.Join(half, "state.bin"), filepath.Join(path, "peer-123.tmp")} {
-		if err := os.WriteFile(at, []byte(`{"id":"01`), 0o600); err != nil {
-			t.Fatal(err)
+	leave := func(path string) {
+		for _, at := range left {
+			at = filepath.Join(path, at)
+			if err := errors.Join(os.MkdirAll(filepath.Dir(at), 0o700), os.WriteFile(at, []byte(`{"id":"01`), 0o600)); err != nil {
+				t.Fatal(err)
+			}
 		}
 	}
+	gone := func(path string) {
+		for _, at := range left {
+			if _, err := os.Stat(filepath.Join(path, at)); !os.IsNotExist(err) {
+				t.Errorf("%s is still there: %v", at, err)
+			}
+		}
+	}
+	leave(path)
 	d = mustOpen(t, path)
 	if d.self.ID != id {
 		t.Errorf("the peer's id is %s, was %s", d.self.ID, id)
 	}
-	if _, err := os.Stat(half); !os.IsNotExist(err) {
-		t.Errorf("the half-written snapshot is still there: %v", err)
-	}
+	gone(path)
+	first := privateDir(t)
+	leave(first)
+	mustOpen(t, first)
+	gone(first)
 	if err := d.close(); err != nil {
 		t.Fatal(err)
 	}

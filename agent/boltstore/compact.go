@@ -25,7 +25,7 @@ func Compact(path string) (before, after int64, err error) {
 	if err != nil {
 		return 0, 0, err
 	}
-	tmp := path + ".compact"
+	tmp := path + ".compact.tmp"
 	err = s.copyTo(tmp)
 	if err == nil {
 		before, err = sizeOf(path)

@@ -35,7 +35,7 @@ func TestCompactGivesRoomBackAndKeepsTheRest(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := os.WriteFile(path+".compact", []byte("what a crash left"), 0o600); err != nil {
+	if err := os.WriteFile(path+".compact.tmp", []byte("what a crash left"), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	before, after, err := boltstore.Compact(path)
@@ -43,7 +43,7 @@ func TestCompactGivesRoomBackAndKeepsTheRest(t *testing.T) {
 	if err != nil || statErr != nil || before != was.Size() || after != is.Size() || after*4 > before || is.Mode().Perm() != 0o600 {
 		t.Errorf("from %d to %d bytes, the file has %d, mode %v: %v, %v", before, after, is.Size(), is.Mode(), err, statErr)
 	}
-	if _, err := os.Stat(path + ".compact"); !errors.Is(err, os.ErrNotExist) {
+	if _, err := os.Stat(path + ".compact.tmp"); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("the other file is still there: %v", err)
 	}
 	store = open(t, boltstore.Config{Path: path})
