@@ -61,6 +61,7 @@ type Agent struct {
 	leaders   turnover
 	live      atomic.Pointer[live]
 	reloading sync.Mutex
+	restoring sync.Mutex // held while a backup is read here and put in place
 	restores  chan *restore
 	heralds   sync.WaitGroup // news on its way to other peers
 	ending    *ending

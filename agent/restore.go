@@ -21,25 +21,32 @@ import (
 
 // restore is a verified backup on its way into the state.
 type restore struct {
-	state *fsm.State
+	state *fsm.State // until it is in a file
 	cause fsm.Cause
 	out   httpd.Restored
 	err   error
 	done  chan struct{} // out and err are set
 }
 
-// restore reads a backup, as the leader, and has it take the place of the state.
+// restore reads a backup, as the leader, and has it take the place of the state. One at a time: each holds a whole state.
 func (a *Agent) restore(ctx context.Context, from io.Reader, cause fsm.Cause) (httpd.Restored, error) {
+	if !a.restoring.TryLock() {
+		_, _ = io.Copy(io.Discard, from) // who still sends does not read the answer
+		return httpd.Restored{}, fsm.Errorf(fsm.CodeConflict, "another restore is under way; nothing was done")
+	}
+	defer a.restoring.Unlock()
 	b, err := backup.Read(from)
 	if err == nil {
 		err = a.machine.Read().Meta().TakesUp(b.State.Read().Meta())
 	}
 	if err != nil {
-		_, _ = io.Copy(io.Discard, from) // who still sends does not read the answer
+		_, _ = io.Copy(io.Discard, from)
 		return httpd.Restored{}, fsm.Errorf(fsm.CodeInvalid, "%s; nothing was done", err)
 	}
-	if t := a.term.Load(); t != nil && t.full.Load() != nil {
-		return httpd.Restored{}, t.full.Load()
+	if t := a.term.Load(); t != nil {
+		if full := t.full.Load(); full != nil {
+			return httpd.Restored{}, full
+		}
 	}
 	r := &restore{state: b.State, cause: cause, done: make(chan struct{})}
 	select {
@@ -57,22 +64,22 @@ func (a *Agent) restore(ctx context.Context, from io.Reader, cause fsm.Cause) (h
 	}
 }
 
-// takeUp does a restore. No term's work is under way, so that nobody proposes.
+// takeUp does a restore. No term's work is under way, so that nobody proposes. The barrier lets the state have what earlier
+// leaders committed, of which it keeps the peers and the feature level.
 func (a *Agent) takeUp(r *restore) {
 	defer close(r.done)
-	own := *a.machine.Read().Meta()
-	own.Index = max(own.Index, a.raft.LastIndex())
-	own.Time = max(own.Time, fsm.TimeOf(a.cfg.Seams.Now()))
-	as := fsm.Rebirth{Epoch: newULID(a.cfg.Seams.Now()), Own: own, Cause: r.cause}
-	for p := range a.machine.Read().Peers() {
-		as.Peers = append(as.Peers, *p)
+	if err := a.raft.Barrier(barrierWait).Error(); err != nil {
+		r.err = fsm.Errorf(fsm.CodeUnavailable, "raft did not take the backup (%s); nothing was done, try again", err)
+		return
 	}
+	as := a.rebirth(r.cause)
 	index, err := r.state.BeginEpoch(as)
 	if err != nil {
 		r.err = err
 		return
 	}
-	snapshot, size, err := a.spool(r.state)
+	out := a.outcome(r.state.Read())
+	snapshot, size, err := a.spool(r)
 	if err != nil {
 		r.err = fsm.Errorf(fsm.CodeUnavailable, "%s; nothing was done", err)
 		return
@@ -87,12 +94,30 @@ func (a *Agent) takeUp(r *restore) {
 		a.log.Warn("restore failed", "epoch", as.Epoch, "error", err)
 		return
 	}
-	m := r.state.Read().Meta()
-	r.out = httpd.Restored{Epoch: as.Epoch, Cursor: m.Cursor(m.Seq - 1).String(), Index: index, ACL: a.cfg.ACL}
-	for range r.state.Read().Tokens("") {
-		r.out.Tokens++
-	}
+	r.out = out
 	a.log.Warn("state restored from a backup", "epoch", as.Epoch, "index", index, "bytes", size)
+}
+
+// outcome is what to tell of a state in its new epoch.
+func (a *Agent) outcome(r *fsm.Reader) httpd.Restored {
+	m := r.Meta()
+	out := httpd.Restored{Epoch: m.Epoch(), Cursor: m.Cursor(m.Seq - 1).String(), Index: m.Index, ACL: a.cfg.ACL}
+	for range r.Tokens("") {
+		out.Tokens++
+	}
+	return out
+}
+
+// rebirth is what the restored state keeps of this group.
+func (a *Agent) rebirth(cause fsm.Cause) fsm.Rebirth {
+	r, now := a.machine.Read(), a.cfg.Seams.Now()
+	as := fsm.Rebirth{Epoch: newULID(now), Own: *r.Meta(), Cause: cause}
+	as.Own.Index = max(as.Own.Index, a.raft.LastIndex())
+	as.Own.Time = max(as.Own.Time, fsm.TimeOf(now))
+	for p := range r.Peers() {
+		as.Peers = append(as.Peers, *p)
+	}
+	return as
 }
 
 // restored judges an error of raft's: until the state here is of the new epoch nothing was done. After that, or when raft has
@@ -110,14 +135,15 @@ func (a *Agent) restored(epoch string, err error) error {
 // spooled begins the names of the files that hold a state on its way into raft.
 const spooled = "restore-"
 
-// spool writes a state into a file as raft will read it, and verifies what is there: raft cannot go back from a snapshot that
-// it could not put in place.
-func (a *Agent) spool(state *fsm.State) (_ *os.File, size int64, err error) {
+// spool writes a restore's state into a file as raft will read it, lets the state go, and verifies what is there: raft cannot
+// go back from a snapshot that it could not put in place. So no more than two states are in memory: the group's, and the one
+// that is being read.
+func (a *Agent) spool(r *restore) (_ *os.File, size int64, err error) {
 	dir := ""
 	if a.dir != nil {
 		dir = a.dir.path
 	}
-	f, err := os.CreateTemp(dir, spooled+"*.tmp") // mode 0600
+	f, err := os.CreateTemp(dir, spooled+"*"+halfWritten) // mode 0600
 	if err != nil {
 		return nil, 0, err
 	}
@@ -126,7 +152,9 @@ func (a *Agent) spool(state *fsm.State) (_ *os.File, size int64, err error) {
 			err = errors.Join(err, unspool(f))
 		}
 	}()
-	if err := state.Read().WriteSnapshot(f); err != nil {
+	err = r.state.Read().WriteSnapshot(f)
+	r.state = nil
+	if err != nil {
 		return nil, 0, err
 	}
 	if size, err = f.Seek(0, io.SeekEnd); err != nil {

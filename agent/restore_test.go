@@ -4,10 +4,10 @@ import (
 	"bytes"
 	"errors"
 	"io"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -230,52 +230,53 @@ func TestRestoreWithoutALeader(t *testing.T) {
 	})
 }
 
-// TestStartRemovesWhatARestoreLeft holds that the files of a restore that a crash cut off do not stay.
-func TestStartRemovesWhatARestoreLeft(t *testing.T) {
-	dir := t.TempDir()
-	if err := os.Chmod(dir, 0o700); err != nil {
-		t.Fatal(err)
-	}
-	left := filepath.Join(dir, "restore-123.tmp")
-	for range 2 {
-		if err := os.WriteFile(left, []byte("half"), 0o600); err != nil {
-			t.Fatal(err)
+// TestRestoresTakeTurns holds that a second backup is not even read while one is, since each holds a whole state, and that
+// the next one is once that has ended.
+func TestRestoresTakeTurns(t *testing.T) {
+	inBubble(t, 3, func(t *testing.T, w *world) {
+		archive := w.leader().backedUp()
+		for _, through := range []*peer{w.leader(), w.follower()} {
+			first, more := io.Pipe()
+			ended := make(chan error)
+			go func() {
+				_, err := w.leader().tryRestore(first)
+				ended <- err
+			}()
+			if _, err := more.Write(archive[:20]); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := through.tryRestore(bytes.NewReader(archive)); !errors.Is(err, fsm.ErrConflict) {
+				t.Errorf("a second restore: %v", err)
+			}
+			if err := more.CloseWithError(errors.New("given up")); err != nil {
+				t.Fatal(err)
+			}
+			if err := <-ended; !errors.Is(err, fsm.ErrInvalid) {
+				t.Errorf("the first: %v", err)
+			}
 		}
-		d, err := openDirectory(dir, "muster")
-		if err != nil {
-			t.Fatal(err)
-		}
-		if err := d.close(); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if _, err := os.Stat(left); !errors.Is(err, os.ErrNotExist) {
-		t.Errorf("it is still there: %v", err)
-	}
+		w.leader().restored(archive)
+	})
 }
 
-// TestRestoreThatTheGroupNeverGot cuts the leader off and has it restore: it can only say that nobody knows. The others go on
-// without it, and when it meets them again it ends, since its state is one that the group never had.
-func TestRestoreThatTheGroupNeverGot(t *testing.T) {
-	inBubble(t, 3, func(t *testing.T, w *world) {
-		w.settled(2, 2, nil)
-		old := w.leader()
-		archive, before := old.backedUp(), old.machine.Read().Meta()
-		w.isolate(old)
-		if _, err := old.tryRestore(bytes.NewReader(archive)); !errors.Is(err, fsm.ErrUnknown) {
-			t.Errorf("restore by a leader that is cut off: %v", err)
+// TestRestoreWaitsForWhatIsCommitted has an entry committed and not yet applied when a restore begins, as in a term that has
+// just begun: the peers that the group keeps are those with that entry.
+func TestRestoreWaitsForWhatIsCommitted(t *testing.T) {
+	state := &gated{}
+	inBubbleOf(t, 1, state.around, func(t *testing.T, w *world) {
+		p := w.leader()
+		r := &restore{state: restoredState(t, p.backedUp()), cause: operator, done: make(chan struct{})}
+		open := state.shut()
+		late := fsm.Entry(0, fsm.Frame(&fsm.PeerSet{Peer: fsm.Peer{ID: "01LATE", Name: "late", Status: fsm.PeerAlive}}))
+		p.raft.Apply(late, 0)
+		time.AfterFunc(time.Second, open)
+		p.takeUp(r)
+		if r.err != nil {
+			t.Fatal(r.err)
 		}
-		if old.machine.Read().Meta().Epoch() == before.Epoch() {
-			t.Fatal("it was not restored even there: this tests nothing")
-		}
-		next := w.leaderOf(w.others(old))
-		next.apply(&fsm.OperatorAct{Action: "on", Cause: operator})
-		w.heal()
-		old.ended(errStranded)
-		for _, p := range w.running() {
-			if got := p.machine.Read().Meta().Epoch(); got != before.Epoch() {
-				t.Errorf("%s is in epoch %s", p.name, got)
-			}
+		p.await("the new epoch", inEpoch(r.out.Epoch))
+		if ids := peerIDs(p.machine.Read()); !slices.Contains(ids, "01LATE") {
+			t.Errorf("the restored state has the peers %q", ids)
 		}
 	})
 }
@@ -302,4 +303,38 @@ func TestNobodyIsStrandedWrongly(t *testing.T) {
 		w.pass(10 * time.Second)
 		old.await("the new epoch", inEpoch(out.Epoch))
 	})
+}
+
+// gated is a state at which entries and restores can be stopped.
+type gated struct {
+	raft.FSM
+	gate      atomic.Pointer[chan struct{}] // entries wait until it is closed
+	restoring atomic.Pointer[func()]        // called before the next restore
+}
+
+// around puts it around a peer's state.
+func (g *gated) around(c *Config) {
+	c.Seams.Raft = func(parts *RaftParts) { g.FSM, parts.FSM = parts.FSM, g }
+}
+
+func (g *gated) shut() (open func()) {
+	gate := make(chan struct{})
+	g.gate.Store(&gate)
+	return func() { close(gate) }
+}
+
+// Apply is raft.FSM's.
+func (g *gated) Apply(l *raft.Log) any {
+	if gate := g.gate.Load(); gate != nil {
+		<-*gate
+	}
+	return g.FSM.Apply(l)
+}
+
+// Restore is raft.FSM's.
+func (g *gated) Restore(from io.ReadCloser) error {
+	if then := g.restoring.Swap(nil); then != nil {
+		(*then)()
+	}
+	return g.FSM.Restore(from)
 }
