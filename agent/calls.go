@@ -204,7 +204,7 @@ func (a *Agent) serveHear(ctx context.Context, w word) (nothing, error) {
 	if t == nil {
 		return nothing{}, errNotLeading
 	}
-	if err := t.knows(ctx, w.Epoch); err != nil {
+	if err := t.knows(ctx, w); err != nil {
 		return nothing{}, err
 	}
 	t.hearing.hear(w)

@@ -26,6 +26,7 @@ type word struct {
 	Idle    bool     `json:"idle"` // takes up no claims
 	Version string   `json:"version"`
 	Epoch   string   `json:"epoch"`
+	Bare    bool     `json:"bare"`  // its state is a restore's, with no entry since
 	Clock   fsm.Time `json:"clock"` // what its wall clock shows
 
 	Disk space.Level `json:"disk"`
@@ -137,9 +138,10 @@ func (a *Agent) reportOnce(ctx context.Context) bool {
 }
 
 func (a *Agent) word() word {
-	m := a.machine.Read().Meta()
+	r := a.machine.Read()
+	m := r.Meta()
 	return word{
-		Peer: a.row(), Applied: m.Index, Epoch: m.Epoch(), Polls: a.worker.Polls(),
+		Peer: a.row(), Applied: m.Index, Epoch: m.Epoch(), Bare: bare(r), Polls: a.worker.Polls(),
 		Idle: a.idle(), Version: a.cfg.Version, Clock: fsm.TimeOf(a.cfg.Seams.Now()), Disk: a.space.Level(),
 	}
 }

@@ -292,11 +292,11 @@ func TestNobodyIsStrandedWrongly(t *testing.T) {
 		w.isolate(old)
 		next := w.leaderOf(w.others(old))
 		out := next.restored(archive)
-		if err := term.knows(t.Context(), out.Epoch); !errors.Is(err, errNotLeading) {
+		if err := term.knows(t.Context(), word{Epoch: out.Epoch, Bare: true}); !errors.Is(err, errNotLeading) {
 			t.Errorf("a leader of the past says of a new epoch: %v", err)
 		}
 		w.until("its next term", func() bool { return next.term.Load() != nil })
-		if err := next.term.Load().knows(t.Context(), before); err != nil {
+		if err := next.term.Load().knows(t.Context(), word{Epoch: before, Bare: true}); err != nil {
 			t.Errorf("the leader says of an epoch of the past: %v", err)
 		}
 		w.heal()
