@@ -22,7 +22,7 @@ func TestLeaderKeepsBackups(t *testing.T) {
 				want = 1
 				w.until("a backup", func() bool { b = membersFace{p.Agent}.Self().Backups; return b.Kept == 1 })
 			}
-			if b.Kept != want || b.Leads != (p == leader) {
+			if b.Kept != want || b.Leads != (p == leader) || b.Dir != p.dir+"/backups" {
 				t.Errorf("%s tells of its backups: %+v", p.name, b)
 			}
 			files, err := os.ReadDir(p.cfg.Backups.Dir)

@@ -59,7 +59,9 @@ func (k *Keeper) Status() httpd.BackupStatus {
 	}
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	return k.status
+	s := k.status
+	s.Dir = k.Dir
+	return s
 }
 
 // Run keeps backups until ctx ends. What fails, or was not its turn, is tried again after a tenth of the interval.
@@ -99,7 +101,6 @@ func (k *Keeper) wait() time.Duration {
 // Once makes one backup, if it is this keeper's turn, and lets the oldest go.
 func (k *Keeper) Once(ctx context.Context) (httpd.BackupStatus, error) {
 	s := k.Status()
-	s.Dir = k.Dir
 	err := k.once(ctx, &s)
 	if err != nil {
 		s.Failures, s.Error = s.Failures+1, err.Error()
@@ -134,7 +135,7 @@ func (k *Keeper) once(ctx context.Context, s *httpd.BackupStatus) error {
 		s.Bytes = info.Size()
 	}
 	k.Log.Info("backup kept", "file", path, "index", b.Index, "bytes", s.Bytes)
-	s.Kept, err = k.prune()
+	s.Kept, err = k.prune(path)
 	return err
 }
 
@@ -159,14 +160,16 @@ func (k *Keeper) files() (whole, half []string, err error) {
 	return whole, half, err
 }
 
-// prune lets the oldest backups go, and what a crash left half written. It returns how many stay.
-func (k *Keeper) prune() (int, error) {
+// prune lets the oldest backups go, and what a crash left half written. The one that was just made stays also where a clock
+// that was ahead gave others a later name. It returns how many stay.
+func (k *Keeper) prune(made string) (int, error) {
 	files, half, err := k.files()
 	if err != nil {
 		return 0, err
 	}
 	over := max(len(files)-k.Retain, 0)
-	for _, path := range slices.Concat(files[:over], half) {
+	old := slices.DeleteFunc(slices.Clone(files), func(path string) bool { return path == made })
+	for _, path := range slices.Concat(old[:min(over, len(old))], half) {
 		if err := os.Remove(path); err != nil {
 			return len(files), fmt.Errorf("let an old backup go: %w", err)
 		}

@@ -72,6 +72,30 @@ func TestKeeperKeepsTheNewest(t *testing.T) {
 	})
 }
 
+// TestKeeperKeepsWhatItMade gives the files of a clock that was ahead later names than those of new backups: these stay all
+// the same, and the others go.
+func TestKeeperKeepsWhatItMade(t *testing.T) {
+	k := keeper(t)
+	k.Retain = 2
+	if err := os.MkdirAll(k.Dir, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"muster-21260101T000000.000Z.backup", "muster-21260102T000000.000Z.backup"} {
+		if err := os.WriteFile(filepath.Join(k.Dir, name), nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for range 2 {
+		s, err := k.Once(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := kept(t, k); len(got) != 2 || filepath.Join(k.Dir, got[0]) != s.File || s.Kept != 2 {
+			t.Errorf("kept %q after %s was made, status %+v", got, s.File, s)
+		}
+	}
+}
+
 // TestKeeperGoesOnWhereItWas holds that starting a keeper anew makes no backup before its time. The times of files are real,
 // so that this is no virtual time: the last one is as old as it is said to be.
 func TestKeeperGoesOnWhereItWas(t *testing.T) {
