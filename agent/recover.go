@@ -3,17 +3,16 @@ package agent
 import (
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"log/slog"
 	"os"
-	"path/filepath"
 	"slices"
 	"time"
 
 	"github.com/hashicorp/raft"
 
 	"github.com/musterhq/muster/agent/boltstore"
+	"github.com/musterhq/muster/agent/snapshots"
 	"github.com/musterhq/muster/fsm"
 )
 
@@ -32,7 +31,7 @@ type Recovery struct {
 
 	dir     *directory
 	store   *boltstore.Store
-	snaps   raft.SnapshotStore
+	snaps   *snapshots.Store
 	machine *machine
 	first   uint64
 }
@@ -50,14 +49,15 @@ func OpenRecovery(path string, log *slog.Logger) (_ *Recovery, err error) {
 	}()
 	r.Aside = r.dir.file("before-recovery-" + time.Now().UTC().Format("20060102T150405Z"))
 	if r.store, err = boltstore.Open(boltstore.Config{Path: r.dir.file(fileRaft)}); err != nil {
-		return nil, err
+		return nil, unrecoverable(err)
 	}
-	if r.snaps, err = raft.NewFileSnapshotStoreWithLogger(r.dir.path, 2, raftLogger(log)); err != nil {
-		return nil, fmt.Errorf("snapshots: %w", err)
+	r.snaps, err = snapshots.Open(snapshots.Config{Dir: r.dir.path, Logs: r.store, Log: log, Logger: raftLogger(log)})
+	if err != nil {
+		return nil, err
 	}
 	r.machine = newMachine(r.dir.self.ID, func(error) {})
 	if err := r.replay(); err != nil {
-		return nil, err
+		return nil, unrecoverable(err)
 	}
 	state := r.machine.Read()
 	if r.Seq = state.Meta().Seq; state.Meta().Epoch() == "" {
@@ -74,21 +74,45 @@ func OpenRecovery(path string, log *slog.Logger) (_ *Recovery, err error) {
 	return r, nil
 }
 
-// replay brings the state to the end of the log: the newest snapshot, then all entries after it.
-func (r *Recovery) replay() error {
-	snapshots, err := r.snaps.List()
-	if err != nil {
-		return fmt.Errorf("snapshots: %w", err)
+// unrecoverable says of damage what helps here: who is damaged is told elsewhere to join anew, and there is no group to join.
+func unrecoverable(err error) error {
+	const out = "this peer cannot be recovered from: take another one, or restore a backup into a new group"
+	if d, ok := errors.AsType[*snapshots.DamageError](err); ok {
+		return fmt.Errorf("snapshot %s is corrupt: %s; %s", d.File, d.Reason, out)
 	}
-	if len(snapshots) > 0 {
-		meta, from, err := r.snaps.Open(snapshots[0].ID)
+	if d, ok := errors.AsType[*boltstore.CorruptError](err); ok {
+		return fmt.Errorf("log store %s is corrupt at entry %d: %s; %s", d.Path, d.Index, d.Reason, out)
+	}
+	return err
+}
+
+// restore takes the newest snapshot that is whole. An older one than the newest it is only where the log holds all that came
+// between them, which the store sees to.
+func (r *Recovery) restore() error {
+	all, err := r.snaps.List()
+	if err != nil || len(all) == 0 {
+		return err
+	}
+	for _, meta := range all {
+		_, from, err := r.snaps.Open(meta.ID)
 		if err == nil {
-			r.Index = meta.Index
 			err = r.machine.Restore(from)
 		}
-		if err != nil {
-			return fmt.Errorf("snapshot %s: %w", snapshots[0].ID, err)
+		if err == nil {
+			r.Index = meta.Index
+			return nil
 		}
+		if errors.Is(err, fsm.ErrNewer) {
+			return err
+		}
+	}
+	return r.snaps.Damage()
+}
+
+// replay brings the state to the end of the log: a snapshot, then all entries after it.
+func (r *Recovery) replay() error {
+	if err := r.restore(); err != nil {
+		return err
 	}
 	first, err := r.store.FirstIndex()
 	if err != nil {
@@ -143,7 +167,7 @@ func (r *Recovery) Do() error {
 	if err := os.Remove(r.dir.file(filePeers)); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("forget the addresses of the others: %w", err)
 	}
-	return r.dir.change(func(s *self) { s.Group = own.Group })
+	return r.dir.change(func(s *self) { s.Group, s.Left = own.Group, false })
 }
 
 // write writes the state as a snapshot whose only server is this peer.
@@ -160,49 +184,6 @@ func (r *Recovery) write(index uint64) error {
 		return err
 	}
 	return pinned{r.machine.Read()}.Persist(sink)
-}
-
-// keepAside copies what will change.
-func (r *Recovery) keepAside() error {
-	if err := os.Mkdir(r.Aside, 0o700); err != nil {
-		return err
-	}
-	for _, name := range []string{fileRaft, "snapshots", fileSelf, filePeers} {
-		err := filepath.WalkDir(r.dir.file(name), func(path string, d fs.DirEntry, err error) error {
-			if errors.Is(err, fs.ErrNotExist) {
-				return nil
-			}
-			if err != nil {
-				return err
-			}
-			below, err := filepath.Rel(r.dir.path, path)
-			if err != nil {
-				return err
-			}
-			to := filepath.Join(r.Aside, below)
-			if d.IsDir() {
-				return os.Mkdir(to, 0o700)
-			}
-			return copyFile(path, to)
-		})
-		if err != nil {
-			return err
-		}
-	}
-	return syncDir(r.Aside)
-}
-
-func copyFile(from, to string) error {
-	in, err := os.Open(from)
-	if err != nil {
-		return err
-	}
-	out, err := os.OpenFile(to, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
-	if err != nil {
-		return errors.Join(err, in.Close())
-	}
-	_, err = io.Copy(out, in)
-	return errors.Join(err, in.Close(), out.Sync(), out.Close())
 }
 
 // Close gives the directory free.

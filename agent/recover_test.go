@@ -3,6 +3,7 @@ package agent
 import (
 	"crypto/sha256"
 	"errors"
+	"fmt"
 	"io/fs"
 	"log/slog"
 	"os"
@@ -124,6 +125,65 @@ func TestRecovery(t *testing.T) {
 			p.await("the recovered group", func(r *fsm.Reader) bool { return r.Meta().Group == m.Group })
 		}
 		last.await("three peers", rows(3))
+	})
+}
+
+// TestRecoveryFromAnOlderSnapshot damages the newest snapshot of a peer that has left its group: the one before it and the log
+// hold all that it held. Where they do not, it is refused, and the message does not send anybody to a group that is lost.
+func TestRecoveryFromAnOlderSnapshot(t *testing.T) {
+	inBubbleOf(t, 1, onDisk, func(t *testing.T, w *world) {
+		p := w.leader()
+		for range 2 {
+			p.apply(&fsm.OperatorAct{Action: "on", Cause: operator})
+			p.snapshot()
+		}
+		old := p.machine.Read().Meta()
+		p.end()
+		d := mustOpen(t, p.dir)
+		if err := errors.Join(d.left(), d.close()); err != nil {
+			t.Fatal(err)
+		}
+		newest, err := filepath.Glob(filepath.Join(p.dir, "snapshots", fmt.Sprintf("*-%d-*", old.Index), "state.bin"))
+		if err != nil || len(newest) != 1 {
+			t.Fatalf("snapshots at %d: %q, %v", old.Index, newest, err)
+		}
+		if err := os.WriteFile(newest[0], []byte("damaged"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		whole := filesOf(t, p.dir)
+
+		r := recovery(t, p.dir)
+		if r.Index < old.Index || r.Seq != old.Seq {
+			t.Errorf("recovered to entry %d, event %d; it was at %d and %d", r.Index, r.Seq, old.Index, old.Seq)
+		}
+		if err := errors.Join(r.Do(), r.Close()); err != nil {
+			t.Fatal(err)
+		}
+		if kept := filesOf(t, r.Aside); kept["/"+fileSelf] != whole["/"+fileSelf] {
+			t.Error("peer.json is not kept as it was")
+		}
+		p.start(nil)
+		if told := w.leader().events(old.Seq, "state.*"); len(told) != 1 {
+			t.Errorf("told %+v", told)
+		}
+		p.end()
+
+		lost := filepath.Join(r.Aside, fileLock)
+		if err := os.WriteFile(lost, nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		log, err := boltstore.Open(boltstore.Config{Path: filepath.Join(r.Aside, fileRaft)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := errors.Join(log.DeleteRange(1, r.Index-1), log.Close()); err != nil {
+			t.Fatal(err)
+		}
+		_, err = OpenRecovery(r.Aside, slog.New(slog.DiscardHandler))
+		if err == nil || !strings.Contains(err.Error(), "state.bin is corrupt") || !strings.Contains(err.Error(), "take another one") {
+			t.Errorf("an entry lacks between the snapshots: %v", err)
+		}
+		p.start(nil)
 	})
 }
 
