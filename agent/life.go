@@ -22,6 +22,16 @@ func (e *ending) end(cause error) {
 	})
 }
 
+// begun says whether it has come.
+func (e *ending) begun() bool {
+	select {
+	case <-e.done:
+		return true
+	default:
+		return false
+	}
+}
+
 // why is the cause in words.
 func (e *ending) why() string {
 	if e.cause == nil {

@@ -231,7 +231,7 @@ func (a *Agent) watchRaft(ctx context.Context) error {
 		}
 		if a.raftIsDown() {
 			if a.leaving.Load() {
-				return nil // it was asked for; Leave ends the peer
+				continue // it was asked for: Leave ends the peer, or says that it could not
 			}
 			return errRemoved
 		}
