@@ -6,6 +6,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/musterhq/muster/cmd/muster/table"
 	httpd "github.com/musterhq/muster/http"
 )
 
@@ -45,16 +46,28 @@ func (p *Program) writeSelf(s *httpd.Self, ready httpd.Readiness) {
 	for _, why := range ready.Reasons {
 		facts = append(facts, plain("", why))
 	}
-	p.writeFacts(append(facts,
+	facts = append(facts,
 		plain("Up for", p.ago(s.Started)), plain("Group", fmt.Sprintf("%s (%s)", s.Group, dash(s.GroupID))),
 		plain("Leader", dash(s.Leader)), plain("State", fmt.Sprintf("%s, term %d", s.State, s.Term)),
 		plain("Applied", fmt.Sprintf("%d of %d committed, %d in the log", s.AppliedIndex, s.CommitIndex, s.LastIndex)),
 		plain("Epoch", s.Epoch), plain("Features", fmt.Sprintf("level %d", s.FeatureLevel)),
 		plain("API", m.HTTPAddress), plain("Peer port", m.Address), plain("Gossip", m.GossipAddress),
 		plain("ACLs", onOff(m.ACL)), plain("Labels", labels(m.Labels)),
-	))
-	if b := s.Backups; b != nil {
-		p.writeFacts([]fact{plain("Backups", p.backups(b))})
+	)
+	if s.Disk != nil {
+		facts = append(facts, fact{"Disk", disk(s.Disk)})
+	}
+	if s.Backups != nil {
+		facts = append(facts, fact{"Backups", p.backups(s.Backups)})
+	}
+	p.writeFacts(facts)
+}
+
+// disk tells how much room there is for a peer's data.
+func disk(d *httpd.DiskStatus) table.Cell {
+	moods := map[string]table.Mood{"low": table.Warn, "full": table.Bad}
+	return table.Cell{
+		Text: fmt.Sprintf("%s: %d MiB of %d MiB are free in %s", d.Level, d.Free>>20, d.Total>>20, d.Dir), Mood: moods[d.Level],
 	}
 }
 
@@ -66,12 +79,16 @@ func onOff(on bool) string {
 }
 
 // backups tells how a peer keeps its backups.
-func (p *Program) backups(b *httpd.BackupStatus) string {
+func (p *Program) backups(b *httpd.BackupStatus) table.Cell {
 	switch {
 	case b.Failures > 0:
-		return fmt.Sprintf("%s: %s failed: %s", b.Dir, counted(b.Failures, "try", "tries"), b.Error)
+		return table.Cell{
+			Text: fmt.Sprintf("%s: %s failed: %s", b.Dir, counted(b.Failures, "try", "tries"), b.Error), Mood: table.Bad,
+		}
+	case b.At == 0 && b.Leads:
+		return table.Cell{Text: b.Dir + ": none yet", Mood: table.Warn}
 	case b.At == 0:
-		return b.Dir + ": none yet while this peer led"
+		return table.Cell{Text: b.Dir + ": none yet, whoever leads keeps them"}
 	}
-	return fmt.Sprintf("%s: %d, the last %s ago, to index %d", b.Dir, b.Kept, p.ago(b.At), b.Index)
+	return table.Cell{Text: fmt.Sprintf("%s: %d, the last %s ago, to index %d", b.Dir, b.Kept, p.ago(b.At), b.Index)}
 }

@@ -245,6 +245,10 @@ func self() httpd.Self {
 	return httpd.Self{
 		Member: members()[0], Group: "muster", GroupID: "01GROUP", Epoch: "e1", State: "leader", Term: 3, LastIndex: 4712,
 		CommitIndex: 4711, AppliedIndex: 4711, FeatureLevel: 1, Leader: "peer-a", Started: ago(26 * time.Hour),
+		Disk: &httpd.DiskStatus{Dir: "/var/lib/muster", Level: "low", Free: 300 << 20, Total: 4 << 30},
+		Backups: &httpd.BackupStatus{
+			Dir: "/var/backups/muster", Leads: true, At: ago(20 * time.Minute), File: "muster-1.backup", Index: 4700, Kept: 48,
+		},
 	}
 }
 

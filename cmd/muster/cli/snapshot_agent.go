@@ -15,15 +15,17 @@ import (
 func (p *Program) snapshotAgent() *cobra.Command {
 	k := &backup.Keeper{}
 	var logs logging
-	var once bool
+	var once, leaderOnly bool
 	c := &cobra.Command{
 		Use:   "agent",
-		Short: "Save a backup every so often, beside a peer",
-		Long: `Saves a backup to a directory every so often, and lets the oldest go, until it is stopped. Each is verified. It saves
-only while the peer it asks leads: run one beside every peer, and whichever leads is backed up.
+		Short: "Save a backup every so often, with the help of any peer",
+		Long: `Saves a backup to a directory every so often, and lets the oldest go, until it is stopped. Each is verified. It does not
+matter which peer it asks, nor which of them leads. To back up a group once although one runs beside every peer, give each
+-leader-only: it saves only while the peer it asks leads.
 
-A peer does the same by itself when it is started with -backup-dir; muster info then shows how that goes.`,
+A peer does the same by itself, while it leads, when it is started with -backup-dir; muster info then shows how that goes.`,
 		Example: `  muster snapshot agent -dir /var/backups/muster -interval 1h -retain 48
+  muster snapshot agent -dir /var/backups/muster -leader-only              beside every peer
   muster snapshot agent -dir /var/backups/muster -once                     for cron`,
 		Args: exactly(0),
 		RunE: p.verb(true, func(ctx context.Context, api *httpd.Client, _ []string) (err error) {
@@ -42,9 +44,11 @@ A peer does the same by itself when it is started with -backup-dir; muster info 
 				_, err := api.Snapshot(ctx, p.read(), to)
 				return err
 			}
-			k.Leads = func(ctx context.Context) (bool, error) {
-				self, err := api.Self(ctx)
-				return self.State == "leader", err
+			if leaderOnly {
+				k.Leads = func(ctx context.Context) (bool, error) {
+					self, err := api.Self(ctx)
+					return self.State == "leader", err
+				}
 			}
 			if !once {
 				return k.Run(ctx)
@@ -63,6 +67,7 @@ A peer does the same by itself when it is started with -backup-dir; muster info 
 	}
 	c.Flags().StringVar(&k.Dir, "dir", "", "`DIR` to keep backups in")
 	keeperFlags(c, k, "")
+	c.Flags().BoolVar(&leaderOnly, "leader-only", false, "save only while the asked peer leads")
 	c.Flags().BoolVar(&once, "once", false, "save one and end")
 	logs.flags(c)
 	return c

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/musterhq/muster/agent/backup"
 	"github.com/musterhq/muster/fsm"
@@ -106,14 +107,14 @@ func TestSnapshotAgentOnce(t *testing.T) {
 		all, _ := os.ReadDir(dir)
 		return len(all)
 	}
-	r := run{}.do(t, serving(t, "follower", whole), "snapshot", "agent", "-once", "-dir", dir)
+	r := run{}.do(t, serving(t, "follower", whole), "snapshot", "agent", "-once", "-leader-only", "-dir", dir)
 	if r.code != 0 || !strings.Contains(r.out, "does not lead") || files() != 0 {
-		t.Errorf("beside a follower: %+v, %d files", r, files())
+		t.Errorf("beside a follower, which is not to save: %+v, %d files", r, files())
 	}
-	for range 3 {
-		r = run{}.do(t, serving(t, "leader", whole), "snapshot", "agent", "-once", "-dir", dir, "-retain", "2")
+	for _, args := range [][]string{{"follower"}, {"leader"}, {"leader", "-leader-only"}} {
+		r = run{}.do(t, serving(t, args[0], whole), append([]string{"snapshot", "agent", "-once", "-dir", dir, "-retain", "2"}, args[1:]...)...)
 		if r.code != 0 || r.out != "Saved and verified snapshot to index 12\n" {
-			t.Errorf("beside the leader: %+v", r)
+			t.Errorf("beside a %s: %+v", args, r)
 		}
 	}
 	if files() != 2 {
@@ -124,5 +125,19 @@ func TestSnapshotAgentOnce(t *testing.T) {
 	}
 	if r := (run{}).do(t, nil, "snapshot", "agent", "-once"); r.code != 1 || !strings.Contains(r.err, "no directory") {
 		t.Errorf("no -dir: %+v", r)
+	}
+}
+
+func TestInfoTellsOfBackups(t *testing.T) {
+	for says, b := range map[string]httpd.BackupStatus{
+		"/b: none yet, whoever leads keeps them":   {Dir: "/b"},
+		"/b: none yet\n":                           {Dir: "/b", Leads: true},
+		"/b: 3 tries failed: no space left":        {Dir: "/b", Leads: true, Failures: 3, Error: "no space left", At: ago(time.Hour)},
+		"/b: 2, the last 60m ago, to index 4711\n": {Dir: "/b", At: ago(time.Hour), Kept: 2, Index: 4711},
+	} {
+		a := fleet(t).on("GET", "/v1/agent/self", httpd.Self{Backups: &b})
+		if r := (run{}).do(t, a, "info"); r.code != 0 || !strings.Contains(r.out, "Backups  ") || !strings.Contains(r.out, says) {
+			t.Errorf("%q is not told: %+v", says, r)
+		}
 	}
 }
