@@ -61,6 +61,15 @@
 //
 // # What ends the process
 //
-// An entry or snapshot this release does not know (fsm.ErrNewer, exit code 78), an error of the log store, and being removed
-// from the group, which a peer without a leader asks the others about, since nobody tells it. Nothing is skipped and nothing is guessed.
+// An entry or snapshot this release does not know (fsm.ErrNewer, exit code 78), an error of the log store, being removed from
+// the group, which a peer without a leader asks the others about, since nobody tells it, and a state that came from a restore
+// which the group never got. The log store fails with its disk: a write or sync that fails, no room left, a write that takes
+// over 10 s, damage that is met. A disk that runs low ends nothing: leadership goes elsewhere, then operators' writes are refused
+// (room.go). Nothing is skipped and nothing is guessed.
+//
+// # Restores
+//
+// A backup that is restored replaces the state in one step between two terms' work (restore.go). What the leader keeps of its
+// group is read after a barrier, so a leader without a majority restores nothing. It may still be lost before the others have
+// the state; stranded.go tells a peer that is left with it from one that is only behind.
 package agent

@@ -18,6 +18,9 @@
 // The set of /v1/nodes is that of all clusters: that a source no longer lists a node moves the version of its cluster and
 // no row of the node. The set of /v1/cluster/{name}/effective is the cluster, the settings and the discoveries together.
 //
+// A restore moves every index, of rows and of sets, past all that either history gave: an ?index= or ?cas= from before it is
+// never taken for current, and X-Muster-Epoch says that there was one.
+//
 // A list ends where X-Muster-Next is absent. A filtered page looks at 10,000 rows at most, so it may be short, or empty,
 // and still have a next.
 //
