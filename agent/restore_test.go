@@ -262,7 +262,7 @@ func TestRestoresTakeTurns(t *testing.T) {
 // TestRestoreWaitsForWhatIsCommitted has an entry committed and not yet applied when a restore begins, as in a term that has
 // just begun: the peers that the group keeps are those with that entry.
 func TestRestoreWaitsForWhatIsCommitted(t *testing.T) {
-	state := &gated{}
+	state := &gatedState{}
 	inBubbleOf(t, 1, state.around, func(t *testing.T, w *world) {
 		p := w.leader()
 		r := &restore{state: restoredState(t, p.backedUp()), cause: operator, done: make(chan struct{})}
@@ -305,26 +305,26 @@ func TestNobodyIsStrandedWrongly(t *testing.T) {
 	})
 }
 
-// gated is a state at which entries and restores can be stopped.
-type gated struct {
+// gatedState is a state at which entries and restores can be stopped.
+type gatedState struct {
 	raft.FSM
 	gate      atomic.Pointer[chan struct{}] // entries wait until it is closed
 	restoring atomic.Pointer[func()]        // called before the next restore
 }
 
 // around puts it around a peer's state.
-func (g *gated) around(c *Config) {
+func (g *gatedState) around(c *Config) {
 	c.Seams.Raft = func(parts *RaftParts) { g.FSM, parts.FSM = parts.FSM, g }
 }
 
-func (g *gated) shut() (open func()) {
+func (g *gatedState) shut() (open func()) {
 	gate := make(chan struct{})
 	g.gate.Store(&gate)
 	return func() { close(gate) }
 }
 
 // Apply is raft.FSM's.
-func (g *gated) Apply(l *raft.Log) any {
+func (g *gatedState) Apply(l *raft.Log) any {
 	if gate := g.gate.Load(); gate != nil {
 		<-*gate
 	}
@@ -332,7 +332,7 @@ func (g *gated) Apply(l *raft.Log) any {
 }
 
 // Restore is raft.FSM's.
-func (g *gated) Restore(from io.ReadCloser) error {
+func (g *gatedState) Restore(from io.ReadCloser) error {
 	if then := g.restoring.Swap(nil); then != nil {
 		(*then)()
 	}

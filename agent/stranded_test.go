@@ -35,9 +35,9 @@ func TestPeerThatWasAwayTakesTheRestoreUp(t *testing.T) {
 // stranding runs a test with a group of three and its leader, which was cut off in the middle of a restore: it has a state that
 // the others never got, and can only say that nobody knows.
 func stranding(t *testing.T, test func(t *testing.T, w *world, old *peer)) {
-	archive, states := ofAnotherGroup(t), map[string]*gated{}
+	archive, states := ofAnotherGroup(t), map[string]*gatedState{}
 	change := func(c *Config) {
-		states[c.Name] = &gated{}
+		states[c.Name] = &gatedState{}
 		states[c.Name].around(c)
 	}
 	inBubbleOf(t, 3, change, func(t *testing.T, w *world) {
