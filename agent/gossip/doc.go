@@ -85,4 +85,15 @@
 // decompression is unbounded. Alive messages of that shape are refused here.
 // Off loopback a keyring is therefore demanded unless Config.Insecure says
 // otherwise.
+//
+// Before it has decrypted anything memberlist takes 20 MiB of each stream;
+// the sockets cut one at 2 MiB, and all together at 16. In the clear they also
+// refuse whatever is compressed, which no peer sends. memberlist logs a line
+// for every packet that it cannot make sense of: they are counted, and a few
+// of them logged. Verifying what comes in and what goes out cannot be changed
+// while it runs, so a group gets its first key by restarts; from then on the
+// keyring may change at any time.
+//
+// There is no mark against replay in a packet. What is sent again is old news
+// by its incarnation, and the living contradict what is not.
 package gossip

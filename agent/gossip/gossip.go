@@ -93,7 +93,7 @@ func (g *Gossip) open(ctx context.Context) error {
 			return fmt.Errorf("bind: %w", err)
 		}
 		// The sockets outlive ctx by a farewell's length; Shutdown ends them.
-		if transport, err = openSockets(context.WithoutCancel(ctx), bind, g.cfg.Allowed, g.cfg.Log); err != nil {
+		if transport, err = openSockets(context.WithoutCancel(ctx), bind, g.cfg, g.meters); err != nil {
 			return err
 		}
 	}
@@ -138,7 +138,7 @@ func (g *Gossip) listConfig(transport memberlist.Transport) *memberlist.Config {
 	c.Keyring, c.GossipVerifyIncoming, c.GossipVerifyOutgoing = g.cfg.Keyring, true, true
 	c.EnableCompression = false // what is sent is small
 	c.Delegate, c.Events, c.Alive, c.Conflict = d, d, d, d
-	c.Logger = newLineLog(g.cfg.Log)
+	c.Logger = newLineLog(g.cfg.Log, g.meters.warned)
 
 	c.ProbeInterval, c.ProbeTimeout, c.IndirectChecks = t.Probe, t.ProbeTimeout, t.IndirectPeers
 	c.SuspicionMult, c.SuspicionMaxTimeoutMult, c.RetransmitMult = t.SuspicionMult, t.SuspicionMax, t.Retry

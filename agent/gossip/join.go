@@ -113,6 +113,7 @@ func (g *Gossip) KeepJoining(ctx context.Context, addrs []string) error {
 			failing = false
 		case !company && len(targets) > 0 && !failing:
 			g.cfg.Log.Warn("no other peer answers, trying on", "tried", len(targets), "error", err)
+			g.explain(err)
 			failing = true
 		}
 		pause := backoff
@@ -130,6 +131,20 @@ func (g *Gossip) KeepJoining(ctx context.Context, addrs []string) error {
 		case <-time.After(pause/2 + rand.N(pause/2+1)):
 		}
 	}
+}
+
+// undecrypted is how memberlist says that a message is under a key that is
+// not on the keyring. It has no other mark for it.
+const undecrypted = "no installed keys could decrypt"
+
+// explain says what to do about others whose key this peer does not hold.
+func (g *Gossip) explain(err error) {
+	if err == nil || !strings.Contains(err.Error(), undecrypted) {
+		return
+	}
+	g.cfg.Log.Error("the others encrypt gossip with a key that this peer does not hold, as after a change while it was away: " +
+		"do muster keyring install and use again on one of them; if they do not reach this peer, stop it, remove keyring.json " +
+		"from its data directory and start it with their key in the file of -gossip-key-file")
 }
 
 func unlessOver(ctx context.Context, err error) error {

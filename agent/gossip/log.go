@@ -5,17 +5,34 @@ import (
 	"log"
 	"log/slog"
 	"strings"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"golang.org/x/time/rate"
 )
 
 // lineLimit bounds what is kept of a line, in bytes: parts of it come from the
 // network.
 const lineLimit = 512
 
+// Of memberlist's warnings so many are logged at once, and then one in each
+// while: a packet from anybody makes one.
+const (
+	warnBurst = 20
+	warnEvery = 10 * time.Second
+)
+
 // lines passes memberlist's log lines on to slog. memberlist writes from many
 // goroutines, one Write per line.
-type lines struct{ log *slog.Logger }
+type lines struct {
+	log    *slog.Logger
+	warned prometheus.Counter
+	room   *rate.Limiter
+}
 
-func newLineLog(l *slog.Logger) *log.Logger { return log.New(lines{l}, "", 0) }
+func newLineLog(l *slog.Logger, warned prometheus.Counter) *log.Logger {
+	return log.New(lines{l, warned, rate.NewLimiter(rate.Every(warnEvery), warnBurst)}, "", 0)
+}
 
 func (w lines) Write(p []byte) (int, error) {
 	level, text := parseLine(string(bytes.TrimSpace(p)))
@@ -25,7 +42,10 @@ func (w lines) Write(p []byte) (int, error) {
 	case slog.LevelInfo:
 		w.log.Info("memberlist", "line", text)
 	default:
-		w.log.Warn("memberlist", "line", text)
+		w.warned.Inc()
+		if w.room.Allow() {
+			w.log.Warn("memberlist", "line", text)
+		}
 	}
 	return len(p), nil
 }

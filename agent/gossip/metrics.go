@@ -12,6 +12,7 @@ type meters struct {
 	refused   *prometheus.CounterVec // alive messages, by reason
 	conflicts prometheus.Counter
 	joins     *prometheus.CounterVec // addresses tried, by result
+	warned    prometheus.Counter     // of memberlist
 }
 
 func newMeters(reg prometheus.Registerer) (*meters, error) {
@@ -23,7 +24,7 @@ func newMeters(reg prometheus.Registerer) (*meters, error) {
 			Name: "muster_gossip_foreign_members", Help: "Members of another raft group that use this group's name.",
 		}),
 		refused: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "muster_gossip_refused_total", Help: "Announcements that were refused, by reason.",
+			Name: "muster_gossip_refused_total", Help: "Announcements, packets and streams that were refused, by reason.",
 		}, []string{"reason"}),
 		conflicts: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "muster_gossip_conflicts_total", Help: "Announcements that claim a living member's id for another address.",
@@ -31,8 +32,11 @@ func newMeters(reg prometheus.Registerer) (*meters, error) {
 		joins: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "muster_gossip_joins_total", Help: "Addresses that were asked to join, by result.",
 		}, []string{"result"}),
+		warned: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "muster_gossip_warnings_total", Help: "Messages that memberlist could not make sense of, and other warnings of it.",
+		}),
 	}
-	for _, c := range []prometheus.Collector{m.members, m.foreign, m.refused, m.conflicts, m.joins} {
+	for _, c := range []prometheus.Collector{m.members, m.foreign, m.refused, m.conflicts, m.joins, m.warned} {
 		if err := reg.Register(c); err != nil {
 			return nil, fmt.Errorf("register metrics: %w", err)
 		}

@@ -9,6 +9,7 @@ import (
 	"net/netip"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/hashicorp/memberlist"
@@ -30,13 +31,16 @@ type sockets struct {
 	tcp     *net.TCPListener
 	udp     *net.UDPConn
 	allowed []netip.Prefix
+	clear   bool // nothing is encrypted
 	log     *slog.Logger
+	refused func(reason string)
 
 	dial    func(addr string, timeout time.Duration) (net.Conn, error)
 	end     context.CancelFunc // ends dials
 	packets chan *memberlist.Packet
 	arrived chan net.Conn
 	slots   chan struct{}
+	read    atomic.Int64 // bytes of the streams that are open
 	closed  chan struct{}
 	once    sync.Once
 	tasks   sync.WaitGroup
@@ -45,28 +49,18 @@ type sockets struct {
 	open map[*stream]struct{} // nil once shut down
 }
 
-// stream is a connection that gives its place back when it is closed.
-type stream struct {
-	net.Conn
-	release func()
-}
-
-func (s *stream) Close() error {
-	s.release()
-	return s.Conn.Close()
-}
-
-func openSockets(ctx context.Context, bind netip.AddrPort, allowed []netip.Prefix, log *slog.Logger) (*sockets, error) {
+func openSockets(ctx context.Context, bind netip.AddrPort, cfg Config, m *meters) (*sockets, error) {
 	tcp, udp, err := listen(ctx, bind)
 	if err != nil {
 		return nil, err
 	}
 	if err := udp.SetReadBuffer(receiveSize); err != nil {
-		log.Debug("udp receive buffer stays small", "error", err)
+		cfg.Log.Debug("udp receive buffer stays small", "error", err)
 	}
 	dialing, end := context.WithCancel(ctx)
 	s := &sockets{
-		tcp: tcp, udp: udp, allowed: allowed, log: log, end: end,
+		tcp: tcp, udp: udp, allowed: cfg.Allowed, clear: cfg.Keyring == nil, log: cfg.Log, end: end,
+		refused: func(reason string) { m.refused.WithLabelValues(reason).Inc() },
 		packets: make(chan *memberlist.Packet, packetQueue), arrived: make(chan net.Conn),
 		slots: make(chan struct{}, streamLimit), closed: make(chan struct{}), open: map[*stream]struct{}{},
 	}
@@ -137,11 +131,12 @@ func (s *sockets) DialTimeout(addr string, timeout time.Duration) (net.Conn, err
 
 // hold keeps conn where Shutdown finds it. release is called once.
 func (s *sockets) hold(conn net.Conn, release func()) (net.Conn, error) {
-	st := &stream{Conn: conn}
+	st := &stream{Conn: conn, of: s}
 	st.release = sync.OnceFunc(func() {
 		s.mu.Lock()
 		delete(s.open, st)
 		s.mu.Unlock()
+		st.giveBack()
 		release()
 	})
 	s.mu.Lock()
@@ -165,12 +160,14 @@ func (s *sockets) accept() {
 			return
 		}
 		if !allows(s.allowed, conn.RemoteAddr().(*net.TCPAddr).AddrPort().Addr()) {
+			s.refused("network")
 			_ = conn.Close()
 			continue
 		}
 		select {
 		case s.slots <- struct{}{}:
 		default: // full: the other side tries again
+			s.refused("streams")
 			_ = conn.Close()
 			continue
 		}
@@ -197,7 +194,14 @@ func (s *sockets) receive() {
 			}
 			return
 		}
-		if n == 0 || !allows(s.allowed, from.Addr()) {
+		switch {
+		case n == 0:
+			continue
+		case !allows(s.allowed, from.Addr()):
+			s.refused("network")
+			continue
+		case s.clear && compressed(buf[:n], nested):
+			s.refused("compressed")
 			continue
 		}
 		p := &memberlist.Packet{Buf: slices.Clone(buf[:n]), From: net.UDPAddrFromAddrPort(from), Timestamp: time.Now()}
