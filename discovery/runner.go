@@ -114,8 +114,8 @@ func (r *Runner) Do(ctx context.Context, claim *fsm.Claim) {
 		if ctx.Err() != nil {
 			return
 		}
-		run.outcome.Error = err.Error()
-		r.log.Warn("run failed", "discovery", d.Name, "error", err)
+		run.outcome.Error = fsm.FailureText(err)
+		r.log.Warn("run failed", "discovery", d.Name, "error", run.outcome.Error)
 	}
 	run.outcome.Took = fsm.DurationOf(r.cfg.Now().Sub(began))
 	err := r.report(ctx, run)

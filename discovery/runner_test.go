@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -345,6 +346,9 @@ func TestFailedRunChangesNothing(t *testing.T) {
 	}{
 		{"error", func(p *place) { p.records, p.err = nil, errors.New("no leader") }, "no leader"},
 		{"silence", func(p *place) { p.records, p.takes = nil, time.Hour }, "the source took longer than 1m0s"},
+		{"abuse", func(p *place) {
+			p.records, p.err = nil, errors.New("no \x1b[2J\u202eleader\n"+strings.Repeat("x", 1<<20))
+		}, "no ?[2J?leader; xxx"},
 		{"no name", func(p *place) { p.records[0].Cluster = "" }, "cluster"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -365,7 +369,7 @@ func TestFailedRunChangesNothing(t *testing.T) {
 				if diff := cmp.Diff([]fsm.EventType{fsm.DiscoveryFailed}, got); diff != "" || len(sent) != 1 || nodesIn(r) != 4 {
 					t.Errorf("%d commands, %d nodes, events (-want +got):\n%s", len(sent), nodesIn(r), diff)
 				}
-				if last := r.Schedule(d.subject()).Last; last.Outcome != fsm.OutcomeFailed || !contains(last.Error, c.says) {
+				if last := r.Schedule(d.subject()).Last; last.Outcome != fsm.OutcomeFailed || !contains(last.Error, c.says) || len(last.Error) > fsm.MaxFailure {
 					t.Errorf("the run ended with %+v", last)
 				}
 			})

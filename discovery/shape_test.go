@@ -173,6 +173,12 @@ func TestBadRecordFailsAll(t *testing.T) {
 		"address": with(func(r *fsm.Record) { r.Address = "" }),
 		"port":    with(func(r *fsm.Record) { r.Port = 70_000 }),
 		"labels":  with(func(r *fsm.Record) { r.Labels = labels }),
+		"control": with(func(r *fsm.Record) { r.Address = "10.0.0.7\r\nx" }),
+		"bidi":    with(func(r *fsm.Record) { r.Node = "bad-1\u202egro" }),
+		"length":  with(func(r *fsm.Record) { r.Address = strings.Repeat("a", 1<<20) }),
+		"key":     with(func(r *fsm.Record) { r.Labels = map[string]string{strings.Repeat("k", 1<<20): "v"} }),
+		"value":   with(func(r *fsm.Record) { r.Labels = map[string]string{"k": "a\x1b[2J"} }),
+		"prober":  with(func(r *fsm.Record) { r.Probe = strings.Repeat("p", 1<<20) }),
 		"bytes":   with(func(r *fsm.Record) { r.Service = strings.Repeat("x", 1<<20) }),
 	} {
 		template := "{{.service}}"

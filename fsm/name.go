@@ -11,6 +11,7 @@ const (
 	MaxName       = 253      // bytes of a cluster, discovery or node name
 	MaxWord       = 64       // bytes of a role, state, reason, kind, label key
 	MaxText       = 512      // bytes of a label value, attribute value, detail
+	MaxFailure    = 2048     // bytes of why a run or refresh failed
 	MaxLabels     = 64       // labels of one node or cluster
 	MaxAttributes = 64       // attributes of one node
 	MaxShards     = 1024     // shards of one node; beyond them primaries are kept as they are known (AttributeCut)
@@ -66,7 +67,7 @@ func CheckLabels(field string, labels map[string]string) error {
 	}
 	for _, k := range sortedKeys(labels) {
 		if k == "" || len(k) > MaxWord || !printable(k) {
-			return Invalid(field, "key %q is not 1 to %d printable characters", k, MaxWord)
+			return Invalid(field, "key %q is not 1 to %d printable characters", cut(k, MaxWord), MaxWord)
 		}
 		if v := labels[k]; len(v) > MaxText || !printable(v) {
 			return Invalid(field+"."+k, "is not at most %d printable characters", MaxText)

@@ -27,14 +27,17 @@ func (r *Record) Check() error {
 	if err := CheckNodeID("node", r.Node); err != nil {
 		return err
 	}
-	if r.Address == "" || len(r.Address) > MaxName || !printable(r.Address) {
+	if len(r.Address) > MaxName {
+		return Invalid("address", "is %d bytes long; at most %d are allowed", len(r.Address), MaxName)
+	}
+	if r.Address == "" || !printable(r.Address) {
 		return Invalid("address", "%q is not a host name or address", r.Address)
 	}
 	if r.Port < 1 || r.Port > 65535 {
 		return Invalid("port", "%d is not between 1 and 65535", r.Port)
 	}
 	if len(r.Probe) > MaxWord || !printable(r.Probe) {
-		return Invalid("probe", "%q is not the name of a prober", r.Probe)
+		return Invalid("probe", "%q is not the name of a prober", cut(r.Probe, MaxWord))
 	}
 	return CheckLabels("labels", r.Labels)
 }

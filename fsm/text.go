@@ -28,6 +28,10 @@ func cut(s string, limit int) string {
 	return s[:limit]
 }
 
+// FailureText is an error of a source or prober as commands carry it: one printable line of at most MaxFailure bytes, whatever
+// the other side made it say.
+func FailureText(err error) string { return cut(strings.ReplaceAll(err.Error(), "\n", "; "), MaxFailure) }
+
 func itoa(n int) string { return strconv.Itoa(n) }
 
 // JSON is a JSON text in canonical form (no spaces, keys sorted), opaque to the state; empty is absent.

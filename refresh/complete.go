@@ -101,7 +101,7 @@ func (b *basis) compare(round *round) (c *fsm.RefreshComplete, unchanged bool) {
 	c = b.part(round)
 	c.Notes = b.schedule.Notes
 	if round.failed != nil {
-		c.Error = round.failed.Error()
+		c.Error = fsm.FailureText(round.failed)
 		return c, false
 	}
 	heard := b.round(round, round.reports(), round.claim.Full())

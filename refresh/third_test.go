@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -60,10 +61,11 @@ func TestThirdPartyFailsLate(t *testing.T) {
 		b.respec(func(s *fsm.RefreshSpec) { s.DownAfter = 1 })
 		subject := b.grant(ids...)[0].Subject
 		b.settle(time.Second)
-		p.takes, p.failed = time.Second, errors.New("consul has no leader")
+		p.takes, p.failed = time.Second, errors.New("consul has no leader\n"+strings.Repeat("\x1b", 1<<20))
 		for range 3 {
 			b.round(ids...)
-			if last := b.state.Read().Schedule(subject).Last; last.Outcome != fsm.OutcomeFailed {
+			if last := b.state.Read().Schedule(subject).Last; last.Outcome != fsm.OutcomeFailed ||
+				len(last.Error) > fsm.MaxFailure || !strings.HasPrefix(last.Error, "consul has no leader; ??") {
 				t.Errorf("the refresh ended with %+v", last)
 			}
 		}
