@@ -17,6 +17,7 @@ import (
 	"github.com/musterhq/muster/agent/bootstrap"
 	"github.com/musterhq/muster/agent/cert"
 	"github.com/musterhq/muster/agent/gossip"
+	"github.com/musterhq/muster/agent/keyring"
 	"github.com/musterhq/muster/agent/peerport"
 	"github.com/musterhq/muster/agent/snapshots"
 	"github.com/musterhq/muster/agent/space"
@@ -37,6 +38,7 @@ type Agent struct {
 	machine   *machine
 	certs     *cert.Certificates // nil without TLS
 	port      *peerport.Port
+	keys      *keyring.Ring // of gossip; nil in the clear
 	gossip    *gossip.Gossip
 	founder   *bootstrap.Founder // nil when there is a log, or nothing to found
 	store     *boltstore.Store   // nil when the log store was given

@@ -157,6 +157,7 @@ func (a *Agent) handler() http.Handler {
 	mux.HandleFunc("POST "+pathPropose, a.servePropose)
 	mux.Handle("POST "+pathPromise, answering(a.servePromise))
 	mux.Handle("POST "+pathHear, answering(a.serveHear))
+	mux.Handle("POST "+pathKeyring, answering(a.serveKeyring))
 	mux.HandleFunc("POST "+pathRestore, a.serveRestore)
 	mux.Handle("POST "+callIndex.path, callIndex.serve(a))
 	mux.Handle("POST "+callJoin.path, callJoin.serve(a))

@@ -49,6 +49,7 @@ type Config struct {
 	Insecure        bool              // allow addresses off loopback without TLS, gossip key and ACLs
 	TLS             TLS               // the certificate and whom it trusts; see tls.go
 	GossipKeyFile   string            // what gossip is encrypted with; "" is in the clear
+	GossipAllow     []string          // CIDRs of the peers; none is everywhere
 	ACL             bool              // default deny; see access.go
 	Debug           bool              // serve profiles of the process at the API
 	RaftMultiplier  int               // 1 to 10: stretches raft's timing on slow hosts
@@ -153,6 +154,9 @@ func (c *Config) validate() error {
 		return err
 	}
 	if _, _, err := c.Dial.parse(); err != nil {
+		return err
+	}
+	if _, err := prefixes("-gossip-allow", c.GossipAllow); err != nil {
 		return err
 	}
 	if c.Backups != nil {

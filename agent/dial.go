@@ -55,3 +55,16 @@ func (a *Agent) listeners() (own []netip.AddrPort) {
 	}
 	return own
 }
+
+// prefixes reads CIDRs.
+func prefixes(flag string, texts []string) ([]netip.Prefix, error) {
+	out := make([]netip.Prefix, 0, len(texts))
+	for _, text := range texts {
+		p, err := netip.ParsePrefix(text)
+		if err != nil {
+			return nil, fmt.Errorf("%s %q is not a CIDR such as 10.0.0.0/8", flag, text)
+		}
+		out = append(out, p)
+	}
+	return out, nil
+}

@@ -197,6 +197,13 @@ func (a *Agent) openStores() error {
 }
 
 func (a *Agent) makeGossip(context.Context) error {
+	if err := a.openKeyring(); err != nil {
+		return err
+	}
+	allowed, err := prefixes("-gossip-allow", a.cfg.GossipAllow)
+	if err != nil {
+		return err
+	}
 	known, err := a.dir.remembered()
 	if err != nil {
 		return err
@@ -215,6 +222,7 @@ func (a *Agent) makeGossip(context.Context) error {
 			Worker: a.cfg.Worker, Expect: a.cfg.BootstrapExpect, Labels: a.cfg.Labels, ACL: a.cfg.ACL,
 		},
 		GroupName: a.cfg.Group, Bind: a.cfg.GossipAddr, Transport: a.cfg.Seams.Gossip,
+		Keyring: a.keys.Memberlist(), Allowed: allowed,
 		Insecure: a.cfg.Insecure, Remembered: known, Timings: timing, Log: a.log, Registerer: a.cfg.Registerer,
 	})
 	return err
@@ -307,7 +315,7 @@ func (a *Agent) makeFace(context.Context) error {
 	}
 	a.face, err = httpd.New(httpd.Config{
 		Replica: replicaFace{a}, Log: a, Clock: replicaFace{a}, Rules: a, Work: a, Backups: backupsFace{a},
-		Members: membersFace{a}, Raft: raftFace{a}, Life: lifeFace{a}, Access: accessFace{a}, ACL: a.cfg.ACL,
+		Members: membersFace{a}, Raft: raftFace{a}, Life: lifeFace{a}, Access: accessFace{a}, Keys: keysFace{a}, ACL: a.cfg.ACL,
 		Metrics:    promhttp.HandlerFor(a.cfg.Gatherer, promhttp.HandlerOpts{ErrorLog: slog.NewLogLogger(a.log.Handler(), slog.LevelWarn)}),
 		Registerer: a.cfg.Registerer, Logger: a.log, Debug: a.cfg.Debug, MaxWaiting: waiting, TLS: a.apiTLS(),
 		MaxConnsPerIP: a.cfg.HTTPMaxConns,

@@ -30,7 +30,9 @@ func cut(s string, limit int) string {
 
 // FailureText is an error of a source or prober as commands carry it: one printable line of at most MaxFailure bytes, whatever
 // the other side made it say.
-func FailureText(err error) string { return cut(strings.ReplaceAll(err.Error(), "\n", "; "), MaxFailure) }
+func FailureText(err error) string {
+	return cut(strings.ReplaceAll(err.Error(), "\n", "; "), MaxFailure)
+}
 
 func itoa(n int) string { return strconv.Itoa(n) }
 

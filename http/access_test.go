@@ -55,7 +55,9 @@ var roles = map[string]fsm.Right{
 	"POST /v1/discovery/{name}/release": "operate", "PUT /v1/settings": "manage",
 	"PUT /v1/agent/join/{address}": "manage", "PUT /v1/agent/leave": "manage", "PUT /v1/agent/force-leave/{name}": "manage",
 	"PUT /v1/agent/reload": "manage", "DELETE /v1/operator/raft/peer": "manage", "POST /v1/operator/raft/transfer-leader": "manage",
-	"GET /debug/pprof/": "manage", "GET /debug/pprof/profile": "manage", "GET /debug/pprof/trace": "manage",
+	"GET /v1/operator/keyring": "manage", "POST /v1/operator/keyring": "manage", "PUT /v1/operator/keyring": "manage",
+	"DELETE /v1/operator/keyring": "manage",
+	"GET /debug/pprof/":           "manage", "GET /debug/pprof/profile": "manage", "GET /debug/pprof/trace": "manage",
 	"GET /debug/pprof/{name}": "manage",
 }
 

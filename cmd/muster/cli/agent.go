@@ -96,6 +96,8 @@ func (o *options) flags(c *cobra.Command) {
 	f.BoolVar(&cfg.Worker, "worker", false, "replicate and refresh, but never vote")
 	f.StringArrayVar(&o.labels, "label", nil, "`KEY=VALUE` of this peer, which the setting \"on\" may name; may be repeated")
 	f.IntVar(&cfg.RaftMultiplier, "raft-multiplier", 1, "stretch raft's timing by `N`, 1 to 10, on slow machines")
+	f.StringVar(&cfg.GossipKeyFile, "gossip-key-file", "", "`FILE` with the first gossip key; later ones come by muster keyring")
+	f.StringArrayVar(&cfg.GossipAllow, "gossip-allow", nil, "`NET` that other peers gossip from; may be repeated (default everywhere)")
 	f.StringArrayVar(&cfg.Dial.Allow, "dial-allow", nil, "`NET[:PORTS]` that probers may dial; may be repeated")
 	f.StringArrayVar(&cfg.Dial.Deny, "dial-deny", nil, "`NET[:PORTS]` that probers may not dial; may be repeated")
 	f.BoolVar(&cfg.Debug, "enable-debug", false, "serve profiles of the process at /debug/pprof/ of the API")

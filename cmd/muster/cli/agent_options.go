@@ -12,6 +12,7 @@ import (
 	"github.com/musterhq/muster/cmd/muster/conf"
 	"github.com/musterhq/muster/cmd/muster/document"
 	"github.com/musterhq/muster/discovery"
+	"github.com/musterhq/muster/refresh/poll"
 )
 
 // options are what a peer is told, by its command line and by files.
@@ -41,9 +42,12 @@ func (o *options) inFiles(f *pflag.FlagSet) {
 	s.In("backup", "backup-dir", "backup-interval", "backup-retain")
 	s.In("tls", "ca-file", "cert-file", "key-file", "verify-client")
 	s.In("limits", "http-max-conns-per-client")
+	s.In("dial", "dial-allow", "dial-deny")
 	s.Call("label", "labels")
 	s.Pairs("label")
 	s.Check(conf.Address, "http-addr", "peer-addr", "gossip-addr")
+	s.Check(func(text string) error { _, err := poll.ParseRange(text); return err }, "dial-allow", "dial-deny")
+	s.Check(conf.CIDR, "gossip-allow")
 	s.Check(conf.OneOf("debug", "info", "warn", "error"), "log-level")
 	s.Check(conf.OneOf("text", "json"), "log-format")
 	s.Check(conf.Between(1, 10), "raft-multiplier")

@@ -116,8 +116,8 @@ picture of each cluster and one ordered log of everything that changed.`,
 	add(groupPeer, p.agent(), p.fleet(), p.sidecar())
 	add(groupObserved, p.discovery(), p.cluster(), p.node(), p.event())
 	add(groupGroup, p.members(), p.join(), p.leave(), p.forceLeave(), p.info(), p.reload(), p.settings(), p.acl(), p.snapshot(),
-		p.operator())
-	add(groupOther, p.tls(), p.validate(), p.version(), p.completion())
+		p.keyring(), p.operator())
+	add(groupOther, p.tls(), p.validate(), p.keygen(), p.version(), p.completion())
 	root.SetHelpCommandGroupID(groupOther)
 	family(root)
 	return root
