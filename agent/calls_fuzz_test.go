@@ -38,9 +38,15 @@ func FuzzCalls(f *testing.F) {
 		Peer: fsm.Peer{ID: "b", Name: "peer-b", Labels: map[string]string{"zone": "a"}}, Applied: 7, Polls: 3, Epoch: "e", Clock: 1, Disk: 1,
 	}
 	for i, q := range []any{
-		said, map[string]any{"from": "b", "to": "a", "serial": 1, "expect": 3}, nil, nothing{}, joinRequest{Peer: said.Peer},
-		leaveRequest{ID: "b", Reason: "r"}, transferRequest{ID: "b"},
-		askRequest{Subject: fsm.Subject{Kind: fsm.KindRun, ID: 1}, Cause: operator}, fsm.Errorf(fsm.CodeStale, "moved").With("index", "9"),
+		said,
+		map[string]any{"from": "b", "to": "a", "serial": 1, "expect": 3},
+		nil,
+		nothing{},
+		joinRequest{Peer: said.Peer},
+		leaveRequest{ID: "b", Reason: "r"},
+		transferRequest{ID: "b"},
+		askRequest{Subject: fsm.Subject{Kind: fsm.KindRun, ID: 1}, Cause: operator},
+		fsm.Errorf(fsm.CodeStale, "moved").With("index", "9"),
 	} {
 		body, err := json.Marshal(q)
 		if err != nil {

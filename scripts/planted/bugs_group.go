@@ -70,6 +70,11 @@ var groupBugs = []bug{
 			"		if why != nil {\n			p.refuse(why)\n		}\n		return why != nil\n",
 			"		_ = why\n		return false\n",
 		}},
-		[]catch{{"virtual time", "./agent", "TestUpgradeProposesNothingTooNew", nil}},
+		[]catch{{"virtual time", "./agent", "TestUpgradeProposesNothingTooNew|TestUpgradeHoldsBackWhatIsNew", nil}},
+	},
+	{
+		24, "what a leader understands passes for the group's level", "agent/batch.go",
+		[]edit{{"	level := b.machine.Read().Meta().Feature //", "	level := b.machine.level //"}},
+		[]catch{{"virtual time", "./agent", "TestUpgradeHoldsBackWhatIsNew", nil}},
 	},
 }
