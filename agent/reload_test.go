@@ -205,6 +205,28 @@ func TestDeclaredDiscoveriesAreAppliedOnce(t *testing.T) {
 	})
 }
 
+// TestADeclaredDiscoveryWaitsForADeletedOne: one of that name that is being deleted goes first.
+func TestADeclaredDiscoveryWaitsForADeletedOne(t *testing.T) {
+	spec := fsm.DefaultSpec()
+	spec.Backend = "list"
+	f := &file{}
+	change := func(c *Config) {
+		c.Declared = []Declared{{Name: "all", Spec: spec, Place: "a.hcl:3"}}
+		f.reads(c)
+	}
+	inBubbleOf(t, 1, change, func(t *testing.T, w *world) {
+		one := w.leader()
+		one.await("the declared discovery", func(r *fsm.Reader) bool { return r.Discovery("all") != nil })
+		first := one.machine.Read().Discovery("all").ID
+		one.apply(&fsm.DiscoveryDelete{Name: "all", Cause: operator})
+		one.reload()
+		one.await("another of that name", func(r *fsm.Reader) bool { d := r.Discovery("all"); return d != nil && !d.Deleting && d.ID != first })
+		if said := one.said.with("declared discovery is not applied yet", "is being deleted"); len(said) != 1 {
+			t.Errorf("the log says %q", said)
+		}
+	})
+}
+
 // TestADeclaredDiscoveryThatIsTooLargeIsGivenUp: what can never be applied is told once.
 func TestADeclaredDiscoveryThatIsTooLargeIsGivenUp(t *testing.T) {
 	spec := fsm.DefaultSpec()

@@ -143,7 +143,7 @@ func TestWhoWins(t *testing.T) {
 		"first.hcl":  `name = "first"` + "\nexpect = 1\njoin = [\"a\"]\nlabels { zone = \"a\" }",
 		"d/20.json":  `{"name": "twenty", "join": ["c"], "labels": {"rack": "r2"}}`,
 		"d/10.hcl":   `name = "ten"` + "\nexpect = 2\non = true\njoin = [\"b\"]\nlabels { zone = \"b\" }",
-		"d/.x.hcl":   `name = "hidden"`,
+		"d/.x.hcl":   `name = "hidden"` + "\nevery = \"2h\"",
 		"d/note.txt": "no settings",
 		"d/s/30.hcl": `name = "deeper"`,
 		"last.hcl":   `name = null` + "\nexpect = 4",
@@ -271,6 +271,9 @@ func TestACommandLineCanBeSaidAgain(t *testing.T) {
 	}
 	if _, err := s2.Load(first.Sources); err != nil {
 		t.Fatal(err)
+	}
+	if len(second.Sources) > 0 {
+		t.Errorf("the files are said again: %v", second.Sources)
 	}
 	if second.Name != "anew" || second.N != 7 || second.Every != 2*time.Hour || !second.On || !slices.Equal(second.Join, []string{"d", "b, c"}) {
 		t.Errorf("%+v", second)
