@@ -64,6 +64,7 @@ type Agent struct {
 	live      atomic.Pointer[live]
 	reloading sync.Mutex
 	restoring sync.Mutex // held while a backup is read here and put in place
+	reloads   reloads
 	restores  chan *restore
 	heralds   sync.WaitGroup // news on its way to other peers
 	ending    *ending

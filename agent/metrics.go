@@ -57,6 +57,15 @@ func newMetrics(a *Agent) (*metrics, error) {
 		}),
 		gauge("muster_agent_clock_offset_seconds", "How far the leader's clock is ahead of the median of the voters'; the leader's.",
 			func() float64 { return time.Duration(m.clockOffset.Load()).Seconds() }),
+		counter("muster_agent_reloads_total", "Times the configuration was read again and taken over.", func() float64 {
+			return float64(a.reloads.good.Load())
+		}),
+		counter("muster_agent_reload_failures_total", "Times it was read again and not taken over, since something was wrong.", func() float64 {
+			return float64(a.reloads.bad.Load())
+		}),
+		gauge("muster_agent_settings_waiting", "Settings that were changed in files and wait for a restart.", func() float64 {
+			return float64(a.reloads.waiting())
+		}),
 		gauge("muster_agent_disk_free_bytes", "Room on the disk of the data directory.", func() float64 {
 			room, _ := a.space.State()
 			return float64(room.Free)

@@ -61,6 +61,7 @@ func (a *Agent) Reload(ctx context.Context) (httpd.Reloaded, error) {
 		err = a.takeOver(ctx, &next)
 	}
 	if err != nil {
+		a.reloads.failed(err)
 		a.log.Error("configuration was not taken over", "error", err)
 		return out, fsm.Errorf(fsm.CodeInvalid, "nothing was taken over: %s", err)
 	}
@@ -71,6 +72,7 @@ func (a *Agent) Reload(ctx context.Context) (httpd.Reloaded, error) {
 	for _, c := range out.Restart {
 		a.log.Warn("setting needs a restart", "setting", c.Setting, "before", c.Before, "after", c.After)
 	}
+	a.reloads.done(out.Restart)
 	out.Files, out.Discoveries = next.Origin.Files, len(next.Declared)
 	a.log.Info("configuration read again", "files", len(out.Files), "changed", len(out.Applied), "restart", len(out.Restart))
 	return out, nil
@@ -78,6 +80,9 @@ func (a *Agent) Reload(ctx context.Context) (httpd.Reloaded, error) {
 
 // takeOver changes what can be changed.
 func (a *Agent) takeOver(ctx context.Context, next *Config) error {
+	if err := a.reloadCertificates(); err != nil {
+		return err
+	}
 	if err := a.reloadCertificates(); err != nil {
 		return err
 	}

@@ -95,6 +95,10 @@ func TestReloadTakesOverWhatItCan(t *testing.T) {
 		if diff := cmp.Diff(want, one.reload()); diff != "" {
 			t.Errorf("second (-want +got):\n%s", diff)
 		}
+		warned := strings.Join(lifeFace{one.Agent}.Warnings(), "; ")
+		if !strings.Contains(warned, "not before a restart: data_dir") || one.reloads.waiting() != 1 {
+			t.Errorf("warnings are %q", warned)
+		}
 		if level.Level() != slog.LevelDebug {
 			t.Errorf("the log's level is %s", level.Level())
 		}
@@ -133,10 +137,17 @@ func TestReloadOfABadConfigurationChangesNothing(t *testing.T) {
 		if said := one.said.with("level=ERROR", "a.hcl:7: labels is odd"); len(said) != 1 {
 			t.Errorf("the log says %q", said)
 		}
+		warned := strings.Join(lifeFace{one.Agent}.Warnings(), "; ")
+		if !strings.Contains(warned, "a.hcl:7: labels is odd") || one.reloads.bad.Load() != 1 || one.reloads.good.Load() != 0 {
+			t.Errorf("warnings are %q after %d good and %d bad reloads", warned, one.reloads.good.Load(), one.reloads.bad.Load())
+		}
 		w.pass(5 * time.Second)
 		one.await("the old label", labelled("peer-a", "a"))
 		f.err = nil
 		one.reload()
+		if warned := (lifeFace{one.Agent}).Warnings(); len(warned) > 0 {
+			t.Errorf("after a good reload the warnings are %q", warned)
+		}
 		one.await("the new label", labelled("peer-a", "b"))
 	})
 }

@@ -114,6 +114,7 @@ func (f lifeFace) Warnings() (out []string) {
 	if room, level := f.space.State(); level != space.Ample {
 		out = append(out, fmt.Sprintf("the disk of %s is %s: %s", f.dir.path, level, room))
 	}
+	out = append(out, f.reloads.warnings()...)
 	if d := f.discord(); d != "" {
 		out = append(out, d)
 	}

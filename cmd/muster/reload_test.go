@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"crypto/tls"
 	"fmt"
 	"io"
 	"os"
@@ -135,4 +136,69 @@ func TestAPeerReadsItsFilesAgain(t *testing.T) {
 	if strings.Contains(log, `level=INFO msg="peer started"`) {
 		t.Errorf("it logged below the level of its file:\n%s", log)
 	}
+}
+
+// TestReloadReadsCertificatesAgain: a new certificate is shown at once, and one that cannot be used is an error that leaves all as
+// it was.
+func TestReloadReadsCertificatesAgain(t *testing.T) {
+	dir := t.TempDir()
+	must := func(args ...string) string {
+		t.Helper()
+		code, said := told(t, args...)
+		if code != 0 {
+			t.Fatalf("muster %v: exit %d, %s", args, code, said)
+		}
+		return said
+	}
+	must("tls", "ca", "create", "-dir", dir)
+	must("tls", "cert", "create", "-peer", "-dir", dir, "-name", "a")
+	ca, shown := filepath.Join(dir, "muster-ca.pem"), filepath.Join(dir, "muster-peer-a.pem")
+	settings := func(zone string) map[string]string {
+		return map[string]string{"agent.hcl": fmt.Sprintf("dev = true\nlabels { zone = %q }\ntls {\n  ca_file = %q\n  cert_file = %q\n  key_file = %q\n}\n",
+			zone, ca, shown, filepath.Join(dir, "muster-peer-a-key.pem"))}
+	}
+	files(t, dir, settings("a"))
+	p := start(t, "agent", "-config-file", filepath.Join(dir, "agent.hcl"), "-name", "peer-a", "-http-addr", "127.0.0.1:0",
+		"-peer-addr", "127.0.0.1:0", "-gossip-addr", "127.0.0.1:0")
+	_, after, _ := strings.Cut(p.line(), "https://")
+	address, _, found := strings.Cut(after, ". ")
+	if !found {
+		t.Fatalf("the first line names no address; stderr:\n%s", p.errs)
+	}
+	at := []string{"-http-addr", "https://" + address, "-ca-file", ca}
+	until(t, "an answer", func(context.Context) bool { code, _ := told(t, append([]string{"info"}, at...)...); return code == 0 })
+	serial := func() string {
+		t.Helper()
+		conn, err := (&tls.Dialer{Config: &tls.Config{InsecureSkipVerify: true}}).DialContext(t.Context(), "tcp", address) //nolint:gosec // it only looks
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer conn.Close()
+		return conn.(*tls.Conn).ConnectionState().PeerCertificates[0].SerialNumber.String()
+	}
+	first := serial()
+
+	good, err := os.ReadFile(shown)
+	if err != nil {
+		t.Fatal(err)
+	}
+	files(t, dir, settings("b"))
+	files(t, dir, map[string]string{"muster-peer-a.pem": "no certificate"})
+	if code, said := told(t, append([]string{"reload"}, at...)...); code != 1 || !strings.Contains(said, "nothing was taken over") || !strings.Contains(said, shown) {
+		t.Errorf("a reload with a broken certificate: exit %d, %s", code, said)
+	}
+	files(t, dir, map[string]string{"muster-peer-a.pem": string(good)})
+	if info := must(append([]string{"members", "-format=json"}, at...)...); !strings.Contains(info, `"zone": "a"`) {
+		t.Errorf("a reload that failed has changed the label: %s", info)
+	}
+	must("tls", "cert", "create", "-peer", "-dir", dir, "-name", "a", "-force")
+	must(append([]string{"reload"}, at...)...)
+	if again := serial(); again == first {
+		t.Error("the old certificate is still shown")
+	}
+	if info := must(append([]string{"members", "-format=json"}, at...)...); !strings.Contains(info, `"zone": "b"`) {
+		t.Errorf("the label of the file is not taken over: %s", info)
+	}
+	p.signal(syscall.SIGTERM)
+	p.wait()
 }
