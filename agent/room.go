@@ -93,7 +93,7 @@ func (t *term) room(commands ...fsm.Command) error {
 	}
 	for _, c := range commands {
 		switch c.(type) {
-		case *fsm.SettingsSet, *fsm.DiscoveryApply, *fsm.DiscoveryDelete, *fsm.DiscoveryRelease, *fsm.ClusterChange:
+		case *fsm.SettingsSet, *fsm.DiscoveryApply, *fsm.DiscoveryDelete, *fsm.DiscoveryRelease, *fsm.ClusterChange, *fsm.TokenCreate:
 			return full
 		}
 	}
