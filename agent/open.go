@@ -7,15 +7,12 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
-	"path/filepath"
-	"syscall"
 	"time"
 
 	"github.com/hashicorp/raft"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"github.com/musterhq/muster/agent/boltstore"
-	"github.com/musterhq/muster/agent/bootstrap"
 	"github.com/musterhq/muster/agent/gossip"
 	"github.com/musterhq/muster/agent/peerport"
 	"github.com/musterhq/muster/agent/snapshots"
@@ -228,48 +225,6 @@ func (a *Agent) makeGossip(context.Context) error {
 	return err
 }
 
-func (a *Agent) makeFounder(ctx context.Context) error {
-	dir := a.cfg.DataDir
-	if a.cfg.Dev {
-		return a.found(ctx, []string{a.id})
-	}
-	var err error
-	a.founder, err = bootstrap.New(bootstrap.Config{
-		ID: a.id, Name: a.cfg.Name, Expect: a.cfg.BootstrapExpect, Dir: filepath.Clean(dir),
-		Roster: roster{a.gossip}, Caller: a, Found: a.found, Log: a.log, Registerer: a.cfg.Registerer,
-	})
-	return err
-}
-
-// found bootstraps raft with exactly these voters, whose addresses are their ids.
-func (a *Agent) found(_ context.Context, set []string) error {
-	var conf raft.Configuration
-	for _, id := range set {
-		conf.Servers = append(conf.Servers, raft.Server{ID: raft.ServerID(id), Address: raft.ServerAddress(id)})
-	}
-	if err := a.raft.BootstrapCluster(conf).Error(); err != nil && !errors.Is(err, raft.ErrCantBootstrap) {
-		return fmt.Errorf("found the group: %w", err)
-	}
-	return nil
-}
-
-// roster is gossip as package bootstrap sees it.
-type roster struct{ *gossip.Gossip }
-
-// Seen are the members that have not left.
-func (r roster) Seen() []bootstrap.Peer {
-	var out []bootstrap.Peer
-	for _, m := range r.Members() {
-		if m.Status != gossip.Left {
-			out = append(out, bootstrap.Peer{
-				ID: m.ID, Name: m.Name, Expect: m.Expect, Alive: m.Status == gossip.Alive,
-				Worker: m.Worker, HasLog: m.HasLog, Group: m.Group,
-			})
-		}
-	}
-	return out
-}
-
 func (a *Agent) makeWorkers(context.Context) error {
 	polls, open, _ := shared(openFiles())
 	rules, err := a.dialRules()
@@ -321,21 +276,4 @@ func (a *Agent) makeFace(context.Context) error {
 		MaxConnsPerIP: a.cfg.HTTPMaxConns,
 	})
 	return err
-}
-
-// openFiles is how many files this peer may open.
-func openFiles() int {
-	var limit syscall.Rlimit
-	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit); err != nil {
-		return 4096
-	}
-	return int(min(limit.Cur, 1<<17))
-}
-
-// shared divides open files: one in sixteen is for requests that wait, some are for other peers and the disk, and all others for
-// connections to nodes, kept ones and those of polls under way. As many polls as a quarter may be under way at once.
-func shared(files int) (polls, open, waiting int) {
-	const others = 256
-	waiting = min(files/16, 4096)
-	return min(files/4, 16_384), max(files/2, files-waiting-others), waiting
 }
