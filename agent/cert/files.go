@@ -87,11 +87,11 @@ func LoadAuthorities(path string) (*x509.CertPool, error) {
 
 // LoadPair reads a certificate and its key in PEM, for whoever asks a peer that wants one.
 func LoadPair(certFile, keyFile string) (tls.Certificate, error) {
-	if err := checkMode(keyFile); err != nil {
-		return tls.Certificate{}, err
-	}
 	c, err := readFile("certificate", certFile)
 	if err != nil {
+		return tls.Certificate{}, err
+	}
+	if err := checkMode(keyFile); err != nil {
 		return tls.Certificate{}, err
 	}
 	k, err := readFile("key", keyFile)

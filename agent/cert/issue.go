@@ -11,6 +11,7 @@ import (
 	"encoding/pem"
 	"errors"
 	"fmt"
+	"io/fs"
 	"math/big"
 	"net"
 	"time"
@@ -48,6 +49,9 @@ type Authority struct {
 // OpenAuthority reads an authority and its key, and judges whether it may sign now.
 func OpenAuthority(certFile, keyFile string, now time.Time) (*Authority, error) {
 	p, err := LoadPair(certFile, keyFile)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("authority: %w: name its files, or make one with muster tls ca create", err)
+	}
 	if err != nil {
 		return nil, err
 	}

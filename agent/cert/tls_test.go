@@ -143,7 +143,7 @@ func TestAPIServer(t *testing.T) {
 	}
 }
 
-// TestNoSessionIsResumed takes an authority away: who was let in before is not let in again.
+// TestNoSessionIsResumed calls twice, and then takes an authority away: who was let in before is not let in again.
 func TestNoSessionIsResumed(t *testing.T) {
 	p := newPlace(t)
 	old := p.authority("old")
@@ -153,9 +153,19 @@ func TestNoSessionIsResumed(t *testing.T) {
 	i := p.issue("old", "caller", nil)
 	conf := caller(t, old, &i)
 	conf.ClientSessionCache = tls.NewLRUClientSessionCache(4)
+	resumed := false
+	conf.VerifyConnection = func(s tls.ConnectionState) error {
+		resumed = s.DidResume
+		return nil
+	}
 	server := certs.PeerServer("p")
-	if _, err := meet(t, conf, server); err != nil {
-		t.Fatal(err)
+	for range 2 {
+		if _, err := meet(t, conf, server); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if resumed {
+		t.Error("a session was resumed")
 	}
 	p.issue("new", "a", nil)
 	p.write("old.pem", []byte{}, p.read("new.pem"))
