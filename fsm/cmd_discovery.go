@@ -41,14 +41,20 @@ func (c *DiscoveryApply) apply(tx *txn) Result {
 	tx.put(tableDiscoveries, d)
 	tx.append(c.Cause, f)
 	tx.restart(d)
-	if old != nil && c.Spec.Enabled && !old.Spec.Enabled {
+	if old != nil && c.Spec.Enabled && (!old.Spec.Enabled || tx.meta.Feature >= 2 && c.Spec.judgesApart(&old.Spec)) {
 		tx.moveListed(d.ID)
 	}
 	return Result{Closed: true}
 }
 
+// judgesApart says whether a discovery with another spec may hold a node that it lists for gone at another time.
+func (s *Spec) judgesApart(o *Spec) bool {
+	return s.MissingAfter != o.MissingAfter || s.Interval != o.Interval
+}
+
 // moveListed gives the clusters that a discovery lists a new version. While it was disabled its listings kept no node from
-// being missing, and a run of another discovery that judged so must judge again.
+// being missing, and with other settings they did so for another time: a run of another discovery that judged on that must
+// judge again.
 func (tx *txn) moveListed(discovery uint64) {
 	for _, id := range slices.Collect(tx.ListedClusters(discovery)) {
 		row := tx.ClusterByID(id)
