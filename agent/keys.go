@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -67,6 +69,15 @@ func (a *Agent) openKeyring() (err error) {
 			"running; to have this peer begin anew with it, stop it and remove keyring.json from its data directory", "key", id)
 	}
 	return nil
+}
+
+// holdsKeyring says whether the data directory has gossip keys of an earlier life, which count without the file of the first.
+func (c *Config) holdsKeyring() bool {
+	if c.DataDir == "" {
+		return false
+	}
+	_, err := os.Stat(filepath.Join(c.DataDir, fileKeyring))
+	return err == nil
 }
 
 // keyring is where a directory keeps the gossip keys; nil keeps them nowhere.

@@ -288,3 +288,37 @@ func TestKeyholderOutsideTheGroup(t *testing.T) {
 		}
 	})
 }
+
+// A group in the clear gets its first key peer by peer: those with it and those without do not gossip, and all goes on.
+func TestFirstKeyOfAGroupThatRuns(t *testing.T) {
+	inBubble(t, 3, func(t *testing.T, w *world) {
+		w.clusters(2, 2)
+		w.discover(nil)
+		path, _ := keyFile(t)
+		w.pass(time.Minute) // where the others are is on disk
+		for _, p := range w.peers {
+			p.end()
+			p.start(func(c *Config) { c.GossipKeyFile = path })
+			w.pass(time.Minute)
+			for _, q := range w.peers {
+				q.await("all peers' rows", rows(3))
+				q.await("2 healthy clusters", healthy(2))
+			}
+		}
+		w.allAlive(time.Minute)
+	})
+}
+
+// Once there is a keyring a peer needs no file for a first key, off loopback either.
+func TestKeyringCountsAsAKey(t *testing.T) {
+	c := Config{DataDir: t.TempDir(), ACL: true, TLS: TLS{CAFile: "ca", CertFile: "cert", KeyFile: "key"}}
+	if err := c.exposed("-peer-addr", "10.0.0.1:8651"); err == nil || !strings.Contains(err.Error(), "-gossip-key-file") {
+		t.Errorf("without a key: %v", err)
+	}
+	if err := os.WriteFile(filepath.Join(c.DataDir, fileKeyring), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := c.exposed("-peer-addr", "10.0.0.1:8651"); err != nil {
+		t.Error(err)
+	}
+}

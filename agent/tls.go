@@ -51,7 +51,7 @@ func (c *Config) exposed(flag, addr string) error {
 		what, remedy string
 	}{
 		{c.TLS.on(), "TLS", "-ca-file, -cert-file and -key-file; muster tls ca create and muster tls cert create -peer make them"},
-		{c.GossipKeyFile != "", "a gossip key", "-gossip-key-file; muster keygen makes one"},
+		{c.GossipKeyFile != "" || c.holdsKeyring(), "a gossip key", "-gossip-key-file; muster keygen makes one"},
 		{c.ACL, "ACLs", "-acl; muster acl bootstrap then makes the first token"},
 	} {
 		if !p.has {
