@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/hashicorp/raft"
@@ -216,6 +217,7 @@ func TestUpgradeWaitsForWhoComesIn(t *testing.T) {
 func TestUpgradeAsksEveryServer(t *testing.T) {
 	inBubble(t, 3, func(t *testing.T, w *world) {
 		w.pass(10 * time.Second)
+		synctest.Wait() // no peer has a word on its way
 		leader := w.leader()
 		own, r := leader.term.Load(), leader.machine.Read()
 		servers, err := leader.configuration()

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
@@ -162,6 +163,7 @@ func TestLeadershipGoesWhereItMay(t *testing.T) {
 		worker.start(func(c *Config) { c.Worker = true })
 		worker.await("four peers", rows(4))
 		w.pass(10 * time.Second)
+		synctest.Wait() // no peer has a word on its way
 		own := leader.term.Load()
 		voters := w.others(leader)[:2]
 		says := func(change func(*word), some ...*peer) {
