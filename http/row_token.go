@@ -7,7 +7,7 @@ type TokenRow struct {
 	Accessor    string      `json:"accessor"` // its name, in events too
 	Roles       []fsm.Right `json:"roles"`
 	Description string      `json:"description"`
-	Created     fsm.Time    `json:"created,omitzero"`
+	Created     fsm.Time    `json:"created,omitzero"` // by the log's time; absent in the answer that makes it
 	Expires     fsm.Time    `json:"expires,omitzero"` // absent: never
 	Index       uint64      `json:"index"`
 }

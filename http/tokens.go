@@ -81,7 +81,7 @@ func (s *Server) makeToken(w http.ResponseWriter, r *http.Request, t fsm.Token, 
 	if err != nil {
 		return err
 	}
-	t.Created, t.Index = s.Clock.Now(), res.Index
+	t.Index = res.Index
 	return s.reply(w, r, http.StatusOK, TokenMade{TokenRow: tokenRow(&t), Secret: secret})
 }
 

@@ -149,8 +149,16 @@ func (p *Program) tellMade(made httpd.TokenMade) error {
 func (p *Program) tokenFacts(t *httpd.TokenRow) []fact {
 	return []fact{
 		plain("Accessor", t.Accessor), plain("Roles", rights(t.Roles)), plain("Description", t.Description),
-		plain("Created", t.Created.String()), plain("Expires", p.expiry(t).Text),
+		plain("Created", stamp(t.Created)), plain("Expires", p.expiry(t).Text),
 	}
+}
+
+// stamp is a time, empty for none.
+func stamp(t fsm.Time) string {
+	if t == 0 {
+		return ""
+	}
+	return t.String()
 }
 
 func (p *Program) tokenList() *cobra.Command {
