@@ -65,6 +65,7 @@ func newUpgrade(t *testing.T, f *fleet) *upgrade {
 	}
 	u.apply(u.group.Peers[0], "fleet", f.discovery())
 	u.allHealthy(u.group.Peers[0], f.clusters)
+	u.reaches(nowLevel)
 	var ctx context.Context
 	ctx, u.stop = context.WithCancel(t.Context())
 	go u.write(ctx)
@@ -75,13 +76,14 @@ func newUpgrade(t *testing.T, f *fleet) *upgrade {
 	return u
 }
 
-// write sets 1, 2, 3…, each through whichever peer takes it.
+// write sets 1, 2, 3…, each through whichever peer takes it. A write that has begun when it is told to stop is waited for: given
+// up, it would come into the log while all are thought to stand still.
 func (u *upgrade) write(ctx context.Context) {
 	defer close(u.done)
 	pace := time.NewTicker(50 * time.Millisecond)
 	defer pace.Stop()
 	for n, i := int64(1), 0; ctx.Err() == nil; i++ {
-		one, cancel := context.WithTimeout(ctx, 2*time.Second)
+		one, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*time.Second)
 		_, err := u.group.Peers[i%3].API.PatchCluster(one, u.f.cluster(0), object{"vars": object{"n": n}}, nil)
 		cancel()
 		if err == nil {
@@ -112,6 +114,19 @@ func (u *upgrade) works(what string, level uint32) {
 			u.Errorf("after %s %s is at feature level %d, not %d", what, p.Name, self.FeatureLevel, level)
 		}
 	}
+}
+
+// reaches waits until all peers are at a feature level.
+func (u *upgrade) reaches(level uint32) {
+	u.Helper()
+	u.until("the feature level to be raised", func(ctx context.Context) error {
+		for _, p := range u.group.Peers {
+			if self, err := p.API.Self(ctx); err != nil || self.FeatureLevel != level {
+				return fmt.Errorf("%s is at %d, %w", p.Name, self.FeatureLevel, err)
+			}
+		}
+		return nil
+	})
 }
 
 // end ends a peer's process.
@@ -181,14 +196,7 @@ func (u *upgrade) all(order []int, by upgradeBy) {
 	u.laterRefresh(second, u.f.cluster(1), 1)
 	u.works("the last old peer is away", nowLevel)
 	u.runs(last, by.next)
-	u.until("the feature level to be raised", func(ctx context.Context) error {
-		for _, p := range u.group.Peers {
-			if self, err := p.API.Self(ctx); err != nil || self.FeatureLevel != nowLevel+1 {
-				return fmt.Errorf("%s is at %d, %w", p.Name, self.FeatureLevel, err)
-			}
-		}
-		return nil
-	})
+	u.reaches(nowLevel + 1)
 	u.leads(first) // a term begins with the leader's row, which is of the new version now
 	u.works("all were upgraded", nowLevel+1)
 }
