@@ -63,8 +63,9 @@ this peer is on loopback itself), link-local and cloud metadata addresses and th
 dialed only where -dial-allow names them. Other -dial-allow narrow the rest to what they hold. -dial-deny wins.`,
 		Example: `  muster agent -dev
   muster agent -config-dir /etc/muster
-  muster agent -data-dir /var/lib/muster -name peer-a -bootstrap-expect 3 -insecure \
-               -peer-addr 10.0.0.1:8651 -gossip-addr 10.0.0.1:8652 -join 10.0.0.2:8652 -join 10.0.0.3:8652
+  muster agent -data-dir /var/lib/muster -name peer-a -bootstrap-expect 3 \
+               -peer-addr 10.0.0.1:8651 -gossip-addr 10.0.0.1:8652 -join 10.0.0.2:8652 -join 10.0.0.3:8652 \
+               -ca-file muster-ca.pem -cert-file peer-a.pem -key-file peer-a-key.pem -gossip-key-file gossip.key -acl
   muster agent -data-dir /var/lib/muster -name worker-1 -worker -label zone=a -insecure \
                -peer-addr 10.0.0.9:8651 -gossip-addr 10.0.0.9:8652 -join 10.0.0.1:8652`,
 		Args: exactly(0),
