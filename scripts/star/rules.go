@@ -46,6 +46,7 @@ var homes = []struct {
 	{"github.com/hashicorp/go-msgpack/v2", []string{"agent"}},
 	{"github.com/armon/go-metrics", []string{"agent"}},
 	{"github.com/spf13/cobra", []string{"cmd"}},
+	{"github.com/spf13/pflag", []string{"cmd"}},
 	{"github.com/hashicorp/hcl/v2", []string{"cmd"}},
 	{"github.com/zclconf/go-cty", []string{"cmd"}},
 	{"github.com/nats-io", nil},
