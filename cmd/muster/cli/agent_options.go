@@ -44,6 +44,7 @@ func (o *options) inFiles(f *pflag.FlagSet) {
 	s.In("limits", "http-max-conns-per-client")
 	s.In("dial", "dial-allow", "dial-deny")
 	s.Call("label", "labels")
+	s.Call("acl", "acl.enabled")
 	s.Pairs("label")
 	s.Check(conf.Address, "http-addr", "peer-addr", "gossip-addr")
 	s.Check(func(text string) error { _, err := poll.ParseRange(text); return err }, "dial-allow", "dial-deny")

@@ -17,9 +17,6 @@ import (
 	"github.com/musterhq/muster/cmd/muster/document"
 )
 
-// Settings is how many settings were found.
-func (f *Found) Settings() int { return len(f.places) }
-
 // Source is a file, or a directory whose files that end in .hcl or .json are read in the order of their names.
 type Source struct {
 	Path string
@@ -51,6 +48,9 @@ type Found struct {
 	Discoveries []document.Discovery
 	places      map[string]document.Place // of settings, by option
 }
+
+// Settings is how many settings were found.
+func (f *Found) Settings() int { return len(f.places) }
 
 // Load reads files and takes over what they say into the options that stand for it. Options that were given win. The error
 // joins one for each thing that is wrong in any file; after one the options must not be used. What could be read is found in
