@@ -140,7 +140,7 @@ func TestRevokedAndExpiredTokens(t *testing.T) {
 			"expired": func(made httpd.TokenMade) time.Time { return made.Expires.Std() },
 		}
 		for _, name := range []string{"deleted", "expired"} {
-			made, err := manager.CreateToken(ctx, httpd.NewToken{Roles: []fsm.Right{fsm.MayRead}, TTL: fsm.Minute})
+			made, err := manager.CreateToken(ctx, httpd.NewToken{Roles: []fsm.Right{fsm.MayRead}, TTL: 50 * fsm.Second})
 			if err != nil {
 				t.Fatal(err)
 			}
