@@ -40,7 +40,10 @@ func TestTokensOnDisk(t *testing.T) {
 		t.Errorf("who may read sets: %+v", r)
 	}
 	for _, args := range [][]string{
-		{"settings", "set", "-voters", "3"}, {"event", "list"}, {"acl", "token", "list"}, {"info"},
+		{"settings", "set", "-voters", "3"},
+		{"event", "list"},
+		{"acl", "token", "list"},
+		{"info"},
 		{"snapshot", "save", filepath.Join(p.Data, "caught.backup")},
 	} {
 		if r := w.muster(append(args, "-token-file", file, at(p.HTTP))...); r.code != 0 {
