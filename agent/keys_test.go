@@ -283,6 +283,11 @@ func TestKeyholderOutsideTheGroup(t *testing.T) {
 				}
 			}
 		}
+		// The port may let in who is in gossip while no leader is known; the keyring does not.
+		_, err = leader.serveKeyring(ctx, keyringRequest{Op: keyringInstall, Key: keyring.Generate()})
+		if !errorIs(err, &fsm.Error{Code: fsm.CodeForbidden}) {
+			t.Errorf("somebody outside the group is answered %v", err)
+		}
 		if diff := cmp.Diff([]string{first}, leader.keys.IDs()); diff != "" {
 			t.Error(diff)
 		}
