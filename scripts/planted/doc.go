@@ -16,6 +16,8 @@
 //   - A bug is caught when the test binary was built with it and a test failed in it, or a panic ended it. That it does not
 //     compile, finds no test of the name or runs into its deadline is no catch.
 //   - Each test is also run once without the bug: one that fails anyway catches nothing.
+//   - That a test fails is all that is asked of it: it ends at its first failure, and a random one neither looks for the
+//     smallest failure nor keeps it as a file, which the next runs would try first.
 //   - A bug stands at the lowest layer that can catch it, and beside that at those that its number is there to prove.
 //   - A test of this package holds that every text to be changed stands exactly once in its file, so that the table cannot
 //     rot unnoticed.
