@@ -107,6 +107,15 @@ func wireVersion(c Command) uint64 {
 // KindName is the noun.verb of a command, for logs and metrics.
 func KindName(c Command) string { return kindOf(c).name }
 
+// KindNames are those of all kinds, in the order of their numbers.
+func KindNames() []string {
+	names := make([]string, 0, len(kinds))
+	for _, k := range kinds {
+		names = append(names, k.name)
+	}
+	return names
+}
+
 // entryFormat is the first byte of every entry.
 const entryFormat = 1
 

@@ -22,6 +22,10 @@ func (p *peer) Propose(ctx context.Context, c fsm.Command) (fsm.Result, error) {
 		if t.dead {
 			return fsm.Result{}, errDead
 		}
+		if p.muted(c) {
+			t.sleep(limit - p.w.now)
+			return fsm.Result{}, fsm.Errorf(fsm.CodeUnknown, "nobody knows")
+		}
 		res, o := p.try(t, frame, c, limit)
 		if o == accepted {
 			return res, nil

@@ -17,6 +17,7 @@ type checker struct {
 	state  *fsm.State
 	deeds  map[uint64]deed   // by index: what the entry did
 	images map[uint64][]byte // by index: the whole state, of every few entries
+	epochs map[string]bool   // all there were
 	chronicle
 	ledger
 	absences
@@ -32,7 +33,7 @@ const imageEvery = 64
 
 func newChecker(w *World) *checker {
 	return &checker{
-		w: w, state: fsm.NewState(), deeds: map[uint64]deed{}, images: map[uint64][]byte{},
+		w: w, state: fsm.NewState(), deeds: map[uint64]deed{}, images: map[uint64][]byte{}, epochs: map[string]bool{"e1": true},
 		chronicle: newChronicle(w), ledger: newLedger(w), absences: newAbsences(w),
 	}
 }
@@ -74,6 +75,9 @@ func (k *checker) commit(e *entry) {
 	k.chronicle.check(c)
 	k.ledger.check(c)
 	k.outcomes(c)
+	if len(k.w.log.entries)%orderEvery == 0 {
+		k.orders()
+	}
 }
 
 // kindsOf is the commands of an entry in words.

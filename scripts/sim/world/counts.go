@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+
+	"github.com/musterhq/muster/fsm"
 )
 
 // Counts says how often each kind of fault and of outcome came about.
@@ -20,6 +22,11 @@ func (c Counts) Add(o Counts) {
 
 // Names are the kinds, sorted.
 func (c Counts) Names() []string { return slices.Sorted(maps.Keys(c)) }
+
+// Lacking are the kinds of commands that were never accepted: nothing is proved of what none of them did.
+func (c Counts) Lacking() []string {
+	return slices.DeleteFunc(fsm.KindNames(), func(kind string) bool { return c["done "+kind] > 0 })
+}
 
 // void says what a world did too little of to prove anything, empty when it did enough.
 func (c Counts) void(steps int) string {

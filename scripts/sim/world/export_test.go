@@ -1,6 +1,10 @@
 package world
 
-import "time"
+import (
+	"time"
+
+	"github.com/musterhq/muster/fsm"
+)
 
 // RunBroken simulates a world in which something is found to be wrong at a time.
 func RunBroken(c Config, at time.Duration, panics bool) Result {
@@ -24,7 +28,14 @@ func Kinds() []string {
 		"granted refresh confirm", "granted refresh odd", "granted refresh asked", "granted run nudge", "granted run delete",
 		"event node.unreachable", "event node.missing", "event node.removed", "event node.returned", "event node.forgotten",
 		"event discovery.held", "event discovery.released", "event shard.primary_lost", "event shard.primary_duplicated",
-		"event shard.lag_high", "event node.attribute_muted", "event node.identity_mismatch", "event cluster.removed",
+		"restored", "sources in either order", "cursor of a history that was cut", "cursor before the first event",
+		"given back since the cluster kept moving while it was refreshed", "given back since the peer is stopping",
+		"not admitted", "event shard.lag_high", "event node.attribute_muted", "event node.identity_mismatch", "event cluster.removed",
+	}
+	for _, kind := range fsm.KindNames() {
+		if kind != "group.create" {
+			out = append(out, "done "+kind)
+		}
 	}
 	for _, acts := range [][]act{groupActs, fleetActs, sourceActs, operatorActs} {
 		for _, a := range acts {

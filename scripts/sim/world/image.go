@@ -35,9 +35,10 @@ func difference(a, b *fsm.Reader) string {
 			return "listings"
 		}
 	}
-	for _, set := range []fsm.Set{
-		fsm.SetDiscoveries, fsm.SetClusters, fsm.SetNodes, fsm.SetClaims, fsm.SetPeers, fsm.SetSettings, fsm.SetEvents,
-	} {
+	if text(slices.Collect(a.Tokens(""))) != text(slices.Collect(b.Tokens(""))) {
+		return "tokens"
+	}
+	for _, set := range sets {
 		if a.Wait(set).Index != b.Wait(set).Index {
 			return "indexes"
 		}

@@ -47,26 +47,7 @@ type word struct {
 	polls   int
 	applied uint64
 	open    bool
-}
-
-// proposal is a command on its way into an entry. Reply may be nil.
-type proposal struct {
-	frame []byte
-	reply func(fsm.Result, outcome)
-}
-
-type outcome int
-
-const (
-	accepted   outcome = iota // into the log, with a result
-	notApplied                // surely not
-	unknown
-)
-
-func (p *proposal) settle(res fsm.Result, o outcome) {
-	if p.reply != nil {
-		p.reply(res, o)
-	}
+	release uint32
 }
 
 func newTerm(p *peer, number uint64) *term {
@@ -86,7 +67,7 @@ func (t *term) tryOpen() {
 	t.clock = refresh.NewClock(m.Time)
 	var commands []fsm.Command
 	if m.Group == "" {
-		commands = append(commands, &fsm.GroupCreate{Group: "g", Epoch: "e1", Feature: 1})
+		commands = append(commands, &fsm.GroupCreate{Group: "g", Epoch: "e1", Feature: fsm.BirthLevel})
 	}
 	row := t.p.row()
 	commands = append(commands, &fsm.PeerSet{Peer: row}, &fsm.LeaderChange{ID: t.p.id, Name: t.p.name, Term: t.number})
@@ -99,9 +80,11 @@ func (t *term) tryOpen() {
 
 // instant is now, as this leader has it.
 func (t *term) instant() refresh.Instant {
-	wall := began.Add(fsm.DurationOf(t.w.now + t.p.skew))
-	return t.clock.Instant(wall, t.w.now-t.began)
+	return t.clock.Instant(t.p.wall(), t.w.now-t.began)
 }
+
+// wall is the peer's own clock.
+func (p *peer) wall() fsm.Time { return began.Add(fsm.DurationOf(p.w.now + p.skew)) }
 
 // applied is told of each entry that this peer applied.
 func (t *term) applied(e *entry, a *fsm.Applied) {
@@ -188,7 +171,7 @@ func (t *term) ready(r *fsm.Reader) (out []*fsm.Peer) {
 		p := t.w.byID(row.ID)
 		w, heard := t.words[p]
 		switch {
-		case p == t.p && p.open:
+		case p == t.p && p.open && !p.draining:
 			out = append(out, row)
 		case heard && row.Status == fsm.PeerAlive && t.w.now-t.heardAt[p] < heardFor && w.open && w.applied+maxBehind >= applied:
 			out = append(out, row)
@@ -201,42 +184,6 @@ func (t *term) hear(w word) {
 	if t.sched != nil && !t.over {
 		t.words[w.from], t.heardAt[w.from] = w, t.w.now
 		t.news = append(t.news, w)
-	}
-}
-
-// add takes a proposal: what is unhurried waits for the beat, the rest goes within a moment.
-func (t *term) add(p *proposal, unhurried bool) {
-	switch {
-	case t.over || t.sched == nil:
-		p.settle(fsm.Result{}, notApplied)
-	case unhurried:
-		t.later = append(t.later, p)
-	default:
-		if t.hurried = append(t.hurried, p); len(t.hurried) == 1 {
-			t.w.after(coalesce, func() {
-				batch := t.hurried
-				t.hurried = nil
-				t.send(batch)
-			})
-		}
-	}
-}
-
-// send puts a batch into an entry.
-func (t *term) send(batch []*proposal) {
-	if t.over || len(batch) == 0 {
-		return
-	}
-	frames := make([][]byte, 0, len(batch))
-	for _, p := range batch {
-		frames = append(frames, p.frame)
-	}
-	t.unsettled = append(t.unsettled, batch...)
-	now := t.instant()
-	t.w.check.proposes(t, now)
-	if t.w.log.append(t.w, t, fsm.Entry(now.Time, frames...), batch) == nil {
-		t.w.count.add("entry of a leader that leads no more")
-		t.w.step("refused", t.p.name, t.number)
 	}
 }
 

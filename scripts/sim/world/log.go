@@ -21,6 +21,7 @@ type entry struct {
 	term  *term
 	batch []*proposal
 	lost  bool
+	whole bool // raw is a snapshot that takes the place of the state
 }
 
 // append takes an entry of a leader, nil when it leads no more.
@@ -89,11 +90,16 @@ func (l *log) elect(w *World, p *peer, merged bool) {
 		p.term.stop()
 	}
 	l.number++
-	l.last++ // raft's own first entry of a term
-	t := newTerm(p, l.number)
-	l.holder, p.term = t, t
 	w.count.add("term")
 	w.step("elect", p.name, l.number)
+	l.begin(w, p)
+}
+
+// begin has a peer work as the leader of this term.
+func (l *log) begin(w *World, p *peer) {
+	l.last++ // raft's own first entry of a term, and after a restore
+	t := newTerm(p, l.number)
+	l.holder, p.term = t, t
 	for _, other := range w.peers {
 		w.after(w.between(time.Millisecond, 400*time.Millisecond), func() {
 			if l.holder == t {

@@ -22,6 +22,7 @@ func (t *term) reconcile() {
 			t.change(p.id, &fsm.PeerSet{Peer: *next})
 		}
 	}
+	t.raise(r)
 }
 
 // rowOf is a peer's row where it must be written anew, else nil.
@@ -29,7 +30,7 @@ func (t *term) rowOf(p *peer, row *fsm.Peer) *fsm.Peer {
 	now := t.w.now
 	at, heard := t.heardAt[p]
 	if p == t.p || heard && now-at < heardFor {
-		if row != nil && row.Status == fsm.PeerAlive {
+		if row != nil && row.Status == fsm.PeerAlive && row.Release == p.release {
 			return nil
 		}
 		next := p.row()

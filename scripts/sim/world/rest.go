@@ -54,7 +54,7 @@ func (w *World) heal() {
 		})
 	}
 	for _, p := range w.peers {
-		p.cut, p.blind, p.paused = 0, 0, 0
+		p.cut, p.blind, p.paused, p.mute = 0, 0, 0, 0
 		if p.member && !p.up {
 			p.start()
 		}

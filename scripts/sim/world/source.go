@@ -156,6 +156,15 @@ func (s *source) answer() ([]fsm.Record, error) {
 	case faultLies:
 		lie = 1
 	}
+	out := s.listed(lists, lie)
+	if s.fault == faultNonsense && len(out) > 0 {
+		out[len(out)-1].Port = -1 // one record that is none fails the whole read
+	}
+	return out, nil
+}
+
+// listed is the records of nodes, their ports off by a lie.
+func (s *source) listed(lists []fsm.NodeRef, lie int) []fsm.Record {
 	out := make([]fsm.Record, 0, len(lists))
 	for _, ref := range lists {
 		n := s.w.fleet.by[ref]
@@ -164,9 +173,5 @@ func (s *source) answer() ([]fsm.Record, error) {
 			Labels: map[string]string{"source": s.name},
 		})
 	}
-	if s.fault == faultNonsense && len(out) > 0 {
-		out[len(out)-1].Port = -1 // one record that is none fails the whole read
-		return out, nil
-	}
-	return out, nil
+	return out
 }

@@ -15,6 +15,7 @@ var groupActs = []act{
 		p.start()
 		return true
 	}},
+	{"peer stops", func(a *adversary) bool { return a.stops(a.worker()) }},
 	{"leader changes", func(a *adversary) bool {
 		p := a.some(2)
 		if p == nil || p == a.leader() {
@@ -63,6 +64,7 @@ var groupActs = []act{
 		p.killTasks()
 		return true
 	}},
+	{"reports are lost", func(a *adversary) bool { return a.mutes() }},
 	{"snapshot installed", func(a *adversary) bool { return a.install() }},
 	{"clock jumps forward", func(a *adversary) bool { return a.jump(24 * time.Hour) }},
 	{"clock jumps back", func(a *adversary) bool { return a.jump(-24 * time.Hour) }},

@@ -46,7 +46,7 @@ func (w *World) askedOf(c *fsm.Claim) *asked {
 
 // offer begins the work of a claim of this peer's.
 func (p *peer) offer(c *fsm.Claim) {
-	if c.Peer != p.id {
+	if c.Peer != p.id || p.draining {
 		return
 	}
 	p.w.step("begin", p.name, c.Token)

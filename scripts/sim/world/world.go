@@ -49,6 +49,11 @@ type World struct {
 	count Counts
 	paper paper
 
+	backups  []*backup
+	births   int  // epochs that were begun with one
+	upgrades bool // some peers begin with the release before this one
+	raised   bool // the group's feature level has been proposed
+
 	sources []*source
 	running *task // the task whose code runs now
 	asked   map[fsm.Ticket]*asked
@@ -100,6 +105,7 @@ func (w *World) end(orderly bool) {
 func (w *World) begin() {
 	w.fleet = newFleet(w)
 	w.sources = newSources(w)
+	w.upgrades = w.chance(2)
 	for range pick(w, []int{3, 3, 3, 4, 5}) {
 		w.addPeer()
 	}
@@ -107,6 +113,7 @@ func (w *World) begin() {
 	w.log.elect(w, w.peers[0], false)
 	w.after(600*time.Millisecond, func() { w.foe.applySources() })
 	w.after(time.Second, func() { w.foe.act() })
+	w.follow()
 }
 
 // fail reports a violation of an invariant.
