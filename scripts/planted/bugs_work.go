@@ -23,6 +23,14 @@ var workBugs = []bug{
 		[]catch{{"component", "./refresh", "TestTagsAreOfTheVersionThatWasCompared", nil}, simulated},
 	},
 	{
+		26, "tags are kept of what was never accepted: 304 hides it", "refresh/complete.go",
+		[]edit{
+			{"		if unchanged && !c.Again {\n", "		unsent := unchanged && !c.Again\n		if !c.Again {\n"},
+			{"			w.unchanged.add(claim, c.Took, b.asOf)\n", "		}\n		if unsent {\n			w.unchanged.add(claim, c.Took, b.asOf)\n"},
+		},
+		[]catch{simulated},
+	},
+	{
 		27, "a nudged run counts absences", "fsm/enlist.go",
 		[]edit{{"absences := r.Full && !r.Hold", "absences := !r.Hold"}},
 		[]catch{{"fsm", "./fsm", "TestMembership", unshrunk}, simulated},
