@@ -141,7 +141,7 @@ func (k *absences) untold(c *committed, d *fsm.Discovery, x reads, claim *fsm.Cl
 		case told[row.Name]:
 		case x.lacks(fsm.NodeRef{Cluster: row.Name, Node: l.Node}):
 			k.miss(key, claim)
-		case x.lists(fsm.NodeRef{Cluster: row.Name, Node: l.Node}):
+		case x.list(fsm.NodeRef{Cluster: row.Name, Node: l.Node}):
 			delete(k.missed, key)
 		}
 	}

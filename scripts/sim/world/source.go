@@ -77,9 +77,9 @@ func (r reads) good() (out reads) {
 	return out
 }
 
-// lists says whether one of them lists a node, and lacks whether one does not that counts what it does not list.
-func (r reads) lists(ref fsm.NodeRef) bool {
-	return slices.ContainsFunc(r, func(x *read) bool { return x.lists[ref] })
+// list says whether all of them list a node, and lacks whether one does not that counts what it does not list.
+func (r reads) list(ref fsm.NodeRef) bool {
+	return !slices.ContainsFunc(r, func(x *read) bool { return !x.lists[ref] })
 }
 
 func (r reads) lacks(ref fsm.NodeRef) bool {
