@@ -4,7 +4,7 @@ FOLDERS := $(wildcard agent fsm discovery refresh http cmd scripts)
 
 VERSION ?= $(shell git describe --tags --match 'v[0-9]*' --dirty 2>/dev/null || echo dev)
 COMMIT  ?= $(shell git rev-parse HEAD 2>/dev/null || echo unknown)
-LDFLAGS := -X main.version=$(VERSION) -X main.commit=$(COMMIT)
+LDFLAGS := -s -w -X main.version=$(VERSION) -X main.commit=$(COMMIT)
 
 # The real servers that tests talk to. A path already set is used as it is; else the scripts find or fetch one.
 SERVERS := MUSTER_CONSUL=$${MUSTER_CONSUL:-$$(scripts/consul.sh)} && \
@@ -21,6 +21,10 @@ help: ## list the targets
 .PHONY: build
 build: ## bin/muster, one static binary
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/muster ./cmd/muster
+
+.PHONY: deb
+deb: build ## a package for Debian in bin/, of this machine's architecture or of GOARCH
+	@scripts/packaging/deb.sh '$(VERSION)' bin/muster bin
 
 .PHONY: check
 check: vet format lint star tidy-check race ## all that every commit must pass

@@ -26,6 +26,8 @@ need memcached /usr/bin/memcached
 need iproute2 /usr/sbin/ip /sbin/ip
 need nftables /usr/sbin/nft
 need strace /usr/bin/strace
+# What judges the units of the package.
+need systemd /usr/bin/systemd-analyze
 
 [ -n "$packages" ] || exit 0
 if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then
