@@ -184,7 +184,11 @@ func (a *Agent) openStores() error {
 		a.store, s.Logs, s.Stable = store, store, stable{store, store.Err}
 	}
 	if s.Snapshots == nil {
-		snaps, err := snapshots.Open(snapshots.Config{Dir: a.dir.path, Logs: s.Logs, Log: a.log, Logger: raftLogger(a.log)})
+		cfg := snapshots.Config{Dir: a.dir.path, Logs: s.Logs, Log: a.log, Logger: raftLogger(a.log)}
+		if a.store != nil {
+			cfg.Latched = a.store.Err
+		}
+		snaps, err := snapshots.Open(cfg)
 		if err != nil {
 			return err
 		}

@@ -2,6 +2,7 @@ package snapshots
 
 import (
 	"errors"
+	"fmt"
 	"os"
 
 	"github.com/hashicorp/raft"
@@ -16,6 +17,11 @@ const syncEvery = 1 << 20
 func (s *Store) Create(
 	version raft.SnapshotVersion, index, term uint64, conf raft.Configuration, confIndex uint64, trans raft.Transport,
 ) (raft.SnapshotSink, error) {
+	if s.cfg.Latched != nil {
+		if err := s.cfg.Latched(); err != nil {
+			return nil, fmt.Errorf("no snapshot is taken up any more: %w", err)
+		}
+	}
 	inner, err := s.FileSnapshotStore.Create(version, index, term, conf, confIndex, trans)
 	if err != nil {
 		return nil, err

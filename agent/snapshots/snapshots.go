@@ -61,6 +61,8 @@ type Config struct {
 	Logs   raft.LogStore // what is after the snapshots
 	Log    *slog.Logger
 	Logger hclog.Logger // raft's own words
+
+	Latched func() error // why the log store takes no more writes, nil while it does; may be nil
 }
 
 // Store is a raft.SnapshotStore.
