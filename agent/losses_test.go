@@ -23,7 +23,7 @@ func diskFails(with error) func(*scene, fault) *underWay {
 
 func diskHangs(s *scene, f fault) *underWay {
 	m := s.some(s.rand.IntN(2) == 0)
-	if m == nil {
+	if m == nil || m.disk.hanging() {
 		return nil
 	}
 	m.disk.hang()

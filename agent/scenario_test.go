@@ -1,6 +1,7 @@
 package agent
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"math/rand/v2"
@@ -85,7 +86,8 @@ type tally struct {
 	resumed  int
 }
 
-// TestScenarios plays scenarios. MUSTER_SCENARIOS says how many, MUSTER_SCENARIO=SEED plays one and says what befell it.
+// TestScenarios plays scenarios. MUSTER_SCENARIOS says how many, or from which seed to which (51-100); MUSTER_SCENARIO=SEED
+// plays one and says what befell it.
 func TestScenarios(t *testing.T) {
 	seeds := scenarios(t)
 	defer debug.SetGCPercent(debug.SetGCPercent(400)) // memory is there, time is short
@@ -106,7 +108,7 @@ func TestScenarios(t *testing.T) {
 // scenarios are the seeds to play.
 func scenarios(t *testing.T) []uint64 {
 	t.Helper()
-	n := 24
+	first, n := uint64(1), 60
 	if testing.Short() {
 		n = 1
 	}
@@ -118,10 +120,16 @@ func scenarios(t *testing.T) []uint64 {
 		return []uint64{seed}
 	}
 	if all := os.Getenv("MUSTER_SCENARIOS"); all != "" {
-		var err error
-		if n, err = strconv.Atoi(all); err != nil {
-			t.Fatal(err)
+		from, to, ranged := strings.Cut(all, "-")
+		if !ranged {
+			from, to = "1", from
 		}
+		last, errLast := strconv.ParseUint(to, 10, 32)
+		var err error
+		if first, err = strconv.ParseUint(from, 10, 32); errors.Join(err, errLast) != nil || first < 1 || last < first {
+			t.Fatalf("MUSTER_SCENARIOS=%s is neither a number nor a range of seeds", all)
+		}
+		n = int(last - first + 1)
 	}
 	if raced {
 		procs := runtime.GOMAXPROCS(1) // see inEmptyBubble
@@ -129,7 +137,7 @@ func scenarios(t *testing.T) []uint64 {
 	}
 	seeds := make([]uint64, n)
 	for i := range seeds {
-		seeds[i] = uint64(i + 1)
+		seeds[i] = first + uint64(i)
 	}
 	return seeds
 }
