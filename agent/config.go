@@ -41,7 +41,7 @@ type Config struct {
 	PeerAddr        string            // host:port on which other peers reach this one
 	GossipAddr      string            // host:port, TCP and UDP
 	BootstrapExpect int               // how many voters found the group together
-	Join            []string          // gossip addresses of any members
+	Join            []string          // where any members gossip: addresses, names, names with SRV records; see CheckJoin
 	Worker          bool              // replicate and refresh, never vote
 	Labels          map[string]string // for `on`, such as zone=a
 	Dial            DialRules         // what probers may dial
@@ -166,6 +166,11 @@ func (c *Config) validate() error {
 	}
 	if err := c.TLS.validate(); err != nil {
 		return err
+	}
+	for _, target := range c.Join {
+		if err := CheckJoin(target); err != nil {
+			return fmt.Errorf("-join %w", err)
+		}
 	}
 	for flag, addr := range map[string]string{
 		"-http-addr": c.HTTPAddr, "-peer-addr": c.PeerAddr, "-gossip-addr": c.GossipAddr,

@@ -40,6 +40,9 @@ func TestConfigIsJudged(t *testing.T) {
 		{"odd name", func(c *Config) { c.Name = "a/b" }, []string{"-name"}},
 		{"odd label", func(c *Config) { c.Labels = map[string]string{"": "x"} }, []string{"label"}},
 		{"no log", func(c *Config) { c.Log = nil }, []string{"required"}},
+		{"a port of a name with records", func(c *Config) { c.Join = []string{"a", "_m._tcp.test:1"} }, []string{
+			`-join "_m._tcp.test:1"`, "the records hold the ports",
+		}},
 		{"no port", func(c *Config) { c.PeerAddr = "127.0.0.1" }, []string{"-peer-addr", "host:port"}},
 		{"http off loopback", func(c *Config) { c.HTTPAddr = "10.0.0.1:8650" }, []string{"-http-addr 10.0.0.1:8650", "-insecure"}},
 		{"nothing protects", func(c *Config) { c.HTTPAddr = "10.0.0.1:8650" }, []string{

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net"
 	"net/netip"
 	"time"
 
@@ -49,6 +50,11 @@ type Config struct {
 
 	// Allowed are the networks to talk to; none means all.
 	Allowed []netip.Prefix
+
+	// Resolver looks names up that are given to join. Finders find what URLs
+	// stand for, by scheme.
+	Resolver Resolver // default net.DefaultResolver
+	Finders  map[string]Finder
 
 	// Remembered are addresses an earlier process knew, as Snapshot gave them.
 	Remembered Remembered
@@ -137,6 +143,9 @@ func (c Config) complete() (Config, error) {
 	}
 	if c.Forget == 0 {
 		c.Forget = defaultForget
+	}
+	if c.Resolver == nil {
+		c.Resolver = net.DefaultResolver
 	}
 	if c.Log == nil || c.Registerer == nil {
 		return c, errors.New("log and registerer are required")

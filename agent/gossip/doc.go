@@ -56,6 +56,14 @@
 // trying, slowly, every known address that no living member holds. That heals
 // a network cut which lasted longer than memberlist remembers its dead.
 //
+// # Names to join by
+//
+// What KeepJoining is given is looked up anew at each try, so that it may stand
+// for peers that come and go: the hosts of a DNS name, the hosts and ports of
+// its SRV records, or what a finder says of a URL. All are looked up at once
+// and each has 5 s; one that leads nowhere is told in the log and stops no other.
+// Of all they lead to, this peer and the living are left out.
+//
 // # Life and locks
 //
 // New validates and starts nothing. Run opens the sockets, creates the

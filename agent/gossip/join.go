@@ -4,11 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"net"
 	"net/netip"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -16,20 +16,41 @@ import (
 )
 
 const (
-	joinParallel  = 8
-	joinTargets   = 64 // remembered addresses tried in one round
-	resolvedLimit = 16 // addresses of one host name
-	movedMax      = 4  // times RejoinMin: the longest pause of a peer that has moved
+	joinParallel = 8
+	joinTargets  = 64 // remembered addresses tried in one round
+	movedMax     = 4  // times RejoinMin: the longest pause of a peer that has moved
 )
 
-// Join asks each address (host, host:port, ip:port) for a full exchange once,
-// and tells how many answered and why the others did not: n > 0 with an error
-// is possible. A host name stands for all its addresses.
-func (g *Gossip) Join(ctx context.Context, addrs []string) (n int, err error) {
+// Join asks what each target stands for (host, host:port, a name with SRV
+// records, or a URL for one of the finders) for a full exchange once, and tells
+// how many answered and why the others did not: n > 0 with an error is
+// possible. A host name stands for all its addresses.
+func (g *Gossip) Join(ctx context.Context, targets []string) (n int, err error) {
 	if err := g.await(ctx); err != nil {
 		return 0, err
 	}
-	targets, err := resolve(ctx, addrs)
+	addrs, err := g.outcome(g.find(ctx, targets))
+	n, failed := g.reach(ctx, addrs)
+	return n, errors.Join(err, failed)
+}
+
+// outcome is all that was found, each address once, and all that was not.
+func (g *Gossip) outcome(all []found) ([]string, error) {
+	var addrs []string
+	var errs []error
+	for _, f := range all {
+		addrs = append(addrs, f.addrs...)
+		errs = append(errs, f.err)
+		if f.err != nil {
+			g.meters.joins.WithLabelValues("not_found").Inc()
+		}
+	}
+	slices.Sort(addrs)
+	return slices.Compact(addrs), errors.Join(errs...)
+}
+
+// reach asks each address, and tells how many answered and why the others did not.
+func (g *Gossip) reach(ctx context.Context, targets []string) (int, error) {
 	type outcome struct {
 		n   int
 		err error
@@ -44,7 +65,7 @@ func (g *Gossip) Join(ctx context.Context, addrs []string) (n int, err error) {
 	}
 	select {
 	case o := <-done:
-		return o.n, errors.Join(err, o.err)
+		return o.n, o.err
 	case <-ctx.Done():
 		return 0, fmt.Errorf("gossip: join: %w", context.Cause(ctx))
 	}
@@ -61,10 +82,6 @@ func (g *Gossip) exchange(targets []string) (int, error) {
 	group.SetLimit(joinParallel)
 	for i, target := range targets {
 		group.Go(func() error {
-			if target == g.addr {
-				errs[i] = fmt.Errorf("gossip: join: %s is this peer's own address", target)
-				return nil
-			}
 			_, err := g.list.Join([]string{target})
 			if err != nil {
 				errs[i] = fmt.Errorf("gossip: join: %w", flat(err))
@@ -84,22 +101,26 @@ func (g *Gossip) exchange(targets []string) (int, error) {
 	return n, errors.Join(errs...)
 }
 
-// KeepJoining tries addrs and all remembered addresses for as long as ctx
-// lives. While this peer is alone the pauses double from RejoinMin to
+// KeepJoining tries targets, each looked up anew every time, and all remembered
+// addresses for as long as ctx lives. While this peer is alone the pauses double from RejoinMin to
 // RejoinMax; while others contradict it about its own address they stay short
 // and the living are told again; else every pause is RejoinMax, and only what
 // no living member holds is tried. Each pause is cut by up to half at random. It returns nil when ctx ends, ErrDeparted or
 // ErrEnded when there is nothing left to join with.
-func (g *Gossip) KeepJoining(ctx context.Context, addrs []string) error {
+func (g *Gossip) KeepJoining(ctx context.Context, targets []string) error {
 	t := g.cfg.Timings
 	backoff, failing := t.RejoinMin, false
+	lost := map[string]bool{}  // targets of which it was told that they lead nowhere
 	var contradicted time.Time // until when this peer counts as moved
 	if err := g.await(ctx); err != nil {
 		return unlessOver(ctx, err)
 	}
 	for {
-		targets := g.targets(addrs, time.Now().Before(contradicted))
-		_, err := g.Join(ctx, targets)
+		all := g.find(ctx, g.targets(targets))
+		addrs, err := g.outcome(all)
+		addrs = g.worthwhile(addrs, time.Now().Before(contradicted))
+		_, failed := g.reach(ctx, addrs)
+		err = errors.Join(err, failed)
 		if ctx.Err() != nil || errors.Is(err, ErrDeparted) || errors.Is(err, ErrEnded) {
 			return unlessOver(ctx, err)
 		}
@@ -111,10 +132,13 @@ func (g *Gossip) KeepJoining(ctx context.Context, addrs []string) error {
 		case company && failing:
 			g.cfg.Log.Info("met other peers")
 			failing = false
-		case !company && len(targets) > 0 && !failing:
-			g.cfg.Log.Warn("no other peer answers, trying on", "tried", len(targets), "error", err)
+		case !company && len(all) > 0 && !failing:
+			g.cfg.Log.Warn("no other peer answers, trying on", "tried", len(all), "error", err)
 			g.explain(err)
 			failing = true
+		}
+		if company {
+			g.tell(all, lost)
 		}
 		pause := backoff
 		switch {
@@ -154,17 +178,25 @@ func unlessOver(ctx context.Context, err error) error {
 	return err
 }
 
-// targets are the addresses worth trying now. Those of living members are left
-// out, except when somebody must still be told that this peer has moved.
-func (g *Gossip) targets(addrs []string, moved bool) []string {
-	held := map[string]bool{g.addr: true}
-	var living []string
-	for _, m := range g.Members() {
-		if m.Status == Alive && m.ID != g.cfg.Self.ID {
-			held[m.GossipAddr] = true
-			living = append(living, m.GossipAddr)
+// tell says once of a target that it leads nowhere, and once that it does
+// again.
+func (g *Gossip) tell(all []found, lost map[string]bool) {
+	for _, f := range all {
+		switch bad := f.err != nil && !errors.Is(f.err, errOwn); {
+		case bad && !lost[f.target]:
+			g.cfg.Log.Warn("nobody can be found by this address, others are used", "join", f.target, "error", f.err)
+			lost[f.target] = true
+		case !bad && lost[f.target]:
+			g.cfg.Log.Info("found again", "join", f.target, "addrs", f.addrs)
+			delete(lost, f.target)
 		}
 	}
+}
+
+// targets are what was given and what is remembered, without addresses that are
+// known to be held.
+func (g *Gossip) targets(given []string) []string {
+	held := g.held()
 	var known []string
 	for _, a := range g.Snapshot() {
 		if a.Gossip != "" {
@@ -172,13 +204,33 @@ func (g *Gossip) targets(addrs []string, moved bool) []string {
 		}
 	}
 	rand.Shuffle(len(known), func(i, j int) { known[i], known[j] = known[j], known[i] })
-	out := slices.Concat(addrs, known[:min(joinTargets, len(known))])
+	out := slices.Concat(given, known[:min(joinTargets, len(known))])
 	out = slices.DeleteFunc(out, func(a string) bool { return held[withPort(a)] })
-	if moved {
-		out = append(out, living...)
-	}
 	slices.Sort(out)
 	return slices.Compact(out)
+}
+
+// worthwhile are the addresses worth asking now. Those of living members are
+// left out, except when somebody must still be told that this peer has moved.
+func (g *Gossip) worthwhile(addrs []string, moved bool) []string {
+	held := g.held()
+	addrs = slices.DeleteFunc(addrs, func(a string) bool { return held[a] })
+	if !moved {
+		return addrs
+	}
+	delete(held, g.addr)
+	return slices.AppendSeq(addrs, maps.Keys(held))
+}
+
+// held are the addresses of the living, this peer's own among them.
+func (g *Gossip) held() map[string]bool {
+	held := map[string]bool{g.addr: true}
+	for _, m := range g.Members() {
+		if m.Status == Alive && m.ID != g.cfg.Self.ID {
+			held[m.GossipAddr] = true
+		}
+	}
+	return held
 }
 
 // company tells whether any other member is alive.
@@ -186,48 +238,6 @@ func (g *Gossip) company() bool {
 	return slices.ContainsFunc(g.Members(), func(m Member) bool {
 		return m.Status == Alive && m.ID != g.cfg.Self.ID
 	})
-}
-
-// resolve turns addresses into ip:port. What cannot be resolved is told in the
-// error, the rest is returned all the same.
-func resolve(ctx context.Context, addrs []string) ([]string, error) {
-	var out []string
-	var errs []error
-	for _, addr := range addrs {
-		host, service, err := net.SplitHostPort(withPort(addr))
-		if err != nil {
-			errs = append(errs, fmt.Errorf("gossip: join: %w", err))
-			continue
-		}
-		port, err := strconv.ParseUint(service, 10, 16)
-		if err != nil || port == 0 {
-			errs = append(errs, fmt.Errorf("gossip: join: %s: port must be 1 to 65535", addr))
-			continue
-		}
-		ips, err := lookup(ctx, host)
-		if err != nil {
-			errs = append(errs, fmt.Errorf("gossip: join: %w", err))
-		}
-		for _, ip := range ips[:min(resolvedLimit, len(ips))] {
-			out = append(out, netip.AddrPortFrom(ip.Unmap(), uint16(port)).String())
-		}
-	}
-	slices.Sort(out)
-	return slices.Compact(out), errors.Join(errs...)
-}
-
-func lookup(ctx context.Context, host string) ([]netip.Addr, error) {
-	if ip, err := netip.ParseAddr(host); err == nil {
-		return []netip.Addr{ip}, nil
-	}
-	return net.DefaultResolver.LookupNetIP(ctx, "ip", host)
-}
-
-func withPort(addr string) string {
-	if _, _, err := net.SplitHostPort(addr); err == nil {
-		return addr
-	}
-	return net.JoinHostPort(strings.Trim(addr, "[]"), DefaultPort)
 }
 
 // flat puts memberlist's bulleted errors on one line.

@@ -30,7 +30,7 @@ func newMeters(reg prometheus.Registerer) (*meters, error) {
 			Name: "muster_gossip_conflicts_total", Help: "Announcements that claim a living member's id for another address.",
 		}),
 		joins: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "muster_gossip_joins_total", Help: "Addresses that were asked to join, by result.",
+			Name: "muster_gossip_joins_total", Help: "Addresses that were asked to join, by result; not_found counts what led to none.",
 		}, []string{"result"}),
 		warned: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "muster_gossip_warnings_total", Help: "Messages that memberlist could not make sense of, and other warnings of it.",

@@ -93,7 +93,7 @@ func (o *options) flags(c *cobra.Command) {
 	f.StringVar(&cfg.PeerAddr, "peer-addr", agent.DefaultPeerAddr, "`ADDRESS` where other peers reach this one")
 	f.StringVar(&cfg.GossipAddr, "gossip-addr", agent.DefaultGossipAddr, "`ADDRESS` of gossip, TCP and UDP")
 	f.IntVar(&cfg.BootstrapExpect, "bootstrap-expect", 0, "found a group together, once `N` peers see each other")
-	f.StringArrayVar(&cfg.Join, "join", nil, "gossip `ADDRESS` of a member to meet the group through; may be repeated")
+	f.StringArrayVar(&cfg.Join, "join", nil, "gossip `ADDRESS` of a member to meet the group through, or a name for all of them; may be repeated")
 	f.BoolVar(&cfg.Worker, "worker", false, "replicate and refresh, but never vote")
 	f.StringArrayVar(&o.labels, "label", nil, "`KEY=VALUE` of this peer, which the setting \"on\" may name; may be repeated")
 	f.IntVar(&cfg.RaftMultiplier, "raft-multiplier", 1, "stretch raft's timing by `N`, 1 to 10, on slow machines")

@@ -49,6 +49,7 @@ func (o *options) inFiles(f *pflag.FlagSet) {
 	s.Check(conf.Address, "http-addr", "peer-addr", "gossip-addr")
 	s.Check(func(text string) error { _, err := poll.ParseRange(text); return err }, "dial-allow", "dial-deny")
 	s.Check(conf.CIDR, "gossip-allow")
+	s.Check(agent.CheckJoin, "join")
 	s.Check(conf.OneOf("debug", "info", "warn", "error"), "log-level")
 	s.Check(conf.OneOf("text", "json"), "log-format")
 	s.Check(conf.Between(1, 10), "raft-multiplier")
