@@ -16,11 +16,11 @@ type reader struct {
 	last   []byte // the event at its cursor, encoded; nil where it has read none
 }
 
-// readersOf is how many follow the events of a world.
-const readersOf = 2
+// followers is how many follow the events of a world.
+const followers = 2
 
 func (w *World) follow() {
-	for range readersOf {
+	for range followers {
 		r := &reader{w: w}
 		w.after(w.between(time.Second, 5*time.Second), r.read)
 	}
