@@ -48,10 +48,20 @@ func NewClient(c ClientConfig) (*Client, error) {
 	if out.http == nil {
 		out.http = clientOf(c.TLS)
 	}
+	if out.http.CheckRedirect == nil {
+		own := *out.http
+		own.CheckRedirect = stay
+		out.http = &own
+	}
 	if out.timeout == 0 {
 		out.timeout = time.Minute
 	}
 	return out, nil
+}
+
+// stay follows no redirect: the API sends none, and the token would go to wherever another one points.
+func stay(to *http.Request, from []*http.Request) error {
+	return fmt.Errorf("%s redirects to %s, where no token is sent: ask there, if that is the peer", from[0].URL.Host, to.URL.Redacted())
 }
 
 func clientOf(conf *tls.Config) *http.Client {
