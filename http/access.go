@@ -28,9 +28,10 @@ const (
 
 // pass is the token that a request was let in with.
 type pass struct {
-	accessor string
-	hash     []byte
-	expires  fsm.Time
+	accessor  string
+	hash      []byte
+	expires   fsm.Time
+	confirmed bool // by all that the leader knows, too
 }
 
 type passKey struct{}
@@ -54,6 +55,28 @@ func (p *pass) good(r *fsm.Reader, now fsm.Time) error {
 		return fsm.Errorf(fsm.CodeForbidden, "the token %s expired at %s", p.accessor, t.Expires)
 	}
 	return nil
+}
+
+// still judges the token of a request that lasts by what this peer knows now.
+func (s *Server) still(ctx context.Context) error {
+	if passOf(ctx) == nil {
+		return nil
+	}
+	reader, _, err := s.Replica.Read(ctx, Stale)
+	if err != nil {
+		return err
+	}
+	return passOf(ctx).good(reader, s.Clock.Now())
+}
+
+// confirm judges the token of a request that is about to change something by all that was acknowledged before it, once: this peer
+// may not have heard yet that the token was deleted.
+func (s *Server) confirm(ctx context.Context) error {
+	if p := passOf(ctx); p == nil || p.confirmed {
+		return nil
+	}
+	_, err := s.look(ctx)
+	return err
 }
 
 // lapse fires when a token has expired by a clock that shows now; never for one that does not expire. Logical time may stand

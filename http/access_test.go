@@ -204,3 +204,66 @@ func TestTokensDoNoHarmWithoutACLs(t *testing.T) {
 	f.do("PUT", "/v1/acl/token", httpd.NewToken{Roles: fsm.Rights}).refuses(http.StatusConflict, fsm.CodeConflict)
 	f.get("/v1/acl/token/self").refuses(http.StatusConflict, fsm.CodeConflict)
 }
+
+// TestDeletedTokensChangeNothing asks a peer that has not heard yet that a token was deleted: it may still read there what that
+// peer answers alone, and changes nothing.
+func TestDeletedTokensChangeNothing(t *testing.T) {
+	f := guarded(t)
+	f.behind = f.state.Read()
+	f.apply(&fsm.TokenDelete{Accessors: []string{"of-manage"}})
+	seq := f.state.Read().Meta().Seq
+	for _, write := range []struct {
+		method, path string
+		body         any
+	}{
+		{"PUT", "/v1/settings", `{"voters": 3}`},
+		{"PUT", "/v1/acl/token", httpd.NewToken{Roles: fsm.Rights}},
+		{"DELETE", "/v1/acl/token/of-read", nil},
+		{"PUT", "/v1/agent/leave", nil},
+		{"DELETE", "/v1/operator/raft/peer?id=p1", nil},
+	} {
+		f.do(write.method, write.path, write.body, "X-Muster-Token", "manage").refuses(http.StatusForbidden, fsm.CodeForbidden)
+	}
+	req := httptest.NewRequestWithContext(t.Context(), "PUT", "/v1/snapshot", strings.NewReader("a backup"))
+	req.Header.Set("Content-Type", "application/gzip")
+	req.Header.Set("X-Muster-Token", "manage")
+	w := httptest.NewRecorder()
+	f.server.Handler().ServeHTTP(w, req)
+	answer{w, t}.refuses(http.StatusForbidden, fsm.CodeForbidden)
+	if now := f.state.Read().Meta().Seq; now != seq || len(f.acts) != 0 {
+		t.Errorf("events %d to %d were made, and %q done", seq+1, now, f.acts)
+	}
+	if a := f.get("/v1/clusters?stale", "X-Muster-Token", "manage"); a.Code != http.StatusOK {
+		t.Errorf("a stale read is answered with %d: %s", a.Code, a.Body)
+	}
+}
+
+// TestRestoreEndsWithItsToken deletes a token while its backup arrives.
+func TestRestoreEndsWithItsToken(t *testing.T) {
+	f := guarded(t)
+	whole := false
+	f.restore = func(from io.Reader, _ fsm.Cause) (httpd.Restored, error) {
+		_, err := io.ReadAll(from)
+		if whole = err == nil; !whole {
+			err = fsm.Invalid("body", "did not arrive: %s", err)
+		}
+		return httpd.Restored{}, err
+	}
+	last := func([]byte) (int, error) {
+		f.apply(&fsm.TokenDelete{Accessors: []string{"of-manage"}})
+		return 0, io.EOF
+	}
+	req := httptest.NewRequestWithContext(t.Context(), "PUT", "/v1/snapshot", io.MultiReader(strings.NewReader("a backup"), reading(last)))
+	req.Header.Set("Content-Type", "application/gzip")
+	req.Header.Set("X-Muster-Token", "manage")
+	w := httptest.NewRecorder()
+	f.server.Handler().ServeHTTP(w, req)
+	answer{w, t}.refuses(http.StatusForbidden, fsm.CodeForbidden)
+	if whole {
+		t.Error("the backup is taken")
+	}
+}
+
+type reading func([]byte) (int, error)
+
+func (r reading) Read(p []byte) (int, error) { return r(p) }

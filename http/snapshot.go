@@ -5,6 +5,7 @@ import (
 	"io"
 	"net/http"
 	"strconv"
+	"sync/atomic"
 	"time"
 
 	"github.com/musterhq/muster/fsm"
@@ -45,8 +46,17 @@ func (s *Server) restoreSnapshot(w http.ResponseWriter, r *http.Request) error {
 	if r.Header.Get("Content-Type") == "" {
 		return wrongType(r)
 	}
-	body := slowReader{http.MaxBytesReader(w, r.Body, s.most), http.NewResponseController(w)}
+	if err := s.confirm(r.Context()); err != nil {
+		return err
+	}
+	body := &allowedReader{
+		Reader: slowReader{http.MaxBytesReader(w, r.Body, s.most), http.NewResponseController(w)},
+		still:  func() error { return s.still(r.Context()) },
+	}
 	restored, err := s.Backups.Restore(r.Context(), body, causeOf(r))
+	if why := body.refused.Load(); why != nil && err != nil {
+		return *why
+	}
 	if tooLarge := (*http.MaxBytesError)(nil); errors.As(err, &tooLarge) {
 		err = fsm.Errorf(fsm.CodeTooLarge, "the backup is larger than %d bytes", tooLarge.Limit)
 	}
@@ -54,6 +64,26 @@ func (s *Server) restoreSnapshot(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	return s.reply(w, r, http.StatusOK, restored)
+}
+
+// allowedReader gives nothing more once who sends may no longer: a backup may take hours to arrive, and must not take the place
+// of a state in which its sender's token was deleted meanwhile.
+type allowedReader struct {
+	io.Reader
+	still   func() error
+	refused atomic.Pointer[error] // why; who sends a backup on may read while its answer is here
+}
+
+func (r *allowedReader) Read(p []byte) (int, error) {
+	if why := r.refused.Load(); why != nil {
+		return 0, *why
+	}
+	n, err := r.Reader.Read(p)
+	if why := r.still(); why != nil {
+		r.refused.Store(&why)
+		return 0, why
+	}
+	return n, err
 }
 
 // slowWriter gives each write a time of its own.

@@ -11,6 +11,9 @@ import (
 
 // propose sends a command to the leader; a refusal comes back as the error.
 func (s *Server) propose(ctx context.Context, c fsm.Command) (fsm.Result, error) {
+	if err := s.confirm(ctx); err != nil {
+		return fsm.Result{}, err
+	}
 	res, err := s.Log.Propose(ctx, c)
 	if err == nil {
 		err = res.Err()
@@ -18,13 +21,20 @@ func (s *Server) propose(ctx context.Context, c fsm.Command) (fsm.Result, error)
 	return res, err
 }
 
-// look reads the state, linearizable, for a write that is computed from it.
+// look reads the state, linearizable, for a write that is computed from it, and confirms the token of who writes.
 func (s *Server) look(ctx context.Context) (glance, error) {
 	reader, _, err := s.Replica.Read(ctx, Default)
 	if err != nil {
 		return glance{}, err
 	}
-	return glance{Reader: reader, now: s.Clock.Now()}, nil
+	g := glance{Reader: reader, now: s.Clock.Now()}
+	if p := passOf(ctx); p != nil {
+		if err := p.good(reader, g.now); err != nil {
+			return glance{}, err
+		}
+		p.confirmed = true
+	}
+	return g, nil
 }
 
 // recomputes is how often a change is computed again because its cluster moved meanwhile. Changes of one cluster that come
