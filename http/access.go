@@ -147,8 +147,14 @@ func untilBootstrap(r *fsm.Reader) string {
 	return ". This group has no first token yet: muster acl bootstrap makes it"
 }
 
-// secretOf is the secret that a request shows, empty for none.
+// secretOf is the secret that a request shows, empty for none. Errors hold nothing of what was sent: who leaves Bearer out sends
+// a secret in its place.
 func secretOf(r *http.Request) (string, error) {
+	for _, name := range []string{"X-Muster-Token", "Authorization"} {
+		if n := len(r.Header.Values(name)); n > 1 {
+			return "", fsm.Invalid(name, "is sent %d times; send it once", n)
+		}
+	}
 	own, authorization := r.Header.Get("X-Muster-Token"), r.Header.Get("Authorization")
 	if authorization == "" {
 		return own, nil
@@ -157,7 +163,7 @@ func secretOf(r *http.Request) (string, error) {
 	bearer = strings.TrimSpace(bearer)
 	switch {
 	case !strings.EqualFold(scheme, "Bearer"):
-		return "", fsm.Errorf(CodeUnauthorized, "authorization by %q is not taken; send Authorization: Bearer TOKEN", scheme)
+		return "", fsm.Errorf(CodeUnauthorized, "Authorization is not of the form taken here; send Authorization: Bearer TOKEN")
 	case own != "" && own != bearer:
 		return "", fsm.Invalid("X-Muster-Token", "is another token than that of Authorization; send one of them")
 	}

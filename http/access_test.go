@@ -132,8 +132,11 @@ func TestTokensComeInHeaders(t *testing.T) {
 		}
 	}
 	f.get("/v1/clusters", "X-Muster-Token", "read", "Authorization", "Bearer manage").blames("X-Muster-Token")
-	for _, header := range [][]string{nil, {"Authorization", "Basic cmVhZDo="}} {
+	for _, header := range [][]string{nil, {"Authorization", "Basic cmVhZDo="}, {"Authorization", "s3cret"}} {
 		a := f.get("/v1/clusters", header...)
+		if strings.Contains(a.Body.String(), "s3cret") {
+			t.Errorf("what was sent is told again: %s", a.Body)
+		}
 		a.refuses(http.StatusUnauthorized, httpd.CodeUnauthorized)
 		if !strings.HasPrefix(a.Header().Get("WWW-Authenticate"), "Bearer") {
 			t.Errorf("%q is not told how: %v", header, a.Header())
@@ -203,6 +206,20 @@ func TestTokensDoNoHarmWithoutACLs(t *testing.T) {
 	f.do("PUT", "/v1/acl/bootstrap", httpd.Bootstrap{Proof: "p"}).refuses(http.StatusConflict, fsm.CodeConflict)
 	f.do("PUT", "/v1/acl/token", httpd.NewToken{Roles: fsm.Rights}).refuses(http.StatusConflict, fsm.CodeConflict)
 	f.get("/v1/acl/token/self").refuses(http.StatusConflict, fsm.CodeConflict)
+}
+
+// TestTokensComeOnce sends two tokens by one name, one of which somebody in between may have added.
+func TestTokensComeOnce(t *testing.T) {
+	f := guarded(t)
+	for name, values := range map[string][]string{
+		"X-Muster-Token": {"read", "manage"}, "Authorization": {"Bearer read", "Bearer manage"},
+	} {
+		req := httptest.NewRequestWithContext(t.Context(), "GET", "/v1/clusters", nil)
+		req.Header[name] = values
+		w := httptest.NewRecorder()
+		f.server.Handler().ServeHTTP(w, req)
+		answer{w, t}.blames(name)
+	}
 }
 
 // TestDeletedTokensChangeNothing asks a peer that has not heard yet that a token was deleted: it may still read there what that
