@@ -222,6 +222,19 @@ func TestTokensComeOnce(t *testing.T) {
 	}
 }
 
+// TestWarningsAreForWhoMayRead asks whether a peer is well, which everybody may; what there is to look after not all are told.
+func TestWarningsAreForWhoMayRead(t *testing.T) {
+	f := guarded(t)
+	f.warnings = []string{"ACLs are off on peer-b"}
+	for secret, told := range map[string]int{"": 0, "wrong": 0, "old": 0, "snapshot": 0, "read": 1, "manage": 1} {
+		for _, path := range []string{"/livez", "/readyz"} {
+			if got := into[httpd.Readiness](f.get(path, "X-Muster-Token", secret), http.StatusOK); len(got.Warnings) != told {
+				t.Errorf("%s tells who shows %q of %q", path, secret, got.Warnings)
+			}
+		}
+	}
+}
+
 // TestDeletedTokensChangeNothing asks a peer that has not heard yet that a token was deleted: it may still read there what that
 // peer answers alone, and changes nothing.
 func TestDeletedTokensChangeNothing(t *testing.T) {

@@ -142,9 +142,9 @@ func (s *Server) readyz(w http.ResponseWriter, r *http.Request) error {
 // readiness tells why a peer is not well, each of several joined reasons alone.
 func (s *Server) readiness(w http.ResponseWriter, r *http.Request, err error) error {
 	if err == nil {
-		return s.reply(w, r, http.StatusOK, Readiness{Status: "ok", Warnings: s.Life.Warnings()})
+		return s.reply(w, r, http.StatusOK, Readiness{Status: "ok", Warnings: s.warnings(r)})
 	}
-	out := Readiness{Status: "failing", Reasons: []string{}, Warnings: s.Life.Warnings()}
+	out := Readiness{Status: "failing", Reasons: []string{}, Warnings: s.warnings(r)}
 	causes := []error{err}
 	if joined, ok := err.(interface{ Unwrap() []error }); ok {
 		causes = joined.Unwrap()
@@ -153,4 +153,18 @@ func (s *Server) readiness(w http.ResponseWriter, r *http.Request, err error) er
 		out.Reasons = append(out.Reasons, cause.Error())
 	}
 	return s.reply(w, r, http.StatusServiceUnavailable, out)
+}
+
+// warnings are told to who may read: they name files, and peers at which nobody needs a token. Who only asks whether the peer is well
+// shows none, which is no refusal.
+func (s *Server) warnings(r *http.Request) []string {
+	if s.ACL {
+		if secret, err := secretOf(r); err != nil || secret == "" {
+			return nil
+		}
+		if _, err := s.admit(r, fsm.MayRead); err != nil {
+			return nil
+		}
+	}
+	return s.Life.Warnings()
 }
