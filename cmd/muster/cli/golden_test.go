@@ -34,6 +34,7 @@ func TestTables(t *testing.T) {
 		"settings_show":         {"settings", "show"},
 		"list_peers":            {"operator", "raft", "list-peers"},
 		"version":               {"version"},
+		"info_live":             {"info", "-live"},
 		"help":                  {"-help"},
 		"help_cluster_show":     {"cluster", "show", "-help"},
 		"help_node_maintenance": {"node", "maintenance", "-help"},

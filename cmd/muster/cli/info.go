@@ -3,6 +3,8 @@ package cli
 import (
 	"context"
 	"fmt"
+	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -11,12 +13,18 @@ import (
 )
 
 func (p *Program) info() *cobra.Command {
-	return p.asks(&cobra.Command{
-		Use:     "info",
-		Short:   "Show what a peer says of itself",
-		Example: "  muster info\n  muster info -format=json",
+	var live bool
+	c := &cobra.Command{
+		Use:   "info",
+		Short: "Show what a peer says of itself",
+		Long: `Shows what a peer says of itself. With -live it only says whether the peer must be restarted, which needs no
+token, and ends with an error if so: what a health check wants. A peer that is live may still not be ready to serve.`,
+		Example: "  muster info\n  muster info -format=json\n  muster info -live",
 		Args:    exactly(0),
 		RunE: p.verb(true, func(ctx context.Context, api *httpd.Client, _ []string) error {
+			if live {
+				return p.tellLive(ctx, api)
+			}
 			self, err := api.Self(ctx)
 			if err != nil {
 				return err
@@ -31,7 +39,29 @@ func (p *Program) info() *cobra.Command {
 			p.writeSelf(&self, ready)
 			return nil
 		}),
-	})
+	}
+	c.Flags().BoolVar(&live, "live", false, "say only whether it must be restarted")
+	return p.asks(c)
+}
+
+// liveWait is how long a peer may take to say that it is live: less than a health check waits.
+const liveWait = 4 * time.Second
+
+func (p *Program) tellLive(ctx context.Context, api *httpd.Client) error {
+	ctx, stop := context.WithTimeout(ctx, liveWait)
+	defer stop()
+	state, err := api.Live(ctx)
+	if err != nil {
+		return err
+	}
+	if len(state.Reasons) > 0 {
+		return fmt.Errorf("the peer must be restarted: %s", strings.Join(state.Reasons, "; "))
+	}
+	if p.json() {
+		return p.writeJSON(state)
+	}
+	p.say("Live.")
+	return nil
 }
 
 func (p *Program) writeSelf(s *httpd.Self, ready httpd.Readiness) {

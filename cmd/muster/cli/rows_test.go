@@ -232,7 +232,7 @@ func fleet(t *testing.T) *api {
 		a.on("GET", "/v1/discovery/"+d.Name, d)
 	}
 	a.on("GET", "/v1/agent/members", members()).on("GET", "/v1/agent/self", self())
-	a.on("GET", "/readyz", httpd.Readiness{Status: "ok"}).on("GET", "/v1/settings", fsm.DefaultSettings())
+	a.on("GET", "/readyz", httpd.Readiness{Status: "ok"}).on("GET", "/livez", httpd.Readiness{Status: "ok"}).on("GET", "/v1/settings", fsm.DefaultSettings())
 	a.on("GET", "/v1/operator/raft/configuration", httpd.RaftConfiguration{Index: 5, Servers: []httpd.RaftServer{
 		{ID: "01A", Name: "peer-a", Address: "10.0.0.1:8651", State: "leader", Leader: true, Voter: true, AppliedIndex: 4711},
 		{ID: "01B", Name: "peer-b", Address: "10.0.0.2:8651", State: "follower", Voter: true, AppliedIndex: 4700},
