@@ -26,8 +26,9 @@ need memcached /usr/bin/memcached
 need iproute2 /usr/sbin/ip /sbin/ip
 need nftables /usr/sbin/nft
 need strace /usr/bin/strace
-# What judges the units of the package.
+# What judges the units of the package, and completes names.
 need systemd /usr/bin/systemd-analyze
+need bash-completion /usr/share/bash-completion/bash_completion
 
 [ -n "$packages" ] || exit 0
 if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then

@@ -10,8 +10,9 @@ import (
 // twoDashes writes long options that were given with one dash with two, and puts those before the command after it, where
 // they belong. Values are left alone: those after an option that takes one, and all after "--".
 func twoDashes(root *cobra.Command, args []string) []string {
-	if len(args) > 0 && strings.HasPrefix(args[0], cobra.ShellCompRequestCmd) {
-		return args
+	if len(args) > 1 && strings.HasPrefix(args[0], cobra.ShellCompRequestCmd) {
+		last := len(args) - 1 // what the shell asks to complete
+		return slices.Concat(args[:1], twoDashes(root, args[1:last]), args[last:])
 	}
 	var early, out []string
 	value := false

@@ -120,6 +120,7 @@ picture of each cluster and one ordered log of everything that changed.`,
 	add(groupOther, p.tls(), p.validate(), p.keygen(), p.version(), p.completion())
 	root.SetHelpCommandGroupID(groupOther)
 	family(root)
+	p.completes(root)
 	return root
 }
 

@@ -15,7 +15,9 @@ data_dir = "/var/lib/muster"
 #peer_addr   = "10.0.0.1:8651"
 #gossip_addr = "10.0.0.1:8652"
 #gossip_key_file = "/etc/muster/gossip.key"
-#acl = true
+#acl {
+#  enabled = true
+#}
 #tls {
 #  ca_file   = "/etc/muster/ca.pem"
 #  cert_file = "/etc/muster/peer.pem"
