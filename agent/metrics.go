@@ -9,6 +9,8 @@ import (
 	goprometheus "github.com/armon/go-metrics/prometheus"
 	"github.com/prometheus/client_golang/prometheus"
 
+	figures "github.com/musterhq/muster/agent/fleet"
+	"github.com/musterhq/muster/fsm"
 	"github.com/musterhq/muster/refresh"
 )
 
@@ -49,6 +51,7 @@ func newMetrics(a *Agent) (*metrics, error) {
 		return prometheus.NewCounterFunc(prometheus.CounterOpts{Name: name, Help: help}, value)
 	}
 	for _, c := range []prometheus.Collector{
+		figures.New(fleetFace{a}),
 		gauge("muster_agent_leader", "1 while this peer leads.", func() float64 {
 			if a.term.Load() != nil {
 				return 1
@@ -117,6 +120,15 @@ func newMetrics(a *Agent) (*metrics, error) {
 	}
 	return m, nil
 }
+
+// fleetFace is the fleet as package fleet tells of it.
+type fleetFace struct{ *Agent }
+
+// Read is the replica's state.
+func (f fleetFace) Read() *fsm.Reader { return f.machine.Read() }
+
+// Now is logical time as this peer can tell it.
+func (f fleetFace) Now() fsm.Time { return replicaFace(f).Now() }
 
 // Telemetry sends what raft and memberlist measure to a registry. Their metrics are the process's, so a program calls it
 // once.
