@@ -249,6 +249,14 @@ func TestErrorsAboutOptionsNameTheirPlace(t *testing.T) {
 	if err := found.Explain(nil); err != nil {
 		t.Error(err)
 	}
+	_, found, err = load(t, dir, "--config-file", "a.hcl", "--http-addr", "127.0.0.1:7", "--join", "x")
+	if err != nil {
+		t.Fatal(err)
+	}
+	cause = errors.New("-http-addr is odd beside -join")
+	if err := found.Explain(cause); err.Error() != cause.Error()+"\n-join is set in a.hcl:8" {
+		t.Errorf("what the command line said is blamed on a file: %v", err)
+	}
 }
 
 func TestACommandLineCanBeSaidAgain(t *testing.T) {

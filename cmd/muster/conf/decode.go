@@ -105,6 +105,10 @@ func (r *reading) readPairs(s setting, m *document.Member, v *said) {
 	}
 	for i := range m.Members {
 		pair := &m.Members[i]
+		if pair.Key == "" || strings.Contains(pair.Key, "=") {
+			r.fail(pair.At.Fault(`%s has the key %q; wanted is one that is not empty and without "="`, s.path, pair.Key))
+			continue
+		}
 		if text, ok := r.one(s, &pair.Value, s.path+"."+pair.Key); ok {
 			v.pairs[pair.Key] = text
 		}
@@ -179,15 +183,13 @@ func as(kind string, v *document.Value) (string, error) {
 	return text, nil
 }
 
-// take gives an option what files say, unless the command line has said it.
+// take gives an option what files say; of one value the command line has said nothing.
 func (v *said) take(options *pflag.FlagSet, s setting) error {
 	switch {
 	case s.pairs:
 		v.list = v.merge(s.list.GetSlice())
 	case s.list != nil && s.Changed:
 		v.list = append(v.list, s.list.GetSlice()...)
-	case s.Changed:
-		return nil
 	}
 	if s.list == nil {
 		return options.Set(s.Name, v.text)

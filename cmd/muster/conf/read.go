@@ -74,6 +74,10 @@ func (s *Schema) LoadFiles(files []string, open func(name string) (io.ReadCloser
 	}
 	for _, path := range slices.Sorted(maps.Keys(r.values)) {
 		at := r.all[path]
+		if at.Changed && at.list == nil {
+			delete(r.found.places, at.Name) // the command line says it, and is not to be looked for in a file
+			continue
+		}
 		if err := r.values[path].take(s.options, at); err != nil {
 			return r.found, fmt.Errorf("%s: %s: %w", r.found.places[at.Name], path, err)
 		}
