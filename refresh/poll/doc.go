@@ -51,5 +51,5 @@
 //     keep the rest of its cluster from being asked.
 //   - Ports are open unless denied. What a poll says to a mail or ssh server is a line that means nothing there, and what these
 //     answer is a protocol fault.
-//   - IPv6 addresses that carry an IPv4 address (mapped, NAT64, 6to4) are judged by both.
+//   - IPv6 addresses that carry an IPv4 address (mapped, translated, NAT64, 6to4) are judged by both.
 package poll

@@ -44,6 +44,8 @@ var (
 	thisNetwork = netip.MustParsePrefix("0.0.0.0/8")
 	broadcast   = netip.MustParseAddr("255.255.255.255")
 	nat64       = netip.MustParsePrefix("64:ff9b::/96")
+	nat64Own    = netip.MustParsePrefix("64:ff9b:1::/48") // of a network's own; judged as cut into /96, the usual way
+	translated  = netip.MustParsePrefix("::ffff:0:0:0/96")
 	sixToFour   = netip.MustParsePrefix("2002::/16")
 	compatible  = netip.MustParsePrefix("::/96")
 )
@@ -160,7 +162,7 @@ func embedded(addr netip.Addr) (netip.Addr, bool) {
 	switch {
 	case addr.Is4():
 		return netip.Addr{}, false
-	case nat64.Contains(addr), compatible.Contains(addr) && !addr.IsLoopback():
+	case nat64.Contains(addr), nat64Own.Contains(addr), translated.Contains(addr), compatible.Contains(addr) && !addr.IsLoopback():
 		return netip.AddrFrom4([4]byte(b[12:16])), true
 	case sixToFour.Contains(addr):
 		return netip.AddrFrom4([4]byte(b[2:6])), true
