@@ -32,11 +32,13 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 
 	"github.com/hashicorp/memberlist"
 )
@@ -110,7 +112,7 @@ func Read(path string) (string, error) {
 	if !info.Mode().IsRegular() || info.Size() > maxInput {
 		return "", fmt.Errorf("gossip key: %s is no file with one key in base64; muster keygen makes one", path)
 	}
-	text, err := os.ReadFile(path)
+	text, err := io.ReadAll(io.LimitReader(f, maxInput))
 	if err != nil {
 		return "", fmt.Errorf("gossip key: %w", err)
 	}
@@ -132,6 +134,7 @@ type Ring struct {
 	disk Disk
 	mu   sync.Mutex // of changes
 	ring *memberlist.Keyring
+	ids  atomic.Pointer[[]string] // memberlist hands out the slice that it changes, so only who holds mu reads that
 }
 
 // Open reads the ring that is kept, or makes one of a first key; nil where there is neither.
@@ -163,7 +166,9 @@ func Open(disk Disk, first string) (*Ring, error) {
 			return nil, err
 		}
 	}
-	return &Ring{disk: disk, ring: ring}, nil
+	r := &Ring{disk: disk, ring: ring}
+	r.name()
+	return r, nil
 }
 
 // Memberlist is the ring as gossip uses it; it sees every change at once. Nil for no ring.
@@ -175,12 +180,15 @@ func (r *Ring) Memberlist() *memberlist.Keyring {
 }
 
 // IDs are the keys by their ids, the one in use first.
-func (r *Ring) IDs() []string {
-	var out []string
+func (r *Ring) IDs() []string { return slices.Clone(*r.ids.Load()) }
+
+// name tells the keys as they are now; the caller holds mu.
+func (r *Ring) name() {
+	var ids []string
 	for _, key := range r.ring.GetKeys() {
-		out = append(out, ID(key))
+		ids = append(ids, ID(key))
 	}
-	return out
+	r.ids.Store(&ids)
 }
 
 // Holds says whether the key is on the ring.
@@ -204,6 +212,7 @@ func (r *Ring) Install(text string) error {
 	if err := r.keep(append(slices.Clone(keys), key)); err != nil {
 		return err
 	}
+	defer r.name()
 	return r.ring.AddKey(key)
 }
 
@@ -223,6 +232,7 @@ func (r *Ring) Use(id string) error {
 	if err := r.keep(slices.Insert(slices.Delete(keys, at, at+1), 0, key)); err != nil {
 		return err
 	}
+	defer r.name()
 	return r.ring.UseKey(key)
 }
 
@@ -242,6 +252,7 @@ func (r *Ring) Remove(id string) error {
 	if err := r.keep(slices.Delete(keys, at, at+1)); err != nil {
 		return err
 	}
+	defer r.name()
 	return r.ring.RemoveKey(key)
 }
 

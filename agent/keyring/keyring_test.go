@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -133,6 +134,32 @@ func TestNoRing(t *testing.T) {
 			t.Errorf("%s: %v", want, err)
 		}
 	}
+}
+
+// Keys may be listed at any time, also while one goes: the test is for the race detector.
+func TestKeysAreListedWhileOneIsRemoved(t *testing.T) {
+	var d disk
+	r := d.open(t, keyring.Generate())
+	first := r.IDs()
+	var listing sync.WaitGroup
+	again := make(chan struct{})
+	listing.Go(func() {
+		for range again {
+			if ids := r.IDs(); !slices.Equal(ids[:1], first) {
+				t.Errorf("the key in use is told as %s, not %s", ids[0], first)
+			}
+		}
+	})
+	for range 1000 {
+		gone, stays := keyring.Generate(), keyring.Generate()
+		added := errors.Join(r.Install(gone), r.Install(stays))
+		again <- struct{}{}
+		if err := errors.Join(added, r.Remove(id(t, gone)), r.Remove(id(t, stays))); err != nil {
+			t.Fatal(err)
+		}
+	}
+	close(again)
+	listing.Wait()
 }
 
 func TestRingIsBounded(t *testing.T) {
