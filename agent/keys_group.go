@@ -34,9 +34,6 @@ func (f keysFace) Keyring(ctx context.Context) (httpd.Keyring, error) {
 
 // InstallKey adds a key on all peers.
 func (f keysFace) InstallKey(ctx context.Context, key string) (httpd.Keyring, error) {
-	if f.keys == nil {
-		return httpd.Keyring{}, fsm.Errorf(fsm.CodeConflict, "%s", errNoKey)
-	}
 	return f.spread(ctx, keyringRequest{Op: keyringInstall, Key: key})
 }
 
@@ -75,6 +72,9 @@ func (f keysFace) peersThat(ctx context.Context, is func(httpd.KeyringPeer) bool
 
 // spread takes a step on every peer, and fails when one did not follow.
 func (f keysFace) spread(ctx context.Context, q keyringRequest) (httpd.Keyring, error) {
+	if f.keys == nil {
+		return httpd.Keyring{}, fsm.Errorf(fsm.CodeConflict, "%s", errNoKey)
+	}
 	out := f.everywhere(ctx, q)
 	var behind []string
 	e := fsm.Errorf(fsm.CodeUnknown, "")
@@ -84,8 +84,12 @@ func (f keysFace) spread(ctx context.Context, q keyringRequest) (httpd.Keyring, 
 			e = e.With(p.Name, p.Error)
 		}
 	}
-	if len(behind) == 0 {
+	switch len(behind) {
+	case 0:
 		return out, nil
+	case len(out.Peers):
+		e.Message = fmt.Sprintf("no peer did %s the key: %s", q.Op, strings.Join(behind, ", "))
+		return out, e
 	}
 	e.Message = fmt.Sprintf("%d of %d peers did not %s the key: %s. The others did. Do it again once these are back; a peer that is "+
 		"gone for good is let go with muster force-leave", len(behind), len(out.Peers), q.Op, strings.Join(behind, ", "))

@@ -200,12 +200,35 @@ func TestKeyringWithoutAKey(t *testing.T) {
 		if !errorIs(err, fsm.ErrConflict) || !strings.Contains(err.Error(), "-gossip-key-file") {
 			t.Errorf("install: %v", err)
 		}
+		some := keyring.ID(make([]byte, 32))
+		if _, err := face.UseKey(t.Context(), some); !errorIs(err, fsm.ErrConflict) || !strings.Contains(err.Error(), "-gossip-key-file") {
+			t.Errorf("use: %v", err)
+		}
+		if _, err := face.RemoveKey(t.Context(), some); !errorIs(err, fsm.ErrConflict) || !strings.Contains(err.Error(), "-gossip-key-file") {
+			t.Errorf("remove: %v", err)
+		}
 		k, err := face.Keyring(t.Context())
 		want := httpd.Keyring{Keys: []httpd.GossipKey{}, Peers: []httpd.KeyringPeer{
 			{Name: w.peers[0].name, Keys: []string{}, Error: errNoKey.Error()},
 		}}
 		if diff := cmp.Diff(want, k, cmpopts.IgnoreFields(httpd.KeyringPeer{}, "ID")); diff != "" || err != nil {
 			t.Error(diff, err)
+		}
+	})
+}
+
+// A step that no peer took is not told as one that some took.
+func TestAKeyThatNoPeerHasRoomFor(t *testing.T) {
+	inLockedBubble(t, func(t *testing.T, w *world, _ string) {
+		face := keysFace{w.peers[0].Agent}
+		for range 7 {
+			if _, err := face.InstallKey(t.Context(), keyring.Generate()); err != nil {
+				t.Fatal(err)
+			}
+		}
+		_, err := face.InstallKey(t.Context(), keyring.Generate())
+		if err == nil || !strings.Contains(err.Error(), "no peer did") || strings.Contains(err.Error(), "others") {
+			t.Errorf("a ninth key: %v", err)
 		}
 	})
 }
