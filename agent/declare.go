@@ -3,6 +3,7 @@ package agent
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/musterhq/muster/fsm"
@@ -21,20 +22,19 @@ const declarePause = 2 * time.Second
 // declare applies the discoveries of this peer's configuration, as an operator would: when the peer has started and when it
 // has read its configuration again, once each. What is stored already is not written, so several peers may hold the same
 // ones; where they differ, who came last wins, and so does an operator until then. One that a configuration does not hold
-// any more stays: a file that is lost must not take clusters with it.
+// any more stays: a file that is lost must not take clusters with it. One that has to wait, for another of its name to be
+// gone, say, holds up no other.
 func (a *Agent) declare(ctx context.Context, now *live) error {
 	if len(now.declared) == 0 || !a.catchUp(ctx) {
 		return nil
 	}
-	for i := range now.declared {
-		d := &now.declared[i]
-		for tries := 0; !a.declared(ctx, d, tries); tries++ {
-			if !pause(ctx, declarePause) {
-				return nil
-			}
+	left := slices.Clone(now.declared)
+	for tries := 0; ; tries++ {
+		left = slices.DeleteFunc(left, func(d Declared) bool { return a.declared(ctx, &d, tries) })
+		if len(left) == 0 || !pause(ctx, declarePause) {
+			return nil
 		}
 	}
-	return nil
 }
 
 // declared applies one discovery and says whether there is nothing left to do about it.

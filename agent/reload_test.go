@@ -238,6 +238,29 @@ func TestADeclaredDiscoveryWaitsForADeletedOne(t *testing.T) {
 	})
 }
 
+// TestADeclaredDiscoveryThatWaitsHoldsUpNoOther: what cannot be applied yet is tried again beside the rest.
+func TestADeclaredDiscoveryThatWaitsHoldsUpNoOther(t *testing.T) {
+	spec := fsm.DefaultSpec()
+	spec.Backend = "list"
+	f := &file{}
+	inBubbleOf(t, 1, f.reads, func(t *testing.T, w *world) {
+		one := w.leader()
+		one.apply(&fsm.DiscoveryApply{Name: "first", Spec: spec, Cause: operator})
+		one.apply(&fsm.DiscoveryDelete{Name: "first", Cause: operator})
+		f.change = func(c *Config) {
+			c.Declared = []Declared{{Name: "first", Spec: spec, Place: "a.hcl:3"}, {Name: "second", Spec: spec, Place: "a.hcl:9"}}
+		}
+		one.reload()
+		one.await("both", func(r *fsm.Reader) bool {
+			first := r.Discovery("first")
+			return r.Discovery("second") != nil && first != nil && !first.Deleting
+		})
+		if r := one.machine.Read(); r.Discovery("second").ID > r.Discovery("first").ID {
+			t.Error("the second waited until the first was gone")
+		}
+	})
+}
+
 // TestADeclaredDiscoveryThatIsTooLargeIsGivenUp: what can never be applied is told once.
 func TestADeclaredDiscoveryThatIsTooLargeIsGivenUp(t *testing.T) {
 	spec := fsm.DefaultSpec()
