@@ -172,14 +172,10 @@ func (c *Config) validate() error {
 			return fmt.Errorf("-join %w", err)
 		}
 	}
-	for flag, addr := range map[string]string{
-		"-http-addr": c.HTTPAddr, "-peer-addr": c.PeerAddr, "-gossip-addr": c.GossipAddr,
-	} {
-		if err := c.checkAddr(flag, addr); err != nil {
-			return err
-		}
+	if err := c.checkGroup(); err != nil {
+		return err
 	}
-	return nil
+	return c.checkAddrs()
 }
 
 // checkAddr refuses an address that does not parse, and one off loopback without all that protects it or the explicit word.

@@ -68,6 +68,21 @@ func TestConfigIsJudged(t *testing.T) {
 		{"peer off loopback", func(c *Config) { c.PeerAddr = "0.0.0.0:8651" }, []string{"-peer-addr 0.0.0.0:8651", "-insecure"}},
 		{"gossip off loopback", func(c *Config) { c.GossipAddr = "[::]:8652" }, []string{"-gossip-addr [::]:8652", "-insecure"}},
 		{"every address", func(c *Config) { c.GossipAddr = ":8652" }, []string{"-gossip-addr", "-insecure"}},
+		{"gossip by name", func(c *Config) { c.GossipAddr, c.Insecure = "peer-a:8652", true }, []string{
+			`-gossip-addr "peer-a:8652"`, "IP address", "10.0.0.1:8652",
+		}},
+		{"gossip everywhere", func(c *Config) { c.GossipAddr, c.Insecure = "0.0.0.0:8652", true }, []string{
+			"-gossip-addr 0.0.0.0:8652", "other peers",
+		}},
+		{"gossip on no address", func(c *Config) { c.GossipAddr, c.Insecure = ":8652", true }, []string{"-gossip-addr :8652", "other peers"}},
+		{"peer everywhere", func(c *Config) { c.PeerAddr, c.Insecure = "[::]:8651", true }, []string{"-peer-addr [::]:8651", "other peers"}},
+		{"API everywhere", func(c *Config) { c.HTTPAddr, c.Insecure = "0.0.0.0:8650", true }, nil},
+		{"peer by name", func(c *Config) { c.PeerAddr, c.Insecure = "peer-a:8651", true }, nil},
+		{"allows others alone", func(c *Config) { c.GossipAllow = []string{"10.0.0.0/8"} }, []string{
+			"-gossip-allow 10.0.0.0/8", "-gossip-addr 127.0.0.1:8652",
+		}},
+		{"allows itself", func(c *Config) { c.GossipAllow = []string{"10.0.0.0/8", "127.0.0.0/8"} }, nil},
+		{"group of no certificate", func(c *Config) { c.TLS, c.Group = someFiles, "our group" }, []string{"-group", "letters"}},
 		{"explicitly insecure", func(c *Config) {
 			c.HTTPAddr, c.PeerAddr, c.GossipAddr, c.Insecure = "10.0.0.1:1", "10.0.0.1:2", "10.0.0.1:3", true
 		}, nil},
