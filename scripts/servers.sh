@@ -22,6 +22,7 @@ need etcd-server /usr/bin/etcd
 need nats-server /usr/sbin/nats-server /usr/bin/nats-server
 need rabbitmq-server /usr/sbin/rabbitmq-server
 need memcached /usr/bin/memcached
+need prometheus /usr/bin/promtool
 # What puts peers on hosts of their own and tampers with their disks.
 need iproute2 /usr/sbin/ip /sbin/ip
 need nftables /usr/sbin/nft
