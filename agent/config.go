@@ -17,6 +17,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/musterhq/muster/agent/backup"
+	"github.com/musterhq/muster/agent/consul"
 	"github.com/musterhq/muster/agent/gossip"
 	"github.com/musterhq/muster/agent/space"
 	"github.com/musterhq/muster/discovery"
@@ -42,6 +43,7 @@ type Config struct {
 	GossipAddr      string            // host:port, TCP and UDP
 	BootstrapExpect int               // how many voters found the group together
 	Join            []string          // where any members gossip: addresses, names, names with SRV records; see CheckJoin
+	Consul          consul.Config     // where consul://SERVICE of Join is looked up
 	Worker          bool              // replicate and refresh, never vote
 	Labels          map[string]string // for `on`, such as zone=a
 	Dial            DialRules         // what probers may dial
@@ -165,6 +167,9 @@ func (c *Config) validate() error {
 		}
 	}
 	if err := c.TLS.validate(); err != nil {
+		return err
+	}
+	if err := c.Consul.Validate(); err != nil {
 		return err
 	}
 	for _, target := range c.Join {

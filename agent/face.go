@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
 	"slices"
 	"strings"
 	"time"
@@ -121,8 +120,8 @@ func role(m gossip.Member, s raft.ServerSuffrage, leads bool) string {
 
 // Join meets the group through one of its members.
 func (f membersFace) Join(ctx context.Context, address string) error {
-	if _, _, err := net.SplitHostPort(address); err != nil {
-		return fsm.Invalid("address", "%q is not host:port, the gossip address of a member", address)
+	if err := CheckJoin(address); err != nil {
+		return fsm.Invalid("address", "%s", err)
 	}
 	if n, err := f.gossip.Join(ctx, []string{address}); n == 0 && err != nil {
 		return fsm.Errorf(fsm.CodeUnavailable, "join %s: %s", address, err)

@@ -216,6 +216,10 @@ func (a *Agent) makeGossip(context.Context) error {
 	if t := a.cfg.Seams.GossipTiming; t != nil {
 		timing = *t
 	}
+	finders, err := a.finders()
+	if err != nil {
+		return err
+	}
 	a.gossip, err = gossip.New(gossip.Config{
 		Self: gossip.Member{
 			ID: a.id, Name: a.cfg.Name, Group: a.groupID(), Version: a.cfg.Version,
@@ -223,7 +227,7 @@ func (a *Agent) makeGossip(context.Context) error {
 			Worker: a.cfg.Worker, Expect: a.cfg.BootstrapExpect, Labels: a.cfg.Labels, ACL: a.cfg.ACL,
 		},
 		GroupName: a.cfg.Group, Bind: a.cfg.GossipAddr, Transport: a.cfg.Seams.Gossip,
-		Keyring: a.keys.Memberlist(), Allowed: allowed,
+		Keyring: a.keys.Memberlist(), Allowed: allowed, Finders: finders,
 		Insecure: a.cfg.Insecure, Remembered: known, Timings: timing, Log: a.log, Registerer: a.cfg.Registerer,
 	})
 	return err

@@ -32,7 +32,7 @@ type clients struct {
 
 // dial makes the clients of a connection. It reads the peer's CONSUL_HTTP_* variables, through consul/api, and the files
 // of its TLS settings.
-func dial(c connection, env discovery.Env) (*clients, error) {
+func dial(c Connection, env discovery.Env) (*clients, error) {
 	config := api.DefaultConfig()
 	if c.Address != "" {
 		config.Address = c.Address

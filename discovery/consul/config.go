@@ -1,6 +1,7 @@
 package consul
 
 import (
+	"errors"
 	"fmt"
 	"net"
 	"net/url"
@@ -11,9 +12,10 @@ import (
 	"github.com/musterhq/muster/fsm"
 )
 
-// connection is what of a config says which Consul is asked, and as whom; configs that agree in it share a source.
-type connection struct {
-	Address    string
+// Connection says which Consul is asked, and as whom. What is empty is as the CONSUL_HTTP_* variables of the peer say.
+// Discoveries that agree in it share a source.
+type Connection struct {
+	Address    string // host:port, http://, https:// or unix://
 	Datacenter string
 	Namespace  string
 	Partition  string
@@ -21,7 +23,7 @@ type connection struct {
 	CAFile     string
 	CertFile   string
 	KeyFile    string
-	ServerName string
+	ServerName string // in Consul's certificate
 }
 
 type settings struct {
@@ -52,8 +54,8 @@ func parse(config fsm.JSON) (settings, error) {
 	if err := discovery.DecodeConfig(config, &s); err != nil {
 		return s, err
 	}
-	if err := checkAddress(s.Address); err != nil {
-		return s, err
+	if err := CheckAddress(s.Address); err != nil {
+		return s, fsm.Invalid("config.address", "%s", err)
 	}
 	for _, f := range []struct{ key, path string }{
 		{"token_file", s.TokenFile}, {"ca_file", s.CAFile}, {"cert_file", s.CertFile}, {"key_file", s.KeyFile},
@@ -87,11 +89,10 @@ func (s *settings) checkSelection() error {
 	return nil
 }
 
-// checkAddress judges an address without repeating it, since it may hold a password.
-func checkAddress(address string) error {
-	const field = "config.address"
+// CheckAddress judges an address without repeating it, since it may hold a password.
+func CheckAddress(address string) error {
 	if strings.Contains(address, "@") {
-		return fsm.Invalid(field, "holds credentials; put a token in a file and name that with token_file")
+		return errors.New("holds credentials; put a token in a file and name that with token_file")
 	}
 	scheme, rest, found := strings.Cut(address, "://")
 	if !found {
@@ -102,24 +103,24 @@ func checkAddress(address string) error {
 		return nil
 	case scheme == "unix":
 		if !filepath.IsAbs(rest) {
-			return fsm.Invalid(field, "a unix address needs an absolute path, like unix:///run/consul.sock")
+			return errors.New("a unix address needs an absolute path, like unix:///run/consul.sock")
 		}
 		return nil
 	case scheme != "http" && scheme != "https":
-		return fsm.Invalid(field, "begins with %s://; http://, https:// and unix:// are known", scheme)
+		return fmt.Errorf("begins with %s://; http://, https:// and unix:// are known", scheme)
 	}
 	u, err := url.Parse(scheme + "://" + rest)
 	if err != nil || u.Hostname() == "" || u.RawQuery != "" || u.Fragment != "" {
-		return fsm.Invalid(field, "is not host:port, like 127.0.0.1:8500")
+		return errors.New("is not host:port, like 127.0.0.1:8500")
 	}
 	if _, _, err := net.SplitHostPort(u.Host); err != nil && !found {
-		return fsm.Invalid(field, "is not host:port, like 127.0.0.1:8500")
+		return errors.New("is not host:port, like 127.0.0.1:8500")
 	}
 	return nil
 }
 
-func (s *settings) connection() connection {
-	return connection{
+func (s *settings) connection() Connection {
+	return Connection{
 		Address: s.Address, Datacenter: s.Datacenter, Namespace: s.Namespace, Partition: s.Partition,
 		TokenFile: s.TokenFile, CAFile: s.CAFile, CertFile: s.CertFile, KeyFile: s.KeyFile, ServerName: s.ServerName,
 	}

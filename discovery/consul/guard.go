@@ -15,15 +15,16 @@ import (
 // maxStale is how far behind its leader a server may be to be believed.
 const maxStale = 10 * time.Second
 
+// rights are what reading the catalog takes.
 const rights = `service_prefix "" {policy = "read"} node_prefix "" {policy = "read"}`
 
 // guard refuses an answer that may be less than everything.
-func guard(meta *api.QueryMeta) error {
+func (c *Caller) guard(meta *api.QueryMeta) error {
 	switch {
 	case !meta.KnownLeader:
 		return errors.New("the answer came without a known leader; Consul has lost it, or something other than Consul answers")
 	case meta.ResultsFilteredByACLs:
-		return fmt.Errorf("results were left out for want of rights; give the token %s", rights)
+		return fmt.Errorf("results were left out for want of rights; give the token %s", c.rights)
 	case meta.LastContact > maxStale:
 		return fmt.Errorf("the server that answered is %s behind its leader; at most %s are allowed", meta.LastContact, maxStale)
 	}
@@ -31,10 +32,10 @@ func guard(meta *api.QueryMeta) error {
 }
 
 // checkToken reads the token itself: Consul may answer one that is not good with an empty list and no error.
-func (s *source) checkToken(ctx context.Context) error {
-	token, meta, err := ask(ctx, s, call{timeout: callTimeout},
-		func(c *api.Client, o *api.QueryOptions) (*api.ACLToken, *api.QueryMeta, error) {
-			token, meta, err := c.ACL().TokenReadSelf(o)
+func (c *Caller) checkToken(ctx context.Context) error {
+	token, meta, err := ask(ctx, c, call{timeout: callTimeout},
+		func(to *api.Client, o *api.QueryOptions) (*api.ACLToken, *api.QueryMeta, error) {
+			token, meta, err := to.ACL().TokenReadSelf(o)
 			if noACLs(err) {
 				return nil, &api.QueryMeta{KnownLeader: true}, nil
 			}
@@ -46,7 +47,7 @@ func (s *source) checkToken(ctx context.Context) error {
 	case token != nil && token.AccessorID == "":
 		return errors.New("reading its own token: the answer holds none")
 	case token != nil && token.AccessorID == anonymous && meta.DefaultACLPolicy != "allow":
-		return fmt.Errorf("no token is set, and Consul does not let everyone read; set token_file to one with %s", rights)
+		return fmt.Errorf("no token is set, and Consul does not let everyone read; set token_file to one with %s", c.rights)
 	}
 	return nil
 }
@@ -60,7 +61,7 @@ func noACLs(err error) bool {
 }
 
 // explain says what to do about an error that has a usual remedy. Errors of statuses can still be told by errors.As.
-func explain(err error) error {
+func (c *Caller) explain(err error) error {
 	var status api.StatusError
 	if !errors.As(err, &status) {
 		return err
@@ -72,7 +73,7 @@ func explain(err error) error {
 	remedy := ""
 	switch status.Code {
 	case http.StatusForbidden:
-		remedy = "; check the token of this peer, it needs " + rights
+		remedy = "; check the token of this peer, it needs " + c.rights
 	case http.StatusTooManyRequests, http.StatusServiceUnavailable:
 		remedy = "; it is asked for less, lower concurrency or lengthen interval if this goes on"
 	case http.StatusInternalServerError:

@@ -13,7 +13,7 @@ import (
 // connections and one watch. The agent holds one Pool. It is safe for concurrent use.
 type Pool struct {
 	mu      sync.Mutex
-	sources map[connection]*shared
+	sources map[Connection]*shared
 }
 
 type shared struct {
@@ -22,7 +22,7 @@ type shared struct {
 }
 
 // NewPool makes an empty pool.
-func NewPool() *Pool { return &Pool{sources: map[connection]*shared{}} }
+func NewPool() *Pool { return &Pool{sources: map[Connection]*shared{}} }
 
 // Make is the discovery.Maker of this backend. What it makes is a discovery.Watcher and an io.Closer too: after its Close
 // Read and Watch fail, and with the last backend of a source its idle connections go.
@@ -36,7 +36,7 @@ func (p *Pool) Make(config fsm.JSON, env discovery.Env) (discovery.Backend, erro
 	}, nil
 }
 
-func (p *Pool) take(c connection, env discovery.Env) *source {
+func (p *Pool) take(c Connection, env discovery.Env) *source {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	sh := p.sources[c]
@@ -48,13 +48,13 @@ func (p *Pool) take(c connection, env discovery.Env) *source {
 	return sh.source
 }
 
-func (p *Pool) release(c connection) {
+func (p *Pool) release(c Connection) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	sh := p.sources[c]
 	if sh.users--; sh.users == 0 {
 		delete(p.sources, c)
-		sh.close()
+		sh.caller.Close()
 	}
 }
 

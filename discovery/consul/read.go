@@ -36,7 +36,7 @@ func (b *backend) Read(ctx context.Context, want discovery.Want) ([]fsm.Record, 
 	records, err := r.run(ctx, want.Names)
 	source.adapt(err)
 	if err != nil {
-		return nil, fmt.Errorf("consul at %s: %w", source.name(), err)
+		return nil, fmt.Errorf("consul at %s: %w", source.caller.Name(), err)
 	}
 	return records, nil
 }
@@ -51,7 +51,7 @@ type reading struct {
 }
 
 func (r *reading) run(ctx context.Context, names []string) ([]fsm.Record, error) {
-	if err := r.source.checkToken(ctx); err != nil {
+	if err := r.source.caller.checkToken(ctx); err != nil {
 		return nil, err
 	}
 	selected := &r.backend.selected
@@ -141,7 +141,7 @@ func (s *source) list(ctx context.Context, how call) (map[string][]string, error
 }
 
 func (s *source) listAt(ctx context.Context, how call) (map[string][]string, *api.QueryMeta, error) {
-	list, meta, err := ask(ctx, s, how, func(c *api.Client, o *api.QueryOptions) (map[string][]string, *api.QueryMeta, error) {
+	list, meta, err := ask(ctx, s.caller, how, func(c *api.Client, o *api.QueryOptions) (map[string][]string, *api.QueryMeta, error) {
 		return c.Catalog().Services(o)
 	})
 	if err == nil && list == nil {
@@ -155,7 +155,7 @@ func (s *source) listAt(ctx context.Context, how call) (map[string][]string, *ap
 
 // instances asks for the instances of a service; Consul also gives those of names that differ in case only.
 func (s *source) instances(ctx context.Context, name string, how call) ([]*api.CatalogService, *api.QueryMeta, error) {
-	all, meta, err := ask(ctx, s, how, func(c *api.Client, o *api.QueryOptions) ([]*api.CatalogService, *api.QueryMeta, error) {
+	all, meta, err := ask(ctx, s.caller, how, func(c *api.Client, o *api.QueryOptions) ([]*api.CatalogService, *api.QueryMeta, error) {
 		return c.Catalog().Service(name, "", o)
 	})
 	if err == nil && (all == nil || slices.Contains(all, nil)) {
@@ -182,16 +182,6 @@ func (s *source) confirm(ctx context.Context, name string) ([]*api.CatalogServic
 		return nil, fmt.Errorf("service %q is listed but none of its instances may be seen; give the token %s", name, rights)
 	}
 	return nil, nil
-}
-
-// name is the address for people.
-func (s *source) name() string {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.clients != nil {
-		return s.clients.name
-	}
-	return first(s.connection.Address, "its default address")
 }
 
 // sortedNames are the keys of a list.

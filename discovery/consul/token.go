@@ -10,7 +10,7 @@ import (
 )
 
 // tokenFrom says where the token of a connection is read: its own file, else what the peer's variables say.
-func tokenFrom(c connection, config *api.Config) func() (string, error) {
+func tokenFrom(c Connection, config *api.Config) func() (string, error) {
 	path, token := c.TokenFile, config.Token
 	if path == "" {
 		path = config.TokenFile

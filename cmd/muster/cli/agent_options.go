@@ -41,6 +41,8 @@ func (o *options) inFiles(f *pflag.FlagSet) {
 	s.Absent("config-file", "config-dir")
 	s.In("backup", "backup-dir", "backup-interval", "backup-retain")
 	s.In("tls", "ca-file", "cert-file", "key-file", "verify-client")
+	s.In("consul", "consul-token-file", "consul-ca-file", "consul-cert-file", "consul-key-file", "consul-tls-server-name")
+	s.Call("consul-addr", "consul.address")
 	s.In("limits", "http-max-conns-per-client")
 	s.In("dial", "dial-allow", "dial-deny")
 	s.Call("label", "labels")
