@@ -17,9 +17,11 @@ import (
 // rules is where the alert rules and their unit tests are.
 const rules = "../../docs/prometheus"
 
-// TestAlerts has the real promtool judge the rules and run their unit tests. Each alert is tested, and names of the fleet's
-// metrics are those that are told.
-func TestAlerts(t *testing.T) {
+// TestAlertsRun has the real promtool judge the rules and run their unit tests. With -short no program is needed.
+func TestAlertsRun(t *testing.T) {
+	if testing.Short() {
+		return
+	}
 	promtool, err := exec.LookPath("promtool")
 	if err != nil {
 		t.Fatalf("%v: run scripts/servers.sh", err)
@@ -31,6 +33,10 @@ func TestAlerts(t *testing.T) {
 			t.Errorf("promtool %v: %v\n%s", args, err, out)
 		}
 	}
+}
+
+// TestAlertsAreOfWhatIsTold holds that each alert has a unit test, and that the fleet's metrics in the rules are told.
+func TestAlertsAreOfWhatIsTold(t *testing.T) {
 	read := func(name string) string {
 		raw, err := os.ReadFile(rules + "/" + name)
 		if err != nil {
