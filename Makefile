@@ -4,6 +4,7 @@ FOLDERS := $(wildcard agent fsm discovery refresh http cmd scripts)
 
 VERSION ?= $(shell git describe --tags --match 'v[0-9]*' --dirty 2>/dev/null || echo dev)
 COMMIT  ?= $(shell git rev-parse HEAD 2>/dev/null || echo unknown)
+BIN     ?= bin/muster
 LDFLAGS := -s -w -X main.version=$(VERSION) -X main.commit=$(COMMIT)
 
 # The real servers that tests talk to. A path already set is used as it is; else the scripts find or fetch one.
@@ -20,11 +21,15 @@ help: ## list the targets
 
 .PHONY: build
 build: ## bin/muster, one static binary
-	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/muster ./cmd/muster
+	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o '$(BIN)' ./cmd/muster
 
 .PHONY: deb
 deb: build ## a package for Debian in bin/, of this machine's architecture or of GOARCH
-	@scripts/packaging/deb.sh '$(VERSION)' bin/muster bin
+	@scripts/packaging/deb.sh '$(VERSION)' '$(BIN)' bin
+
+.PHONY: release
+release: ## all that is published of a tagged commit, in dist/: make release VERSION=v1.2.3
+	@scripts/packaging/release.sh '$(VERSION)'
 
 .PHONY: check
 check: vet format lint star tidy-check race ## all that every commit must pass
@@ -102,4 +107,4 @@ tidy: ## go mod tidy, here and in tools
 
 .PHONY: clean
 clean: ## remove what was built and fetched
-	rm -rf bin .cache
+	rm -rf bin dist .cache

@@ -24,14 +24,14 @@ func Root(ctx context.Context) (string, error) {
 	return filepath.Dir(strings.TrimSpace(string(out))), nil
 }
 
-// Build makes the program in a folder, with further flags of go build, and returns its path.
+// Build makes the program in a folder as "make build" does, so that Go compiles for both once, with further flags of go build, and returns its path.
 func Build(ctx context.Context, dir string, flags ...string) (string, error) {
 	root, err := Root(ctx)
 	if err != nil {
 		return "", err
 	}
 	bin := filepath.Join(dir, "muster")
-	cmd := exec.CommandContext(ctx, "go", slices.Concat([]string{"build", "-o", bin}, flags, []string{"./cmd/muster"})...)
+	cmd := exec.CommandContext(ctx, "go", slices.Concat([]string{"build", "-trimpath", "-o", bin}, flags, []string{"./cmd/muster"})...)
 	cmd.Dir, cmd.Env = root, append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return "", fmt.Errorf("build muster: %w\n%s", err, out)
