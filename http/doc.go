@@ -100,6 +100,17 @@
 // time that a header and a body may take, is then that of requests too, which HTTP/2 would multiply. A caller shows a
 // certificate only where it is told to; who may do what is a matter of tokens.
 //
+// # The description
+//
+// The API is described by hand as OpenAPI 3.1, in the files of openapi, which are joined into /v1/openapi.json; an endpoint says
+// there once more which parameters it takes and which role it needs. To add a route: put it into the table in routes.go that it
+// belongs to, its path into the file of the same name, and the types that it sends and takes into schemas.yaml. The tests then
+// compare both ways, and hold every request that succeeds and every answer of this package's tests against the description, which
+// for them is closed: a field that it leaves out fails.
+//
+// kin-openapi, which reads it in tests, takes a document of 3.1 as it is and judges schemas by JSON Schema 2020-12. An ETag spares
+// who has the document already from fetching it again.
+//
 // # Stopping
 //
 // When Run's ctx ends, blocked reads are answered with what there is, followers get their end, and the rest has five seconds.

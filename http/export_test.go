@@ -1,6 +1,10 @@
 package httpd
 
-import "github.com/musterhq/muster/fsm"
+import (
+	"slices"
+
+	"github.com/musterhq/muster/fsm"
+)
 
 // PlaceOf and ParseAt are for tests of states that are laborious to bring about.
 var (
@@ -28,3 +32,28 @@ func (s *Server) Needs() map[string]fsm.Right {
 
 // TakeAtMost bounds the backups a server takes.
 func (s *Server) TakeAtMost(bytes int64) { s.most = bytes }
+
+// Route is what routes say of an endpoint: its parameters in the query, sorted, and what it needs.
+type Route struct {
+	Params []string
+	Need   string
+}
+
+// Routes are all endpoints, by method and path.
+func (s *Server) Routes() map[string]Route {
+	out := map[string]Route{}
+	for path, m := range s.routes() {
+		for method, e := range m {
+			params := append(slices.Clone(e.params), "pretty")
+			slices.Sort(params)
+			out[method+" "+path] = Route{Params: params, Need: string(e.need)}
+		}
+	}
+	return out
+}
+
+// Description is the document at /v1/openapi.json.
+func Description() ([]byte, error) {
+	d, err := describeOnce()
+	return d.json, err
+}

@@ -39,6 +39,7 @@ func (s *Server) reload(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	done.Files, done.Applied, done.Restart = told(done.Files), told(done.Applied), told(done.Restart)
 	return s.reply(w, r, http.StatusOK, done)
 }
 

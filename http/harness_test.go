@@ -1,6 +1,7 @@
 package httpd_test
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -238,16 +239,20 @@ type answer struct {
 func (f *face) do(method, target string, body any, header ...string) answer {
 	f.t.Helper()
 	var r io.Reader
+	var sent []byte
 	switch b := body.(type) {
 	case nil:
 	case string:
-		r = strings.NewReader(b)
+		sent = []byte(b)
 	default:
 		raw, err := json.Marshal(b)
 		if err != nil {
 			f.t.Fatal(err)
 		}
-		r = strings.NewReader(string(raw))
+		sent = raw
+	}
+	if body != nil {
+		r = bytes.NewReader(sent)
 	}
 	req := httptest.NewRequestWithContext(f.t.Context(), method, target, r)
 	req.RemoteAddr = "192.0.2.7:4711"
@@ -259,6 +264,7 @@ func (f *face) do(method, target string, body any, header ...string) answer {
 	}
 	w := httptest.NewRecorder()
 	f.server.Handler().ServeHTTP(w, req)
+	checks(f.t, req, sent, w)
 	return answer{w, f.t}
 }
 

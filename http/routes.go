@@ -127,6 +127,8 @@ func (s *Server) groupRoutes() map[string]methods {
 			"GET": {s.saveSnapshot, []string{"consistent", "stale"}, fsm.MaySnapshot},
 			"PUT": {s.restoreSnapshot, nil, fsm.MayManage},
 		},
+		"/v1/openapi.json": {"GET": {s.describe, nil, anybody}},
+
 		"/livez":  {"GET": {s.livez, nil, public}},
 		"/readyz": {"GET": {s.readyz, nil, public}},
 	}

@@ -54,6 +54,7 @@ var homes = []struct {
 	{"github.com/go-sql-driver/mysql", nil},
 	{"github.com/twmb/franz-go/pkg/kfake", nil},
 	{"github.com/google/go-cmp", nil},
+	{"github.com/getkin/kin-openapi", nil},
 	{"go.uber.org/goleak", nil},
 	{"pgregory.net/rapid", nil},
 	{"testing", nil},
