@@ -22,7 +22,10 @@ type ClientConfig struct {
 	Token   string        // sent in a header; empty sends none
 	TLS     *tls.Config   // of https: whom to trust, and what to show
 	HTTP    *http.Client  // nil makes one; with its own, TLS is not looked at
-	Timeout time.Duration // for each request beside the wait it asks for; 0 is a minute
+	Timeout time.Duration // for each request beside the wait it asks for, and all its tries; 0 is a minute
+	// Retry is for how long a request is sent again that was surely not done: while nobody takes the connection, there is no leader,
+	// or the peer has too many requests. 0 sends it once. What may have been done is never sent again.
+	Retry time.Duration
 }
 
 // Client asks one peer for what the HTTP face offers. What the API refuses comes back as a *StatusError, which is a
@@ -32,6 +35,7 @@ type Client struct {
 	token   string
 	http    *http.Client
 	timeout time.Duration
+	retry   time.Duration
 }
 
 // NewClient makes a client. It connects to nothing yet.
@@ -44,7 +48,7 @@ func NewClient(c ClientConfig) (*Client, error) {
 	if err != nil || base.Host == "" || base.Scheme != "http" && base.Scheme != "https" {
 		return nil, fmt.Errorf("address %q is neither host:port nor a URL", c.Address)
 	}
-	out := &Client{base: base, token: c.Token, http: c.HTTP, timeout: c.Timeout}
+	out := &Client{base: base, token: c.Token, http: c.HTTP, timeout: c.Timeout, retry: c.Retry}
 	if out.http == nil {
 		out.http = clientOf(c.TLS)
 	}
@@ -79,6 +83,7 @@ type StatusError struct {
 	Status  int
 	Refusal *fsm.Error
 	Claim   *ClaimRow // the claim in the way, with fsm.CodeClaimed
+	told    bool      // by the peer, not by a proxy before it
 }
 
 func (e *StatusError) Error() string { return e.Refusal.Message }
@@ -176,7 +181,7 @@ type call struct {
 func (c *Client) do(ctx context.Context, k call, into any) (ReadMeta, error) {
 	ctx, cancel := context.WithTimeout(ctx, c.timeout+k.span)
 	defer cancel()
-	res, err := c.send(ctx, k)
+	res, err := c.again(ctx, k)
 	if err != nil {
 		return ReadMeta{}, err
 	}
@@ -249,7 +254,7 @@ func statusError(res *http.Response) error {
 	}
 	d := body.Error
 	out.Refusal = &fsm.Error{Code: d.Code, Message: d.Message, Fields: d.Fields}
-	out.Claim = d.Claim
+	out.Claim, out.told = d.Claim, true
 	return out
 }
 
@@ -297,20 +302,4 @@ type Page[T any] struct {
 func list[T any](ctx context.Context, c *Client, o List, elements ...string) (Page[T], error) {
 	rows, meta, err := get[[]T](ctx, c, call{path: path(elements...), query: o.query(), span: o.span()})
 	return Page[T]{Rows: rows, ReadMeta: meta}, err
-}
-
-// All reads all pages of a list, one after the other; of a blocking read only the first waits.
-func All[T any](ctx context.Context, o List, read func(context.Context, List) (Page[T], error)) ([]T, error) {
-	var out []T
-	for {
-		p, err := read(ctx, o)
-		if err != nil {
-			return out, err
-		}
-		out = append(out, p.Rows...)
-		if p.Next == "" {
-			return out, nil
-		}
-		o.After, o.Index = p.Next, 0
-	}
 }

@@ -48,6 +48,16 @@ func (c *Client) Events(ctx context.Context, o EventsQuery, limit int) (Page[Eve
 	return Page[Event]{Rows: rows, ReadMeta: meta}, err
 }
 
+// ClusterEvents reads a page of the events of a cluster.
+func (c *Client) ClusterEvents(ctx context.Context, name string, o EventsQuery, limit int) (Page[Event], error) {
+	q := o.query()
+	if limit > 0 {
+		q.Set("limit", fmt.Sprint(limit))
+	}
+	rows, meta, err := get[[]Event](ctx, c, call{path: path("cluster", name, "events"), query: q})
+	return Page[Event]{Rows: rows, ReadMeta: meta}, err
+}
+
 const (
 	maxLine      = 16 << 20 // bytes of one event
 	silenceLimit = 3 * heartbeat

@@ -76,6 +76,11 @@ func (c *Client) Effective(ctx context.Context, name, node string, o Read) (Effe
 	return get[Effective](ctx, c, call{path: path("cluster", name, "effective"), query: q, span: o.span()})
 }
 
+// Targets reads all nodes as Prometheus' http_sd has them.
+func (c *Client) Targets(ctx context.Context, o Read) ([]Targets, ReadMeta, error) {
+	return get[[]Targets](ctx, c, call{path: path("sd", "prometheus"), query: o.query()})
+}
+
 // Nodes reads a page of the nodes of all clusters.
 func (c *Client) Nodes(ctx context.Context, o List) (Page[NodeRow], error) {
 	return list[NodeRow](ctx, c, o, "nodes")

@@ -2,6 +2,8 @@ package httpd
 
 import (
 	"context"
+	"fmt"
+	"io"
 	"net/http"
 	"net/url"
 
@@ -137,6 +139,30 @@ func (c *Client) Ready(ctx context.Context) (Readiness, error) { return c.readin
 
 // Live asks whether the peer must be restarted, and why.
 func (c *Client) Live(ctx context.Context) (Readiness, error) { return c.readiness(ctx, "/livez") }
+
+// Metrics reads the peer's metrics, in the text format of Prometheus.
+func (c *Client) Metrics(ctx context.Context) ([]byte, error) { return c.text(ctx, "/metrics") }
+
+// Description reads what the peer says of its API, as OpenAPI 3.1.
+func (c *Client) Description(ctx context.Context) ([]byte, error) {
+	return c.text(ctx, path("openapi.json"))
+}
+
+// text reads an answer as it is.
+func (c *Client) text(ctx context.Context, from string) ([]byte, error) {
+	ctx, cancel := context.WithTimeout(ctx, c.timeout)
+	defer cancel()
+	res, err := c.again(ctx, call{method: http.MethodGet, path: from})
+	if err != nil {
+		return nil, err
+	}
+	defer res.Body.Close()
+	out, err := io.ReadAll(res.Body)
+	if err != nil {
+		return nil, fmt.Errorf("GET %s: read answer: %w", from, err)
+	}
+	return out, nil
+}
 
 func (c *Client) act(ctx context.Context, method, to string, q url.Values) error {
 	_, err := c.do(ctx, call{method: method, path: to, query: q}, nil)

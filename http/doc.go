@@ -111,6 +111,13 @@
 // kin-openapi, which reads it in tests, takes a document of 3.1 as it is and judges schemas by JSON Schema 2020-12. An ETag spares
 // who has the document already from fetching it again.
 //
+// # The client
+//
+// Client has a method for every route, but for the profiles of a process. Each request has a timeout, beside the wait that it asks
+// for. What was surely not done may be sent again (ClientConfig.Retry); what may have been done is never sent again by itself, though
+// every write may be repeated. Lists are read a page at a time, or row by row with Rows. Follow and Following go on over as many
+// connections as it takes, each from the cursor of the last event that was taken, and end where events are lost.
+//
 // # Stopping
 //
 // When Run's ctx ends, blocked reads are answered with what there is, followers get their end, and the rest has five seconds.
