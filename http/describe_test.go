@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"maps"
 	"net/http"
+	"net/http/httptest"
 	"slices"
 	"strings"
 	"testing"
@@ -127,4 +128,37 @@ func TestDescribedSchemasAreUsed(t *testing.T) {
 			}
 		}
 	}
+}
+
+// TestFollowedLinesAreDescribed holds a stream's lines against the description: events with their cursors, a heartbeat, an end.
+func TestFollowedLinesAreDescribed(t *testing.T) {
+	f := newFace(t)
+	f.fleet()
+	ctx, cancel := context.WithCancel(t.Context())
+	w := httptest.NewRecorder()
+	f.server.Handler().ServeHTTP(untilLine{w, cancel}, httptest.NewRequestWithContext(ctx, http.MethodGet, "/v1/events/follow", nil))
+	o := described(t).Paths.Value("/v1/events/follow").Get
+	line := o.Responses.Status(http.StatusOK).Value.Content["application/x-ndjson"].Schema.Value
+	lines := strings.Split(strings.TrimSpace(w.Body.String()), "\n")
+	if len(lines) < 10 {
+		t.Fatalf("only %d lines came", len(lines))
+	}
+	for _, raw := range append(lines, `{"type":"end","cursor":"e1:2","error":{"code":"gone","message":"gone","fields":{"oldest":"e1:9"}}}`) {
+		if err := fits(line, []byte(raw)); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+// untilLine ends a stream once events were written.
+type untilLine struct {
+	*httptest.ResponseRecorder
+	end func()
+}
+
+func (w untilLine) Write(b []byte) (int, error) {
+	if strings.Contains(string(b), `"seq"`) {
+		defer w.end()
+	}
+	return w.ResponseRecorder.Write(b)
 }
