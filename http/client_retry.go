@@ -36,8 +36,7 @@ func (c *Client) again(ctx context.Context, k call) (*http.Response, error) {
 // surelyNotDone says whether a request did nothing and may do something later: nobody took the connection, there was no leader,
 // or there were too many others. All else is told at once, above all an outcome that is unknown.
 func surelyNotDone(err error) bool {
-	var refused *StatusError
-	if errors.As(err, &refused) {
+	if refused, ok := errors.AsType[*StatusError](err); ok {
 		return refused.Refusal.Code == fsm.CodeUnavailable && refused.told || refused.Refusal.Code == CodeTooMany
 	}
 	var op *net.OpError

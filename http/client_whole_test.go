@@ -51,8 +51,8 @@ func TestClientHasEveryRoute(t *testing.T) {
 		t.Fatal(err)
 	}
 	all := reflect.ValueOf(c)
-	for i := range all.NumMethod() {
-		call(t, all.Method(i))
+	for _, method := range all.Methods() {
+		call(t, method)
 	}
 	want := newFace(t).server.Routes()
 	for route := range want {
@@ -69,8 +69,8 @@ func TestClientHasEveryRoute(t *testing.T) {
 func call(t *testing.T, f reflect.Value) {
 	t.Helper()
 	var args []reflect.Value
-	for i := range f.Type().NumIn() {
-		arg := reflect.Zero(f.Type().In(i))
+	for in := range f.Type().Ins() {
+		arg := reflect.Zero(in)
 		switch v := arg.Interface().(type) {
 		case string:
 			arg = reflect.ValueOf("x")
@@ -98,40 +98,38 @@ func call(t *testing.T, f reflect.Value) {
 type flaky struct {
 	next     http.RoundTripper
 	fails    int
-	with     func(*http.Request) (*http.Response, error)
+	with     http.RoundTripper
 	requests int
 }
 
 func (f *flaky) RoundTrip(r *http.Request) (*http.Response, error) {
 	if f.requests++; f.requests <= f.fails {
-		return f.with(r)
+		return f.with.RoundTrip(r)
 	}
 	return f.next.RoundTrip(r)
 }
 
-func answering(status int, body string) func(*http.Request) (*http.Response, error) {
-	return func(r *http.Request) (*http.Response, error) {
-		way := &through{Handler: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-			w.WriteHeader(status)
-			_, _ = w.Write([]byte(body))
-		})}
-		return way.RoundTrip(r)
-	}
+func answering(status int, body string) http.RoundTripper {
+	return &through{Handler: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.WriteHeader(status)
+		_, _ = w.Write([]byte(body))
+	})}
+}
+
+// failing is a way on which a step fails.
+type failing struct{ op, why string }
+
+func (f failing) RoundTrip(*http.Request) (*http.Response, error) {
+	return nil, &net.OpError{Op: f.op, Err: errors.New(f.why)}
 }
 
 func TestClientRetriesWhatWasSurelyNotDone(t *testing.T) {
-	refused := func(*http.Request) (*http.Response, error) {
-		return nil, &net.OpError{Op: "dial", Err: errors.New("connection refused")}
-	}
-	broken := func(*http.Request) (*http.Response, error) {
-		return nil, &net.OpError{Op: "read", Err: errors.New("connection reset")}
-	}
 	for name, test := range map[string]struct {
-		with  func(*http.Request) (*http.Response, error)
+		with  http.RoundTripper
 		again bool
 	}{
-		"nobody takes the connection": {refused, true},
-		"the connection breaks":       {broken, false},
+		"nobody takes the connection": {failing{"dial", "connection refused"}, true},
+		"the connection breaks":       {failing{"read", "connection reset"}, false},
 		"no leader":                   {answering(503, `{"error":{"code":"unavailable","message":"no leader"}}`), true},
 		"too many requests":           {answering(429, `{"error":{"code":"too_many_requests","message":"too many"}}`), true},
 		"an unknown outcome":          {answering(503, `{"error":{"code":"unknown","message":"?","outcome":"unknown"}}`), false},

@@ -3,7 +3,6 @@ package httpd_test
 import (
 	"context"
 	"fmt"
-	"log"
 	"net/http"
 	"net/http/httptest"
 	"time"
@@ -21,11 +20,13 @@ func ExampleClient() {
 
 	c, err := httpd.NewClient(httpd.ClientConfig{Address: peer.URL, Token: "secret", Retry: 10 * time.Second})
 	if err != nil {
-		log.Fatal(err)
+		fmt.Println(err)
+		return
 	}
 	for cluster, err := range httpd.Rows(ctx, httpd.List{Filter: `health != "healthy"`}, c.Clusters) {
 		if err != nil {
-			log.Fatal(err)
+			fmt.Println(err)
+			return
 		}
 		fmt.Println(cluster.Name, cluster.Health, cluster.Reasons)
 	}
