@@ -41,7 +41,7 @@ func (f raftFace) Configuration(ctx context.Context) (httpd.RaftConfiguration, e
 // servers is raft's configuration with what the leader knows of each server.
 func (t *term) servers(ctx context.Context, _ nothing) (httpd.RaftConfiguration, error) {
 	a := t.agent
-	if err := a.verifier.leads(ctx); err != nil {
+	if err := t.leads(ctx); err != nil {
 		return httpd.RaftConfiguration{}, err
 	}
 	future := a.raft.GetConfiguration()

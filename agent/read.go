@@ -6,10 +6,20 @@ import (
 	"github.com/musterhq/muster/fsm"
 )
 
+// leads returns without an error once a quorum has said, since this was called, that this peer leads.
+func (t *term) leads(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, callWait)
+	defer cancel()
+	if err := t.pulse.awake(ctx); err != nil {
+		return err
+	}
+	return t.agent.verifier.leads(ctx)
+}
+
 // index is the index from which a linearizable read may be served: this term's barrier has returned, and the leader is
 // still the leader, in this term.
 func (t *term) index(ctx context.Context, _ nothing) (uint64, error) {
-	if err := t.agent.verifier.leads(ctx); err != nil {
+	if err := t.leads(ctx); err != nil {
 		return 0, err
 	}
 	if !t.lasts() {

@@ -31,7 +31,7 @@ func (t *term) knows(ctx context.Context, w word) error {
 	if w.Epoch == "" || slices.ContainsFunc(marks, known) {
 		return nil
 	}
-	if err := t.agent.verifier.leads(ctx); err != nil {
+	if err := t.leads(ctx); err != nil {
 		return errNotLeading // so that nobody is told by a leader of the past
 	}
 	if w.Bare {

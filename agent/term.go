@@ -22,6 +22,7 @@ type term struct {
 	clock   *clock
 	batch   *batcher
 	hearing *hearing
+	pulse   *pulse
 	joining sync.Mutex                // held while a server is added, or the feature level raised to what all servers understand
 	full    atomic.Pointer[fsm.Error] // why operators' writes are refused
 }
@@ -91,7 +92,9 @@ func (a *Agent) lead(ctx context.Context) error {
 	if err := a.raft.Barrier(barrierWait).Error(); err != nil {
 		return fmt.Errorf("barrier: %w", err)
 	}
-	t := &term{agent: a, number: number, clock: newClock(a.cfg.Seams.Now, a.machine.Read().Meta().Time), hearing: newHearing()}
+	t := &term{
+		agent: a, number: number, clock: newClock(a.cfg.Seams.Now, a.machine.Read().Meta().Time), hearing: newHearing(), pulse: newPulse(),
+	}
 	t.batch = newBatcher(a.raft, a.machine, t.clock, t.lasts)
 	if err := t.open(); err != nil {
 		return err
@@ -99,6 +102,7 @@ func (a *Agent) lead(ctx context.Context) error {
 	a.log.Info("leading", "term", t.number)
 	work, ctx := errgroup.WithContext(ctx)
 	work.Go(func() error { return t.batch.run(ctx) })
+	work.Go(func() error { return t.pulse.run(ctx) })
 	a.term.Store(t)
 	work.Go(func() error { return t.schedule(ctx) })
 	work.Go(func() error { return t.reconcile(ctx) })

@@ -1,0 +1,33 @@
+package agent
+
+import (
+	"testing"
+	"time"
+)
+
+// TestLeaderThatWasStoppedAsksAnew reads from a leader that runs, and from one whose process stood still for a second: what
+// raft hears at once then may be the answer to what was asked before.
+func TestLeaderThatWasStoppedAsksAnew(t *testing.T) {
+	inBubble(t, 3, func(t *testing.T, w *world) {
+		w.pass(10 * time.Second)
+		lead := w.leader().term.Load()
+		read := func() time.Duration {
+			began := time.Now()
+			if _, err := lead.index(t.Context(), nothing{}); err != nil {
+				t.Fatal(err)
+			}
+			return time.Since(began)
+		}
+		if took := read(); took >= stopped {
+			t.Errorf("a read of a leader that runs took %s", took)
+		}
+		before := time.Now().Add(-time.Second)
+		lead.pulse.last.Store(&before)
+		if took := read(); took <= stopped {
+			t.Errorf("a read of a leader that was stopped took %s", took)
+		}
+		if took := read(); took >= stopped {
+			t.Errorf("a read later took %s", took)
+		}
+	})
+}
