@@ -48,7 +48,7 @@ type Agent struct {
 	wire      raft.Transport // transport, or what a test put around it
 	raft      *raft.Raft
 	leads     <-chan bool // raft's signals of leadership
-	verifier  *verifier
+	asker     *asker
 	runner    *discovery.Runner
 	worker    *refresh.Worker
 	poller    *poll.Client

@@ -80,15 +80,8 @@ type transferRequest struct {
 }
 
 // transfer moves leadership.
-func (t *term) transfer(_ context.Context, q transferRequest) (nothing, error) {
-	r := t.agent.raft
-	var err error
-	if q.ID == "" {
-		err = r.LeadershipTransfer().Error()
-	} else {
-		err = r.LeadershipTransferToServer(raft.ServerID(q.ID), raft.ServerAddress(q.ID)).Error()
-	}
-	if err != nil {
+func (t *term) transfer(ctx context.Context, q transferRequest) (nothing, error) {
+	if err := t.agent.asker.handOver(ctx, raft.ServerID(q.ID)); err != nil {
 		return nothing{}, fsm.Errorf(fsm.CodeConflict, "leadership was not moved: %s", err)
 	}
 	return nothing{}, nil

@@ -129,7 +129,7 @@ func (a *Agent) openRaft(ctx context.Context) error {
 	if err := a.startRaft(parts, logs); err != nil {
 		return fmt.Errorf("raft: %w", err)
 	}
-	a.leads, a.verifier = a.raft.LeaderCh(), &verifier{raft: a.raft}
+	a.leads, a.asker = a.raft.LeaderCh(), &asker{raft: a.raft}
 	if fresh && a.cfg.BootstrapExpect > 0 && !a.cfg.Worker {
 		return a.makeFounder(ctx)
 	}

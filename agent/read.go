@@ -13,7 +13,7 @@ func (t *term) leads(ctx context.Context) error {
 	if err := t.pulse.awake(ctx); err != nil {
 		return err
 	}
-	return t.agent.verifier.leads(ctx)
+	return t.agent.asker.leads(ctx)
 }
 
 // index is the index from which a linearizable read may be served: this term's barrier has returned, and the leader is

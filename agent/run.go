@@ -163,7 +163,7 @@ func (a *Agent) handOver(ctx context.Context) {
 		if voters, err := a.otherVoters(); err != nil || voters == 0 {
 			return
 		}
-		if err := a.raft.LeadershipTransfer().Error(); err != nil {
+		if err := a.asker.handOver(ctx, ""); err != nil {
 			a.log.Warn("leadership was not handed over", "error", err)
 			continue
 		}
@@ -200,7 +200,7 @@ func (a *Agent) snapshot() {
 
 // shutRaft ends raft and its streams, in the order that lets every future have its answer.
 func (a *Agent) shutRaft() {
-	a.verifier.close()
+	a.asker.close()
 	if err := a.raft.Shutdown().Error(); err != nil {
 		a.log.Warn("raft did not shut down", "error", err)
 	}

@@ -41,19 +41,37 @@ func TestNobodyWaitsForRaftThatEnds(t *testing.T) {
 		if _, err := leader.Propose(ctx, &fsm.OperatorAct{Action: "note", Cause: operator}); !errors.Is(err, fsm.ErrUnknown) {
 			t.Fatalf("a write to a disk that hangs: %v", err)
 		}
-		if err := leader.verifier.leads(ctx); !errors.Is(err, context.DeadlineExceeded) {
+		if err := leader.asker.leads(ctx); !errors.Is(err, context.DeadlineExceeded) {
 			t.Errorf("asked while raft is held up: %v", err)
 		}
 		go func() {
-			leader.verifier.close()
+			leader.asker.close()
 			leader.raft.Shutdown()
 		}()
 		synctest.Wait()
 		<-gate
 		synctest.Wait()
 		for range 20 {
-			if err := leader.verifier.leads(t.Context()); !errors.Is(err, errNotLeading) {
+			if err := leader.asker.leads(t.Context()); !errors.Is(err, errNotLeading) {
 				t.Fatalf("asked once raft is down: %v", err)
+			}
+			if err := leader.asker.handOver(t.Context(), ""); !errors.Is(err, errNotLeading) {
+				t.Fatalf("asked to hand over once raft is down: %v", err)
+			}
+		}
+		leader.ended(errRemoved)
+		w.leader()
+	})
+}
+
+// Raft ends by itself in a leader that was removed, while its work goes on to the end of the term and may give leadership up.
+func TestNobodyWaitsForRaftThatEndedByItself(t *testing.T) {
+	inBubble(t, 3, func(t *testing.T, w *world) {
+		leader := w.leader()
+		leader.raft.Shutdown()
+		for range 20 {
+			if err := leader.asker.handOver(t.Context(), ""); !errors.Is(err, errNotLeading) {
+				t.Fatalf("asked to hand over once raft is down: %v", err)
 			}
 		}
 		leader.ended(errRemoved)
