@@ -42,6 +42,7 @@ type Agent struct {
 	gossip    *gossip.Gossip
 	founder   *bootstrap.Founder // nil when there is a log, or nothing to found
 	store     *boltstore.Store   // nil when the log store was given
+	logs      *logs              // as raft has them
 	snapshots *snapshots.Store   // nil when the snapshot store was given
 	space     *space.Watch       // of the data directory, nil with Dev
 	transport *raft.NetworkTransport

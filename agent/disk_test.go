@@ -135,6 +135,9 @@ type sink struct {
 	disk *disk
 }
 
+// Own is that of a sink of package snapshots.
+func (s *sink) Own() { own(s.SnapshotSink) }
+
 // Write is io.Writer's.
 func (s *sink) Write(b []byte) (int, error) {
 	if err := s.disk.failing(); err != nil {

@@ -3,6 +3,7 @@ package agent
 import (
 	"errors"
 	"fmt"
+	"math"
 	"sync/atomic"
 
 	"github.com/hashicorp/raft"
@@ -40,6 +41,14 @@ func fitLogs(store raft.LogStore, snapshots raft.SnapshotStore) (*logs, error) {
 		l.after.Store(s)
 	}
 	return l, nil
+}
+
+// applied is the last entry that raft has given to the state; while raft is being made no entry is beyond it.
+func (l *logs) applied() uint64 {
+	if r := l.raft.Load(); r != nil {
+		return r.AppliedIndex()
+	}
+	return math.MaxUint64
 }
 
 // newest is the place of the newest snapshot, nil when there is none that could be read.

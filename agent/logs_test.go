@@ -64,20 +64,15 @@ func TestSnapshotIsSentOnce(t *testing.T) {
 	}, func(t *testing.T, w *world) {
 		leader, follower := w.leader(), w.follower()
 		w.isolate(follower)
-		note := func(n int) {
-			for range n {
-				leader.grow(1)
-			}
-		}
-		note(50)
+		leader.note(50)
 		if err := leader.raft.Snapshot().Error(); err != nil {
 			t.Fatal(err)
 		}
 		snapshot := leader.index()
-		note(5)
+		leader.note(5)
 		w.heal()
 		w.until("an answer to be lost", befell.lost.Load)
-		note(5)
+		leader.note(5)
 		w.pass(5 * time.Second)
 		if follower.index() < leader.index()-1 {
 			t.Errorf("the follower is at entry %d of %d", follower.index(), leader.index())

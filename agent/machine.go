@@ -123,10 +123,18 @@ type pinned struct{ *fsm.Reader }
 
 // Persist is raft.FSMSnapshot's.
 func (p pinned) Persist(sink raft.SnapshotSink) error {
+	own(sink)
 	if err := p.WriteSnapshot(sink); err != nil {
 		return errors.Join(err, sink.Cancel())
 	}
 	return sink.Close()
+}
+
+// own tells a store that wants to know that a snapshot is this peer's own, and none that another peer sent.
+func own(sink raft.SnapshotSink) {
+	if s, ok := sink.(interface{ Own() }); ok {
+		s.Own()
+	}
 }
 
 // Release is raft.FSMSnapshot's; a reader needs no closing.

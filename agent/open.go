@@ -122,11 +122,10 @@ func (a *Agent) openRaft(ctx context.Context) error {
 		s.Raft(&parts)
 	}
 	a.wire = parts.Transport
-	logs, err := fitLogs(s.Logs, parts.Snapshots)
-	if err != nil {
+	if a.logs, err = fitLogs(s.Logs, parts.Snapshots); err != nil {
 		return err
 	}
-	if err := a.startRaft(parts, logs); err != nil {
+	if err := a.startRaft(parts); err != nil {
 		return fmt.Errorf("raft: %w", err)
 	}
 	a.leads, a.asker = a.raft.LeaderCh(), &asker{raft: a.raft}
@@ -138,7 +137,7 @@ func (a *Agent) openRaft(ctx context.Context) error {
 
 // startRaft makes raft, which restores the state before it returns. What keeps it from that is told as what it is: raft itself
 // says only that no snapshot could be loaded, or panics with the error of an entry.
-func (a *Agent) startRaft(parts RaftParts, logs *logs) (err error) {
+func (a *Agent) startRaft(parts RaftParts) (err error) {
 	defer func() {
 		if r := recover(); r != nil {
 			cause, ok := r.(error)
@@ -148,9 +147,9 @@ func (a *Agent) startRaft(parts RaftParts, logs *logs) (err error) {
 			err = cause
 		}
 	}()
-	a.raft, err = raft.NewRaft(parts.Config, parts.FSM, logs, a.cfg.Seams.Stable, parts.Snapshots, parts.Transport)
+	a.raft, err = raft.NewRaft(parts.Config, parts.FSM, a.logs, a.cfg.Seams.Stable, parts.Snapshots, parts.Transport)
 	if err == nil {
-		logs.raft.Store(a.raft)
+		a.logs.raft.Store(a.raft)
 		a.did("raft", func() error { return a.raft.Shutdown().Error() })
 	}
 	if failed := a.machine.failed(); failed != nil {
@@ -184,7 +183,9 @@ func (a *Agent) openStores() error {
 		a.store, s.Logs, s.Stable = store, store, stable{store, store.Err}
 	}
 	if s.Snapshots == nil {
-		cfg := snapshots.Config{Dir: a.dir.path, Logs: s.Logs, Log: a.log, Logger: raftLogger(a.log)}
+		cfg := snapshots.Config{
+			Dir: a.dir.path, Logs: s.Logs, Log: a.log, Logger: raftLogger(a.log), Applied: func() uint64 { return a.logs.applied() },
+		}
 		if a.store != nil {
 			cfg.Latched = a.store.Err
 		}

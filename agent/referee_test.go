@@ -3,6 +3,7 @@ package agent
 import (
 	"crypto/sha256"
 	"fmt"
+	"io"
 	"sync"
 
 	"github.com/hashicorp/raft"
@@ -63,6 +64,18 @@ func (m *refereed) Apply(l *raft.Log) any {
 	}
 	m.referee.entry(m, l, applied)
 	return answer
+}
+
+// Restore is raft.FSM's. The state of a peer never goes back.
+func (m *refereed) Restore(from io.ReadCloser) error {
+	before := m.machine.Read().Meta().Index
+	err := m.machine.Restore(from)
+	m.referee.mu.Lock()
+	defer m.referee.mu.Unlock()
+	if after := m.machine.Read().Meta().Index; after < before {
+		m.referee.faultf("%s goes back from entry %d to %d", m.peer, before, after)
+	}
+	return err
 }
 
 // entry judges one entry that a peer has applied.

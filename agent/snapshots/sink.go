@@ -30,7 +30,7 @@ func (s *Store) Create(
 	if err != nil {
 		return nil, errors.Join(err, inner.Cancel())
 	}
-	return &sink{SnapshotSink: inner, store: s, state: state}, nil
+	return &sink{SnapshotSink: inner, store: s, state: state, late: s.late(index, term)}, nil
 }
 
 // sink is a snapshot that is being written. It is synced as it grows: one sync of all of it at the end would hold up those
@@ -41,10 +41,14 @@ type sink struct {
 	state   *os.File // what raft writes to
 	waiting int      // bytes written since the last sync
 	ended   bool
+	late    error // why it is not taken up, unless it is this peer's own
 }
 
 // Write is raft.SnapshotSink's.
 func (s *sink) Write(b []byte) (int, error) {
+	if s.late != nil {
+		return 0, s.late
+	}
 	n, err := s.SnapshotSink.Write(b)
 	if s.waiting += n; err == nil && s.waiting >= syncEvery {
 		s.waiting = 0
@@ -58,6 +62,9 @@ func (s *sink) Write(b []byte) (int, error) {
 func (s *sink) Close() error {
 	if s.ended {
 		return nil
+	}
+	if s.late != nil {
+		return errors.Join(s.late, s.Cancel())
 	}
 	s.ended = true
 	if err := errors.Join(s.SnapshotSink.Close(), s.state.Close()); err != nil {

@@ -5,6 +5,11 @@
 // by its name, which holds term and index too. What the state file holds raft has under a CRC of its own.
 // The state is synced while it is written, so that the log, which is on the same disk, has little to wait for.
 //
+// # Whose snapshots there are
+//
+// Raft makes those of this peer's own state and those that the leader sent alike. The state machine tells which are its own (Own of
+// the sink): any other that holds less than this peer has is refused, as it lay on its way for too long.
+//
 // # When the newest snapshot is damaged
 //
 // Raft then starts from the one before. That is only right where the log holds everything between the two, so that nothing
@@ -62,7 +67,8 @@ type Config struct {
 	Log    *slog.Logger
 	Logger hclog.Logger // raft's own words
 
-	Latched func() error // why the log store takes no more writes, nil while it does; may be nil
+	Applied func() uint64 // the last entry that raft has applied; nil takes up snapshots however old
+	Latched func() error  // why the log store takes no more writes, nil while it does; may be nil
 }
 
 // Store is a raft.SnapshotStore.

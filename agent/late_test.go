@@ -1,0 +1,192 @@
+package agent
+
+import (
+	"bytes"
+	"io"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/hashicorp/raft"
+)
+
+// post keeps the first snapshot that any peer of a group sends, to send it again.
+type post struct {
+	mu    sync.Mutex
+	from  *raft.NetworkTransport
+	to    raft.ServerID
+	head  raft.InstallSnapshotRequest
+	state []byte
+}
+
+// posted is a peer's raft transport.
+type posted struct {
+	*raft.NetworkTransport
+	post *post
+}
+
+// InstallSnapshot is raft.Transport's.
+func (p *posted) InstallSnapshot(
+	id raft.ServerID, to raft.ServerAddress,
+	args *raft.InstallSnapshotRequest, resp *raft.InstallSnapshotResponse, data io.Reader,
+) error {
+	all, err := io.ReadAll(data)
+	if err != nil {
+		return err
+	}
+	p.post.mu.Lock()
+	if p.post.from == nil {
+		p.post.from, p.post.to, p.post.head, p.post.state = p.NetworkTransport, id, *args, all
+	}
+	p.post.mu.Unlock()
+	return p.NetworkTransport.InstallSnapshot(id, to, args, resp, bytes.NewReader(all))
+}
+
+// again sends it again.
+func (p *post) again() (raft.InstallSnapshotResponse, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	var resp raft.InstallSnapshotResponse
+	head := p.head
+	err := p.from.InstallSnapshot(p.to, raft.ServerAddress(p.to), &head, &resp, bytes.NewReader(p.state))
+	return resp, err
+}
+
+// withPost is a group of three whose snapshots are taken when a test says so, and on files.
+func withPost(t *testing.T, test func(t *testing.T, w *world, p *post)) {
+	t.Helper()
+	p := &post{}
+	inBubbleOf(t, 3, func(c *Config) {
+		c.Seams.Logs, c.Seams.Stable, c.Seams.Snapshots = nil, nil, nil
+		c.Seams.Raft = func(parts *RaftParts) {
+			parts.Config.TrailingLogs, parts.Config.SnapshotThreshold, parts.Config.SnapshotInterval = 5, 1<<20, time.Hour
+			parts.Transport = &posted{parts.Transport.(*raft.NetworkTransport), p}
+		}
+	}, func(t *testing.T, w *world) { test(t, w, p) })
+}
+
+// behind has a follower miss entries, and so get a snapshot. It returns the follower.
+func (w *world) behind() *peer {
+	leader, follower := w.leader(), w.follower()
+	w.isolate(follower)
+	leader.note(20)
+	leader.snapshot()
+	leader.note(5)
+	w.heal()
+	w.level(follower)
+	return follower
+}
+
+// note has a leader write so many entries.
+func (p *peer) note(n int) {
+	p.w.t.Helper()
+	for range n {
+		p.grow(1)
+	}
+}
+
+// level waits until a follower has applied all that the leader has.
+func (w *world) level(follower *peer) {
+	w.t.Helper()
+	w.until("the follower to be level", func() bool { return follower.index() >= w.leader().index() })
+}
+
+// TestLateSnapshotChangesNothing sends a follower once more the snapshot that it was sent long ago: in the term of the leader
+// that sent it, and when it has become that of the past. The follower has gone on, and of the entries in between its log holds
+// none, or all. Its state does not go back, and nothing of what came is kept.
+func TestLateSnapshotChangesNothing(t *testing.T) {
+	for _, test := range []struct {
+		name    string
+		trimmed bool
+	}{{"log trimmed", true}, {"log whole", false}} {
+		withPost(t, func(t *testing.T, w *world, p *post) {
+			follower := w.behind()
+			w.leader().note(20)
+			w.level(follower)
+			if test.trimmed {
+				follower.snapshot()
+			}
+			before, kept := follower.index(), follower.snapshotsKept()
+			if _, err := p.again(); err == nil || !strings.Contains(err.Error(), "came too late") {
+				t.Errorf("%s: the follower answers: %v", test.name, err)
+			}
+			if after := follower.index(); after < before {
+				t.Errorf("%s: the state went back from entry %d to %d", test.name, before, after)
+			}
+			if now := follower.snapshotsKept(); now != kept {
+				t.Errorf("%s: it keeps the snapshots %s, not %s", test.name, now, kept)
+			}
+			w.leader().note(1)
+			w.level(follower)
+
+			old := w.leader()
+			if err := old.raft.LeadershipTransferToServer(raft.ServerID(follower.id), raft.ServerAddress(follower.id)).Error(); err != nil {
+				t.Fatal(err)
+			}
+			w.until("another leader", func() bool { return w.leader() == follower })
+			before = follower.index()
+			if resp, err := p.again(); err != nil || resp.Success || resp.Term <= p.head.Term {
+				t.Errorf("%s: in a later term the answer is %+v, %v", test.name, resp, err)
+			}
+			if after := follower.index(); after < before || w.leader() != follower {
+				t.Errorf("%s: in a later term the state went back from entry %d to %d", test.name, before, after)
+			}
+		})
+	}
+}
+
+// TestOwnSnapshotIsNeverLate writes a peer's own state while the peer goes on.
+func TestOwnSnapshotIsNeverLate(t *testing.T) {
+	withPost(t, func(t *testing.T, w *world, _ *post) {
+		p := w.leader()
+		pinned, err := p.machine.Snapshot()
+		if err != nil {
+			t.Fatal(err)
+		}
+		at := p.machine.last()
+		p.note(5)
+		servers := p.raft.GetConfiguration().Configuration()
+		sink, err := p.snapshots.Create(raft.SnapshotVersionMax, at.Index, at.Term, servers, 1, p.transport)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := pinned.Persist(sink); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+// TestSnapshotIsTakenUpAgain sends a follower the same snapshot twice, as a leader does that has no answer.
+func TestSnapshotIsTakenUpAgain(t *testing.T) {
+	withPost(t, func(t *testing.T, w *world, p *post) {
+		leader, follower := w.leader(), w.follower()
+		w.isolate(follower)
+		leader.note(20)
+		leader.snapshot()
+		w.heal()
+		w.level(follower)
+		if follower.raft.AppliedIndex() != p.head.LastLogIndex {
+			t.Fatalf("the follower is at entry %d, the snapshot at %d", follower.raft.AppliedIndex(), p.head.LastLogIndex)
+		}
+		if resp, err := p.again(); err != nil || !resp.Success {
+			t.Errorf("the answer is %+v, %v", resp, err)
+		}
+		leader.note(1)
+		w.level(follower)
+	})
+}
+
+// snapshotsKept are the names of the snapshots of a peer.
+func (p *peer) snapshotsKept() string {
+	p.w.t.Helper()
+	all, err := p.snapshots.List()
+	if err != nil {
+		p.w.t.Fatal(err)
+	}
+	var names []string
+	for _, m := range all {
+		names = append(names, m.ID)
+	}
+	return strings.Join(names, ", ")
+}
