@@ -24,6 +24,9 @@ var errLeaderGone = errors.New("the peer that led does not any more")
 type turnover struct {
 	mu   sync.Mutex
 	next chan struct{}
+
+	last  string       // the leader that was known last
+	count atomic.Int64 // of leaders that differed from the one before
 }
 
 // changed closes when the leader changes after the call.
@@ -36,9 +39,14 @@ func (t *turnover) changed() <-chan struct{} {
 	return t.next
 }
 
-func (t *turnover) happened() {
+// happened says that raft knows another leader, or none.
+func (t *turnover) happened(leader string) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	if leader != "" && leader != t.last {
+		t.last = leader
+		t.count.Add(1)
+	}
 	if t.next != nil {
 		close(t.next)
 		t.next = nil
@@ -56,7 +64,7 @@ func (a *Agent) watchLeader(ctx context.Context) error {
 	a.raft.RegisterObserver(observer)
 	defer a.raft.DeregisterObserver(observer)
 	for {
-		a.leaders.happened()
+		a.leaders.happened(a.leaderID())
 		select {
 		case <-ctx.Done():
 			return nil

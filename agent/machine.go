@@ -9,6 +9,7 @@ import (
 	"sync/atomic"
 
 	"github.com/hashicorp/raft"
+	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/musterhq/muster/fsm"
 )
@@ -29,10 +30,16 @@ type machine struct {
 	at       place // of the last applied entry
 
 	entries, entryBytes atomic.Int64 // since the process started
+	told                *prometheus.CounterVec
 }
 
 func newMachine(peer string, fatal func(error)) *machine {
-	m := &machine{state: fsm.NewState(), peer: peer, level: fsm.FeatureLevel, fatal: fatal}
+	m := &machine{
+		state: fsm.NewState(), peer: peer, level: fsm.FeatureLevel, fatal: fatal,
+		told: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "muster_agent_events_total", Help: "Events of the entries applied since this peer started, by type.",
+		}, []string{"type"}),
+	}
 	m.runs = newClaimQueue(m, fsm.KindRun)
 	m.polls = newClaimQueue(m, fsm.KindRefresh)
 	return m
@@ -58,6 +65,9 @@ func (m *machine) Apply(l *raft.Log) any {
 	m.at = place{Index: l.Index, Term: l.Term}
 	m.entries.Add(1)
 	m.entryBytes.Add(int64(len(l.Data)))
+	for _, event := range applied.Events {
+		m.told.WithLabelValues(string(event)).Inc()
+	}
 	for _, c := range applied.Granted {
 		m.offer(c)
 	}

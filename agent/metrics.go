@@ -6,10 +6,10 @@ import (
 	"time"
 
 	gometrics "github.com/armon/go-metrics"
-	goprometheus "github.com/armon/go-metrics/prometheus"
 	"github.com/prometheus/client_golang/prometheus"
 
 	figures "github.com/musterhq/muster/agent/fleet"
+	"github.com/musterhq/muster/agent/measures"
 	"github.com/musterhq/muster/fsm"
 	"github.com/musterhq/muster/refresh"
 )
@@ -38,6 +38,14 @@ func (m *metrics) unwatch() {
 	m.overdue.Store(0)
 }
 
+// reloadsWith counts those with one result.
+func reloadsWith(result string, n *atomic.Uint64) prometheus.Collector {
+	return prometheus.NewCounterFunc(prometheus.CounterOpts{
+		Name: "muster_agent_reloads_total", Help: "Times the configuration was read again, by result: ok or failed.",
+		ConstLabels: prometheus.Labels{"result": result},
+	}, func() float64 { return float64(n.Load()) })
+}
+
 func newMetrics(a *Agent) (*metrics, error) {
 	late, err := refresh.NewLateness(a.cfg.Registerer)
 	if err != nil {
@@ -50,22 +58,21 @@ func newMetrics(a *Agent) (*metrics, error) {
 	counter := func(name, help string, value func() float64) prometheus.Collector {
 		return prometheus.NewCounterFunc(prometheus.CounterOpts{Name: name, Help: help}, value)
 	}
-	for _, c := range []prometheus.Collector{
-		figures.New(fleetFace{a}),
+	for _, c := range append(a.raftMetrics(), []prometheus.Collector{
+		figures.New(fleetFace{a}), a.machine.told,
 		gauge("muster_agent_leader", "1 while this peer leads.", func() float64 {
-			if a.term.Load() != nil {
-				return 1
-			}
-			return 0
+			return truth(a.term.Load() != nil)
 		}),
+		gauge("muster_agent_feature_level", "The group's feature level, as this peer's replica has it.", func() float64 {
+			return float64(a.machine.Read().Meta().Feature)
+		}),
+		prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+			Name: "muster_agent_info", Help: "1, with this peer's name and the release it runs.",
+			ConstLabels: prometheus.Labels{"name": a.cfg.Name, "version": a.cfg.Version},
+		}, func() float64 { return 1 }),
 		gauge("muster_agent_clock_offset_seconds", "How far the leader's clock is ahead of the median of the voters'; the leader's.",
 			func() float64 { return time.Duration(m.clockOffset.Load()).Seconds() }),
-		counter("muster_agent_reloads_total", "Times the configuration was read again and taken over.", func() float64 {
-			return float64(a.reloads.good.Load())
-		}),
-		counter("muster_agent_reload_failures_total", "Times it was read again and not taken over, since something was wrong.", func() float64 {
-			return float64(a.reloads.bad.Load())
-		}),
+		reloadsWith("ok", &a.reloads.good), reloadsWith("failed", &a.reloads.bad),
 		gauge("muster_agent_settings_waiting", "Settings that were changed in files and wait for a restart.", func() float64 {
 			return float64(a.reloads.waiting())
 		}),
@@ -95,7 +102,7 @@ func newMetrics(a *Agent) (*metrics, error) {
 		gauge("muster_agent_log_bytes", "Bytes of entries applied since the last snapshot.", func() float64 {
 			return float64(a.machine.logBytes())
 		}),
-		gauge("muster_agent_backup_time_seconds", "When this peer last kept a backup, since 1970; 0 for never.", func() float64 {
+		gauge("muster_agent_backup_timestamp_seconds", "When this peer last kept a backup; 0 for never.", func() float64 {
 			return float64(a.live.Load().backups.Status().At) / 1000
 		}),
 		gauge("muster_agent_backup_failures", "Backups that failed since one was kept.", func() float64 {
@@ -113,7 +120,7 @@ func newMetrics(a *Agent) (*metrics, error) {
 		gauge("muster_agent_due_overdue_seconds", "How long the longest waiting subject is overdue; the leader's.", func() float64 {
 			return time.Duration(m.overdue.Load() * int64(time.Millisecond)).Seconds()
 		}),
-	} {
+	}...) {
 		if err := a.cfg.Registerer.Register(c); err != nil {
 			return nil, fmt.Errorf("metrics: %w", err)
 		}
@@ -130,14 +137,13 @@ func (f fleetFace) Read() *fsm.Reader { return f.machine.Read() }
 // Now is logical time as this peer can tell it.
 func (f fleetFace) Now() fsm.Time { return replicaFace(f).Now() }
 
-// Telemetry sends what raft and memberlist measure to a registry. Their metrics are the process's, so a program calls it
-// once.
+// Telemetry tells a registry what raft and memberlist measure. They measure for the process, so a program calls it once.
 func Telemetry(reg prometheus.Registerer) error {
-	sink, err := goprometheus.NewPrometheusSinkFrom(goprometheus.PrometheusOpts{Registerer: reg})
+	sink, err := measures.New(reg)
 	if err != nil {
 		return fmt.Errorf("telemetry: %w", err)
 	}
-	conf := gometrics.DefaultConfig("muster")
+	conf := gometrics.DefaultConfig("")
 	conf.EnableHostname, conf.EnableRuntimeMetrics = false, false
 	_, err = gometrics.NewGlobal(conf, sink)
 	return err

@@ -172,13 +172,13 @@ type runnerMetrics struct {
 func newRunnerMetrics(reg prometheus.Registerer) (runnerMetrics, error) {
 	m := runnerMetrics{
 		runs: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "muster_discovery_runs_total", Help: "Runs by outcome: changed, unchanged, held, failed.",
-		}, []string{"outcome"}),
+			Name: "muster_discovery_runs_total", Help: "Runs by result: changed, unchanged, held, failed.",
+		}, []string{"result"}),
 		nudges: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "muster_discovery_nudges_total", Help: "Times a watch saw something move.",
 		}),
 		seconds: prometheus.NewHistogram(prometheus.HistogramOpts{
-			Name: "muster_discovery_run_seconds", Help: "From a run's first read to its last part.",
+			Name: "muster_discovery_run_duration_seconds", Help: "From a run's first read to its last part.",
 			Buckets: []float64{0.01, 0.05, 0.25, 1, 5, 15, 60},
 		}),
 	}

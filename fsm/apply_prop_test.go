@@ -50,8 +50,8 @@ func (l *ledger) numbered(r *fsm.Reader, e *entry, before *fsm.Reader, a *fsm.Ap
 	if m.Index != e.index || a.Index != e.index || m.Time != max(was.Time, e.now) || a.Time != m.Time {
 		l.t.Fatalf("entry %d at %d left index %d, time %d", e.index, e.now, m.Index, m.Time)
 	}
-	if len(a.Results) != len(e.commands) || m.Seq != was.Seq+uint64(a.Events) || was.Seq != uint64(len(l.events)) {
-		l.t.Fatalf("%d results, %d events, seq %d after %d", len(a.Results), a.Events, m.Seq, was.Seq)
+	if len(a.Results) != len(e.commands) || m.Seq != was.Seq+uint64(len(a.Events)) || was.Seq != uint64(len(l.events)) {
+		l.t.Fatalf("%d results, %d events, seq %d after %d", len(a.Results), len(a.Events), m.Seq, was.Seq)
 	}
 	for ev := range r.Events(max(was.Seq, m.First-1)) {
 		if ev.Seq != uint64(len(l.events)+1) || ev.Time != m.Time {

@@ -49,7 +49,7 @@ func TestUnchanged(t *testing.T) {
 		t.Errorf("schedule (-want +got):\n%s", diff)
 	}
 	r := l.state.Read()
-	if len(a.Closed) != 1 || r.Claim(subject) != nil || a.Events != 0 || r.ClusterByID(subject.ID) != before.ClusterByID(subject.ID) {
+	if len(a.Closed) != 1 || r.Claim(subject) != nil || len(a.Events) != 0 || r.ClusterByID(subject.ID) != before.ClusterByID(subject.ID) {
 		t.Errorf("it did %+v", a)
 	}
 	if again := l.entry(u); len(again.Closed) != 0 || len(again.Touched) != 0 {

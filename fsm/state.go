@@ -51,12 +51,12 @@ func newDatabase() *database {
 type Applied struct {
 	Index   uint64
 	Time    Time
-	Results []Result  // one per command, in order
-	Granted []*Claim  // claims this entry opened that are still open after it
-	Closed  []*Claim  // claims this entry closed
-	Touched []Subject // subjects whose schedule, claim or settings changed
-	Events  int       // events appended
-	Peers   bool      // peers, leader or settings changed
+	Results []Result    // one per command, in order
+	Granted []*Claim    // claims this entry opened that are still open after it
+	Closed  []*Claim    // claims this entry closed
+	Touched []Subject   // subjects whose schedule, claim or settings changed
+	Events  []EventType // of the events appended, in order
+	Peers   bool        // peers, leader or settings changed
 }
 
 // Apply applies one entry of the log. Each command of its batch is judged alone, all its checks before its first write; what

@@ -34,7 +34,7 @@ func TestTwins(t *testing.T) {
 			if !bytes.Equal(fsm.EncodeResults(a.Results), fsm.EncodeResults(b.Results)) {
 				t.Fatalf("entry %d: results %+v, of the twin %+v", e.index, a.Results, b.Results)
 			}
-			if !slices.Equal(a.Touched, b.Touched) || a.Events != b.Events || a.Peers != b.Peers ||
+			if !slices.Equal(a.Touched, b.Touched) || !slices.Equal(a.Events, b.Events) || a.Peers != b.Peers ||
 				!slices.EqualFunc(a.Closed, b.Closed, sameTicket) || !slices.EqualFunc(a.Granted, b.Granted, sameTicket) {
 				t.Fatalf("entry %d: did %+v, of the twin %+v", e.index, a, b)
 			}

@@ -92,7 +92,7 @@ func (tx *txn) appendWire(cluster string, maintenance bool, cause Cause, f wireF
 	row := eventRow{Seq: tx.meta.Seq, Time: tx.meta.Time}
 	row.Raw = mustEncode(wireEvent{row.Seq, row.Time, cluster, maintenance, cause, f})
 	tx.keepEvent(row)
-	tx.applied.Events++
+	tx.applied.Events = append(tx.applied.Events, f.Type)
 	if cause.Kind == CauseOperator {
 		tx.insert(tableAudit, &row)
 		tx.meta.Audits++

@@ -116,7 +116,10 @@ func (w *Worker) askThirdParty(ctx context.Context, a *asking, p ClusterProber, 
 			at, targets = append(at, i), append(targets, q.Target)
 		}
 	}
+	began := w.cfg.Now()
 	reports, err := p.ProbeCluster(ctx, targets)
+	w.metrics.countThird(kind, reports, err)
+	w.metrics.took(kind, w.since(began))
 	a.hearThird(at, reports, err)
 }
 
@@ -137,8 +140,10 @@ func (a *asking) hearThird(at []int, reports []fsm.Report, err error) {
 func (w *Worker) askNode(ctx context.Context, a *asking, p Prober, i int) {
 	defer a.end()
 	defer w.leave()
+	began, kind := w.cfg.Now(), a.round.asked[i].kind
 	x := askOne(ctx, p, a, i)
-	w.metrics.count(a.round.asked[i].kind, x.report)
+	w.metrics.count(kind, x.report)
+	w.metrics.took(kind, w.since(began))
 	a.hear(i, x)
 }
 

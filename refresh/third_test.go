@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/testutil"
 
 	"github.com/musterhq/muster/fsm"
 	"github.com/musterhq/muster/refresh"
@@ -141,6 +142,55 @@ func TestThirdPartyWaitsForAPlace(t *testing.T) {
 		}
 		if n := open.Load(); n != 3 {
 			t.Errorf("it was asked for %d nodes", n)
+		}
+	})
+}
+
+// What a third party tells counts for each node; that it does not answer counts once.
+func TestThirdPartyIsMeasured(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := &registry{takes: 2 * time.Second, report: func(t refresh.Target) fsm.Report {
+			if t.Node == "n2" {
+				return fsm.Unreachable(t.Node, fsm.ReasonRefused, "")
+			}
+			return wellReport(t)
+		}}
+		b := &bench{leader: lead(t, 100, "a"), claims: make(chan []*fsm.Claim, 1)}
+		ids := b.read(3)
+		reg := prometheus.NewRegistry()
+		w, err := refresh.NewWorker(refresh.WorkerConfig{
+			Claims: b, Log: b, Replica: b, Logger: slog.New(slog.DiscardHandler), Registerer: reg,
+			Probers: refresh.Probers{Kinds: map[string]refresh.Maker{
+				"sidecar": func(fsm.JSON, refresh.Env) (refresh.Asker, error) { return p, nil },
+			}},
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		running(t, w)
+		b.round(ids...)
+		p.failed = errors.New("consul has no leader")
+		b.round(ids...)
+		if err := testutil.GatherAndCompare(reg, strings.NewReader(`
+# HELP muster_refresh_polls_total Polls by prober and result: ok, or the reason code. A prober that asks one place for all nodes of a cluster counts each node it told of, and as failed each time that place did not answer.
+# TYPE muster_refresh_polls_total counter
+muster_refresh_polls_total{prober="sidecar",result="connection_refused"} 1
+muster_refresh_polls_total{prober="sidecar",result="failed"} 1
+muster_refresh_polls_total{prober="sidecar",result="ok"} 2
+`), "muster_refresh_polls_total"); err != nil {
+			t.Error(err)
+		}
+		families, err := reg.Gather()
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, f := range families {
+			if f.GetName() != "muster_refresh_poll_duration_seconds" {
+				continue
+			}
+			if h := f.GetMetric()[0].GetHistogram(); h.GetSampleCount() != 2 || h.GetSampleSum() != 4 {
+				t.Errorf("%d polls took %v s, want 2 in 4 s", h.GetSampleCount(), h.GetSampleSum())
+			}
 		}
 	})
 }

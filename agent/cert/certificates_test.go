@@ -89,10 +89,10 @@ func TestReload(t *testing.T) {
 		t.Errorf("it is not told that the files are good again:\n%s", log.String())
 	}
 	if err := testutil.GatherAndCompare(reg, strings.NewReader(`
-# HELP muster_cert_reloads_total Certificate files read that had changed or could not be used, by outcome.
+# HELP muster_cert_reloads_total Certificate files read that had changed or could not be used, by result: ok or failed.
 # TYPE muster_cert_reloads_total counter
-muster_cert_reloads_total{outcome="failed"} 3
-muster_cert_reloads_total{outcome="ok"} 1
+muster_cert_reloads_total{result="failed"} 3
+muster_cert_reloads_total{result="ok"} 1
 `), "muster_cert_reloads_total"); err != nil {
 		t.Error(err)
 	}

@@ -21,11 +21,11 @@ func newMetrics(reg prometheus.Registerer) (*metrics, error) {
 		}, []string{"certificate"}),
 		reloads: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Namespace: "muster", Subsystem: "cert", Name: "reloads_total",
-			Help: "Certificate files read that had changed or could not be used, by outcome.",
-		}, []string{"outcome"}),
+			Help: "Certificate files read that had changed or could not be used, by result: ok or failed.",
+		}, []string{"result"}),
 	}
-	for _, outcome := range []string{"ok", "failed"} {
-		m.reloads.WithLabelValues(outcome)
+	for _, result := range []string{"ok", "failed"} {
+		m.reloads.WithLabelValues(result)
 	}
 	for _, c := range []prometheus.Collector{m.ends, m.reloads} {
 		if err := reg.Register(c); err != nil {

@@ -86,7 +86,7 @@ func TestDialJudged(t *testing.T) {
 			if n := owner.count(t, "refused_total", c.want.Reason.String()); n != 1 {
 				t.Errorf("%v refusals counted as %s, want 1", n, c.want.Reason)
 			}
-			if n := dialer.count(t, "dialed_total", "refused"); n != 1 {
+			if n := dialer.count(t, "dials_total", "refused"); n != 1 {
 				t.Errorf("%v dials counted as refused, want 1", n)
 			}
 		})

@@ -51,7 +51,7 @@ func TestDo(t *testing.T) {
 			t.Error(diff)
 		}
 	}
-	if n := a.count(t, "dialed_total", "ok"); n != 1 {
+	if n := a.count(t, "dials_total", "ok"); n != 1 {
 		t.Errorf("%v connections for three requests, want 1", n)
 	}
 }

@@ -42,7 +42,7 @@ func newMetrics(reg prometheus.Registerer) (*metrics, error) {
 		}, []string{"protocol"}),
 		accepted: counter("accepted_connections_total", "Accepted connections by protocol.", "protocol"),
 		refused:  counter("refused_total", "Connections and requests refused, by reason.", "reason"),
-		dialed:   counter("dialed_total", "Connections dialed to other peers, by outcome.", "outcome"),
+		dialed:   counter("dials_total", "Connections dialed to other peers, by result: ok, unknown_peer, refused, failed.", "result"),
 	}
 	if reg == nil {
 		return m, nil

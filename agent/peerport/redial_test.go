@@ -21,7 +21,7 @@ func TestRestedStreamIsReplaced(t *testing.T) {
 		exchange(t, stream, "one")
 		wait(t, 30*time.Second)
 		exchange(t, stream, "two")
-		if n := a.count(t, "dialed_total", "ok"); n != 1 {
+		if n := a.count(t, "dials_total", "ok"); n != 1 {
 			t.Errorf("%v connections after half the idle timeout, want 1", n)
 		}
 		wait(t, 10*time.Minute)
@@ -29,7 +29,7 @@ func TestRestedStreamIsReplaced(t *testing.T) {
 			t.Fatal(err)
 		}
 		exchange(t, stream, "three")
-		if n := a.count(t, "dialed_total", "ok"); n != 2 {
+		if n := a.count(t, "dials_total", "ok"); n != 2 {
 			t.Errorf("%v connections after a long rest, want 2", n)
 		}
 		wait(t, 2*time.Second)
@@ -57,7 +57,7 @@ func TestStreamUnderWayIsNotReplaced(t *testing.T) {
 			t.Fatal(err)
 		}
 		echoed.Wait()
-		if n := a.count(t, "dialed_total", "ok"); n != 1 {
+		if n := a.count(t, "dials_total", "ok"); n != 1 {
 			t.Errorf("%v connections, want 1", n)
 		}
 	})

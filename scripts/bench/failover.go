@@ -153,7 +153,7 @@ func (s *failover) refreshed(ctx context.Context, g *group, began time.Time) (le
 	ctx, cancel := context.WithTimeout(ctx, flowWait)
 	defer cancel()
 	leads := func(r reading) bool { return r.sum("muster_agent_leader") > 0 }
-	done := func(r reading) float64 { return r.sum("muster_refresh_round_seconds_count") }
+	done := func(r reading) float64 { return r.sum("muster_refresh_round_duration_seconds_count") }
 	var before float64
 	err = until(ctx, "a refresh by the next leader", func() (bool, error) {
 		r, err := g.read(ctx, nil)

@@ -87,7 +87,7 @@ func (s *restart) restarts(ctx context.Context, g *group, out *result) error {
 				return err
 			}
 			took[e.name], cpu[e.name] = append(took[e.name], a.seconds), append(cpu[e.name], a.cpu)
-			restored = append(restored, m.sum("muster_raft_fsm_lastRestoreDuration")/1e3)
+			restored = append(restored, m.sum("muster_raft_last_restore_seconds"))
 			replayed = append(replayed, m.sum("muster_agent_entries_total"))
 			if !wait(ctx, 2*time.Second) {
 				return context.Cause(ctx)

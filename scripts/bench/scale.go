@@ -154,13 +154,13 @@ func (g *group) snapshots(ctx context.Context, column string, out *result) error
 	}
 	out.add(
 		figure{
-			Name: "snapshots", Case: column, Value: r.sum("muster_raft_snapshot_takeSnapshot_count"),
+			Name: "snapshots", Case: column, Value: r.sum("muster_raft_snapshot_duration_seconds_count"),
 			Note: "of all peers, while loading too",
 		},
 		figure{Name: "snapshot, size", Case: column, Value: mib(float64(largest)), Unit: "MiB"},
-		figure{Name: "snapshot, time", Case: column, Value: mean("muster_raft_snapshot_takeSnapshot"), Unit: "ms"},
+		figure{Name: "snapshot, time", Case: column, Value: 1e3 * mean("muster_raft_snapshot_duration_seconds"), Unit: "ms"},
 		figure{
-			Name: "snapshot, pause of applying", Case: column, Value: mean("muster_raft_fsm_snapshot"), Unit: "ms",
+			Name: "snapshot, pause of applying", Case: column, Value: 1e3 * mean("muster_raft_snapshot_pause_seconds"), Unit: "ms",
 			Note: "to pin the state; writing goes on beside",
 		},
 	)

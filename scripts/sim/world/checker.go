@@ -136,7 +136,7 @@ type deed struct {
 }
 
 func (d deed) equal(o deed) bool {
-	return d.Index == o.Index && d.Time == o.Time && d.Events == o.Events && d.Peers == o.Peers &&
+	return d.Index == o.Index && d.Time == o.Time && slices.Equal(d.Events, o.Events) && d.Peers == o.Peers &&
 		slices.Equal(d.Touched, o.Touched) && slices.EqualFunc(d.Granted, o.Granted, sameClaim) &&
 		slices.EqualFunc(d.Closed, o.Closed, sameClaim) && slices.EqualFunc(d.Results, o.Results, sameResult) &&
 		sameMeta(d.meta, o.meta)

@@ -29,8 +29,8 @@ func newChronicle(w *World) chronicle { return chronicle{w: w, views: map[string
 // (I7, I8), kept until they are beyond a limit (I11).
 func (k *chronicle) check(c *committed) {
 	m, was := c.after.Meta(), c.before.Meta()
-	if m.Seq != was.Seq+uint64(c.applied.Events) || was.Seq != k.seq {
-		k.w.fail("I6", "entry %d: %d events lead from %d to %d", c.entry.index, c.applied.Events, was.Seq, m.Seq)
+	if m.Seq != was.Seq+uint64(len(c.applied.Events)) || was.Seq != k.seq {
+		k.w.fail("I6", "entry %d: %d events lead from %d to %d", c.entry.index, len(c.applied.Events), was.Seq, m.Seq)
 	}
 	changed := map[string]bool{}
 	if m.Seq > was.Seq {

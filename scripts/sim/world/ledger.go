@@ -50,8 +50,8 @@ func (k *ledger) check(c *committed) {
 		idle = false
 		b.command(command, res)
 	}
-	if idle && (c.applied.Events > 0 || len(c.applied.Touched) > 0 || len(c.applied.Closed) > 0) {
-		k.w.fail("I2", "entry %d: all is refused and %d events, %d subjects are moved", c.entry.index, c.applied.Events,
+	if idle && (len(c.applied.Events) > 0 || len(c.applied.Touched) > 0 || len(c.applied.Closed) > 0) {
+		k.w.fail("I2", "entry %d: all is refused and %d events, %d subjects are moved", c.entry.index, len(c.applied.Events),
 			len(c.applied.Touched))
 	}
 	for _, s := range c.applied.Touched {
