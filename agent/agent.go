@@ -18,6 +18,7 @@ import (
 	"github.com/musterhq/muster/agent/cert"
 	"github.com/musterhq/muster/agent/gossip"
 	"github.com/musterhq/muster/agent/keyring"
+	"github.com/musterhq/muster/agent/monitor"
 	"github.com/musterhq/muster/agent/peerport"
 	"github.com/musterhq/muster/agent/snapshots"
 	"github.com/musterhq/muster/agent/space"
@@ -56,6 +57,7 @@ type Agent struct {
 	face      *httpd.Server
 	faceOn    net.Listener
 	metrics   *metrics
+	monitor   *monitor.Monitor // of log
 
 	term      atomic.Pointer[term] // while this peer leads and its barrier has returned
 	caughtUp  atomic.Bool
@@ -85,8 +87,13 @@ func New(ctx context.Context, cfg Config) (*Agent, error) {
 	if err := cfg.validate(); err != nil {
 		return nil, err
 	}
+	watched, err := monitor.New(cfg.Registerer)
+	if err != nil {
+		return nil, err
+	}
+	cfg.Log = slog.New(watched.Handler(cfg.Log.Handler()))
 	a := &Agent{
-		cfg: cfg, log: cfg.Log, started: cfg.Seams.Now(),
+		cfg: cfg, log: cfg.Log, monitor: watched, started: cfg.Seams.Now(),
 		ending: newEnding(), restores: make(chan *restore),
 	}
 	a.live.Store(a.cfg.live())

@@ -1,15 +1,27 @@
 package httpd
 
 import (
+	"maps"
 	"net/http"
 	"net/http/pprof"
 
 	"github.com/musterhq/muster/fsm"
 )
 
-// debugRoutes are the profiles of this process, as package net/http/pprof makes them. They tell of the process's memory and
+// debugRoutes are about what goes on inside the peer that is asked.
+func (s *Server) debugRoutes() map[string]methods {
+	routes := map[string]methods{
+		"/v1/agent/monitor": {"GET": {s.monitor, []string{"level", "format"}, fsm.MayOperate}},
+	}
+	if s.Debug {
+		maps.Copy(routes, profileRoutes())
+	}
+	return routes
+}
+
+// profileRoutes are the profiles of this process, as package net/http/pprof makes them. They tell of the process's memory and
 // may load it, so they are served only where Config.Debug asks for them.
-func debugRoutes() map[string]methods {
+func profileRoutes() map[string]methods {
 	page := func(do http.HandlerFunc, params ...string) methods {
 		return methods{"GET": {func(w http.ResponseWriter, r *http.Request) error {
 			do(w, r)

@@ -35,7 +35,7 @@ var papers = sync.OnceValues(func() (*paper, error) {
 		return nil, err
 	}
 	for _, s := range doc.Components.Schemas {
-		if len(s.Value.Properties) > 0 {
+		if len(s.Value.Properties) > 0 && s.Value.AdditionalProperties.Has == nil { // it does not say that it is open
 			no := false
 			s.Value.AdditionalProperties.Has = &no
 		}

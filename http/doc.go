@@ -73,6 +73,11 @@
 // not take a write within 30 s is cut off and counted; one that falls behind what is kept gets the end with the oldest
 // cursor. Nobody waits for it.
 //
+// # The log
+//
+// A reader of the log is one that looks on: the peer never waits for it, and tells it among its lines how many it has lost. It
+// takes no place of those that wait and follow, since it is wanted when they are all taken.
+//
 // # Who may ask
 //
 // A server bound to loopback takes requests only for localhost, loopback addresses and the names it was given, so that a

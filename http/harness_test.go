@@ -204,7 +204,7 @@ func (l life) Warnings() []string { return l.warnings }
 func (p *peer) config() httpd.Config {
 	reg := prometheus.NewRegistry()
 	return httpd.Config{
-		Replica: p, Log: p, Clock: p, Rules: p, Work: p, Backups: p, Members: p, Raft: p, Life: life{p}, Access: p, Keys: keys{p},
+		Replica: p, Log: p, Clock: p, Rules: p, Work: p, Backups: p, Members: p, Raft: p, Life: life{p}, Access: p, Keys: keys{p}, Journal: &journal{},
 		Metrics: promhttp.HandlerFor(reg, promhttp.HandlerOpts{}), Registerer: reg, Logger: slog.New(slog.DiscardHandler),
 	}
 }

@@ -40,7 +40,7 @@ func newMetrics(reg prometheus.Registerer) (*metrics, error) {
 			Name: "muster_http_open_connections", Help: "Connections to the API that are open now.",
 		}),
 		cut: prometheus.NewCounter(prometheus.CounterOpts{
-			Name: "muster_http_followers_cut_total", Help: "Followers cut off since they did not take a write within 30 s.",
+			Name: "muster_http_followers_cut_total", Help: "Readers of a stream cut off since they did not take a write within 30 s.",
 		}),
 	}
 	for _, c := range []prometheus.Collector{m.requests, m.seconds, m.refused, m.waiting, m.open, m.cut} {

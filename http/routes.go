@@ -45,11 +45,8 @@ func (m methods) of(method string) (endpoint, bool) {
 // routes is the whole face.
 func (s *Server) routes() map[string]methods {
 	all := map[string]methods{}
-	for _, part := range []map[string]methods{s.fleetRoutes(), s.workRoutes(), s.groupRoutes(), s.tokenRoutes()} {
+	for _, part := range []map[string]methods{s.fleetRoutes(), s.workRoutes(), s.groupRoutes(), s.tokenRoutes(), s.debugRoutes()} {
 		maps.Copy(all, part)
-	}
-	if s.Debug {
-		maps.Copy(all, debugRoutes())
 	}
 	return all
 }

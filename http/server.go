@@ -41,6 +41,7 @@ type Config struct {
 	Life    Life
 	Access  Access
 	Keys    Keys
+	Journal Journal
 
 	Metrics    http.Handler          // served at /metrics; nil leaves it out
 	Registerer prometheus.Registerer // takes the server's own metrics
@@ -66,7 +67,7 @@ func (c *Config) validate() error {
 	for name, missing := range map[string]bool{
 		"Replica": c.Replica == nil, "Log": c.Log == nil, "Clock": c.Clock == nil, "Rules": c.Rules == nil,
 		"Work": c.Work == nil, "Backups": c.Backups == nil, "Members": c.Members == nil, "Raft": c.Raft == nil, "Life": c.Life == nil,
-		"Access": c.Access == nil, "Keys": c.Keys == nil,
+		"Access": c.Access == nil, "Keys": c.Keys == nil, "Journal": c.Journal == nil,
 		"Registerer": c.Registerer == nil, "Logger": c.Logger == nil,
 	} {
 		if missing {

@@ -98,6 +98,8 @@ func (w slowWriter) Write(p []byte) (int, error) {
 	return w.Writer.Write(p)
 }
 
+func (w slowWriter) flush() error { return w.rc.Flush() }
+
 // slowReader gives each read a time of its own.
 type slowReader struct {
 	io.Reader
