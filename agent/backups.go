@@ -132,9 +132,10 @@ func notArrived(err error) error {
 	return fsm.Errorf(fsm.CodeInvalid, "the backup did not arrive whole, nothing was done: %s", err)
 }
 
-// keepBackups saves backups in a directory of this peer while it leads, if it is told to.
+// keepBackups saves backups in a directory of this peer while it leads, if it is told to. One under way outlasts a reload that
+// leaves the backups as they are.
 func (t *term) keepBackups(ctx context.Context) error {
-	return t.agent.whileLive(ctx, func(ctx context.Context, now *live) error {
+	return t.agent.whileLive(ctx, theBackups, func(ctx context.Context, now *live) error {
 		k := now.backups
 		if k == nil {
 			return nil

@@ -25,7 +25,7 @@ func (a *Agent) enter(ctx context.Context) error {
 
 // meet keeps gossiping with whom this peer was told of and whom it remembers.
 func (a *Agent) meet(ctx context.Context) error {
-	return a.whileLive(ctx, func(ctx context.Context, now *live) error {
+	return a.whileLive(ctx, anything, func(ctx context.Context, now *live) error {
 		if err := a.gossip.KeepJoining(ctx, now.join); err != nil && !errors.Is(err, gossip.ErrDeparted) {
 			return err
 		}

@@ -85,7 +85,7 @@ func (a *Agent) takeOver(ctx context.Context, next *Config) error {
 	}
 	was, now := a.live.Load(), next.live()
 	if b := now.backups; b != nil && b.Same(was.backups) {
-		now.backups = was.backups
+		now.backups, now.otherBackups = was.backups, was.otherBackups
 	}
 	if !maps.Equal(was.labels, now.labels) {
 		ctx, cancel := context.WithTimeout(ctx, tellWait)

@@ -1,6 +1,7 @@
 package agent
 
 import (
+	"context"
 	"errors"
 	"log/slog"
 	"maps"
@@ -8,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
@@ -271,6 +273,46 @@ func TestADeclaredDiscoveryThatIsTooLargeIsGivenUp(t *testing.T) {
 		w.pass(time.Minute)
 		if said := one.said.with("declared discovery"); len(said) != 1 {
 			t.Errorf("the log says %q", said)
+		}
+	})
+}
+
+// A backup may take long, and a reload comes when somebody wants to change something else.
+func TestReloadOfOtherSettingsLeavesBackupsAlone(t *testing.T) {
+	inEmptyBubble(t, func(t *testing.T, w *world) {
+		f := &file{}
+		one := w.add("peer-a")
+		keeper := func(retain int) *backup.Keeper {
+			return &backup.Keeper{Dir: one.dir + "/backups", Interval: time.Hour, Retain: retain}
+		}
+		one.start(func(c *Config) {
+			c.BootstrapExpect, c.Backups = 1, keeper(1)
+			f.reads(c)
+		})
+		one.await("its row", rows(1))
+		var began, ended int
+		ctx, stop := context.WithCancel(t.Context())
+		defer stop()
+		go func() {
+			_ = one.whileLive(ctx, theBackups, func(ctx context.Context, _ *live) error {
+				began++
+				<-ctx.Done()
+				ended++
+				return nil
+			})
+		}()
+		synctest.Wait()
+		f.change = func(c *Config) { c.Labels, c.Backups = map[string]string{"zone": "b"}, keeper(1) }
+		one.reload()
+		one.await("the label", labelled("peer-a", "b"))
+		if began != 1 || ended != 0 {
+			t.Errorf("after other labels: begun %d times, ended %d times", began, ended)
+		}
+		f.change = func(c *Config) { c.Backups = keeper(2) }
+		one.reload()
+		synctest.Wait()
+		if began != 2 || ended != 1 {
+			t.Errorf("after other backups: begun %d times, ended %d times", began, ended)
 		}
 	})
 }

@@ -43,7 +43,7 @@ func (a *Agent) Run(ctx context.Context) (err error) {
 		"joining": a.enter, "remembering": a.remember, "watching raft": a.watchRaft,
 		"watching its place": a.watchPlace, "guarding the data": a.keepGuard, "work": a.work,
 		"looking for discord": a.watchDiscord,
-		"declaring":           func(ctx context.Context) error { return a.whileLive(ctx, a.declare) },
+		"declaring":           func(ctx context.Context) error { return a.whileLive(ctx, anything, a.declare) },
 		"http":                func(ctx context.Context) error { return a.face.Run(ctx, a.faceOn) },
 	})
 	defer work.halt()
