@@ -85,7 +85,13 @@ func (p *pass) lapse(now fsm.Time) <-chan time.Time {
 	if p == nil || p.expires == 0 {
 		return nil
 	}
-	return time.After(max(time.Duration(p.expires-now)*time.Millisecond, 0) + time.Millisecond)
+	return time.After(lapseIn(p.expires, now))
+}
+
+// lapseIn is how long to wait for a token's end: a day at most, since the end may be further away than a Duration tells.
+func lapseIn(expires, now fsm.Time) time.Duration {
+	const day = 24 * time.Hour
+	return time.Duration(min(max(expires-now, 0), fsm.Time(day.Milliseconds())))*time.Millisecond + time.Millisecond
 }
 
 // admit lets a request in that shows what its endpoint needs, and remembers the token. Only headers count: who sent one in the

@@ -6,10 +6,12 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"math"
 	"net/http"
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/testutil"
@@ -298,3 +300,22 @@ func TestRestoreEndsWithItsToken(t *testing.T) {
 type reading func([]byte) (int, error)
 
 func (r reading) Read(p []byte) (int, error) { return r(p) }
+
+// A token may end in thousands of years: who waits for that does not look every millisecond.
+func TestTheEndOfATokenMayBeFar(t *testing.T) {
+	const now = fsm.Time(1_700_000_000_000)
+	for _, c := range []struct {
+		expires fsm.Time
+		want    time.Duration
+	}{
+		{now - 5, time.Millisecond},
+		{now, time.Millisecond},
+		{now + 1500, 1501 * time.Millisecond},
+		{math.MaxInt64, 24*time.Hour + time.Millisecond},
+		{fsm.Time(time.Date(9999, 1, 1, 0, 0, 0, 0, time.UTC).UnixMilli()), 24*time.Hour + time.Millisecond},
+	} {
+		if got := httpd.LapseIn(c.expires, now); got != c.want {
+			t.Errorf("of one that ends at %d it is %s, want %s", c.expires, got, c.want)
+		}
+	}
+}

@@ -10,6 +10,7 @@ import (
 var (
 	PlaceOf = placeOf
 	ParseAt = parseAt
+	LapseIn = lapseIn
 )
 
 // What bounds a press and a follower.
