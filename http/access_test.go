@@ -171,11 +171,13 @@ func TestRefusalsSayWhatToDo(t *testing.T) {
 		t.Errorf("the log has %d lines:\n%s", n, &log)
 	}
 	want := "# TYPE muster_http_refused_total counter\n# HELP muster_http_refused_total Requests refused before their handler: " +
-		"host, cross_origin, waiting, no_token, unknown_token, expired_token, weak_token, bootstrap; and connections: conns, conns_per_ip, plain.\n"
+		"host, cross_origin, waiting, backups, no_token, unknown_token, expired_token, weak_token, bootstrap; and connections: conns, conns_per_ip, plain.\n"
 	for _, reason := range []string{"expired_token", "no_token", "unknown_token", "weak_token"} {
 		want += fmt.Sprintf("muster_http_refused_total{reason=%q} 3\n", reason)
 	}
-	want += "muster_http_refused_total{reason=\"waiting\"} 0\n"
+	for _, reason := range []string{"backups", "waiting"} {
+		want += fmt.Sprintf("muster_http_refused_total{reason=%q} 0\n", reason)
+	}
 	if err := testutil.GatherAndCompare(reg, strings.NewReader(want), "muster_http_refused_total"); err != nil {
 		t.Error(err)
 	}

@@ -13,11 +13,12 @@ var (
 	LapseIn = lapseIn
 )
 
-// What bounds a press and a follower.
+// What bounds a press, a follower and backups.
 const (
 	PressSlots   = pressSlots
 	PressLine    = pressLine
 	FollowAtOnce = followAtOnce
+	MaxBackups   = maxBackups
 )
 
 // Needs is what each endpoint asks for, by method and path.

@@ -15,6 +15,7 @@ type metrics struct {
 	seconds  *prometheus.HistogramVec
 	refused  *prometheus.CounterVec
 	waiting  prometheus.Gauge
+	backups  prometheus.Gauge
 	open     prometheus.Gauge
 	cut      prometheus.Counter
 }
@@ -30,11 +31,14 @@ func newMetrics(reg prometheus.Registerer) (*metrics, error) {
 			Buckets: []float64{0.001, 0.005, 0.025, 0.1, 0.5, 2.5, 10, 60, 600},
 		}, []string{"route"}),
 		refused: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "muster_http_refused_total", Help: "Requests refused before their handler: host, cross_origin, waiting, " +
+			Name: "muster_http_refused_total", Help: "Requests refused before their handler: host, cross_origin, waiting, backups, " +
 				"no_token, unknown_token, expired_token, weak_token, bootstrap; and connections: conns, conns_per_ip, plain.",
 		}, []string{"reason"}),
 		waiting: prometheus.NewGauge(prometheus.GaugeOpts{
 			Name: "muster_http_waiting_requests", Help: "Requests that block or follow now.",
+		}),
+		backups: prometheus.NewGauge(prometheus.GaugeOpts{
+			Name: "muster_http_backups", Help: "Backups that are being sent, or taken to be restored, now; at most 4.",
 		}),
 		open: prometheus.NewGauge(prometheus.GaugeOpts{
 			Name: "muster_http_open_connections", Help: "Connections to the API that are open now.",
@@ -43,7 +47,7 @@ func newMetrics(reg prometheus.Registerer) (*metrics, error) {
 			Name: "muster_http_followers_cut_total", Help: "Readers of a stream cut off since they did not take a write within 30 s.",
 		}),
 	}
-	for _, c := range []prometheus.Collector{m.requests, m.seconds, m.refused, m.waiting, m.open, m.cut} {
+	for _, c := range []prometheus.Collector{m.requests, m.seconds, m.refused, m.waiting, m.backups, m.open, m.cut} {
 		if err := reg.Register(c); err != nil {
 			return nil, err
 		}

@@ -86,6 +86,7 @@ type Server struct {
 	log       *slog.Logger
 	metrics   *metrics
 	waiting   waiting
+	backups   waiting
 	most      int64 // bytes of a backup to restore
 	press     press
 	turn      chan struct{} // held by the one change that is computed again
@@ -113,7 +114,12 @@ func New(c Config) (*Server, error) {
 		Config: c, log: c.Logger, metrics: m, turn: make(chan struct{}, 1), most: maxBackup, stopping: make(chan struct{}),
 		crossing: http.NewCrossOriginProtection(), elsewhere: make(chan struct{}, elsewherePlace),
 		waiting: waiting{
+			full:   "%d requests are waiting already; ask without index, or another peer",
 			places: make(chan struct{}, c.MaxWaiting), now: m.waiting, refused: m.refused.WithLabelValues("waiting"),
+		},
+		backups: waiting{
+			full:   "%d backups are on their way to or from this peer already; try again later, or ask another peer",
+			places: make(chan struct{}, maxBackups), now: m.backups, refused: m.refused.WithLabelValues("backups"),
 		},
 	}
 	s.stop = sync.OnceFunc(func() { close(s.stopping) })

@@ -14,6 +14,9 @@ import (
 // maxBackup bounds a backup that is sent to be restored, in bytes.
 const maxBackup = 4 << 30
 
+// maxBackups bounds the backups that are on their way at once: each of those that are sent holds on to a whole state.
+const maxBackups = 4
+
 // patience is how long the next piece of a backup may take, in or out.
 const patience = 30 * time.Second
 
@@ -22,6 +25,13 @@ func (s *Server) saveSnapshot(w http.ResponseWriter, r *http.Request) error {
 	rd, err := parseReading(r.URL.Query())
 	if err != nil {
 		return err
+	}
+	if r.Method != http.MethodHead {
+		release, err := s.backups.enter()
+		if err != nil {
+			return err
+		}
+		defer release()
 	}
 	reader, contact, err := s.Replica.Read(r.Context(), rd.level)
 	if err != nil {
@@ -49,6 +59,11 @@ func (s *Server) restoreSnapshot(w http.ResponseWriter, r *http.Request) error {
 	if err := s.confirm(r.Context()); err != nil {
 		return err
 	}
+	release, err := s.backups.enter()
+	if err != nil {
+		return err
+	}
+	defer release()
 	body := &allowedReader{
 		Reader: slowReader{http.MaxBytesReader(w, r.Body, s.most), http.NewResponseController(w)},
 		still:  func() error { return s.still(r.Context()) },

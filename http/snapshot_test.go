@@ -9,8 +9,10 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"testing/synctest"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/musterhq/muster/fsm"
 	httpd "github.com/musterhq/muster/http"
@@ -124,4 +126,64 @@ func TestClientSendsABackupOnlyToWhomItWants(t *testing.T) {
 	if want := fmt.Sprintf("a backup at %d", meta.Index); err != nil || saved.String() != want || meta.Index == 0 {
 		t.Errorf("save: %q, %v, want %q", &saved, err, want)
 	}
+}
+
+// takes sends a backup as it comes.
+func (f *face) takes(body io.Reader) answer {
+	req := httptest.NewRequestWithContext(f.t.Context(), http.MethodPut, "/v1/snapshot", body)
+	req.Header.Set("Content-Type", "application/gzip")
+	w := httptest.NewRecorder()
+	f.server.Handler().ServeHTTP(w, req)
+	return answer{w, f.t}
+}
+
+// TestBackupsOnTheirWayAreBounded has as many restores wait for their bodies as there may be backups on their way: the next one is
+// refused, to be sent or taken, and taken once another has ended.
+func TestBackupsOnTheirWayAreBounded(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		reg := prometheus.NewRegistry()
+		f := newFace(t, func(c *httpd.Config) { c.Registerer = reg })
+		f.restore = func(from io.Reader, _ fsm.Cause) (httpd.Restored, error) {
+			_, err := io.ReadAll(from)
+			return httpd.Restored{}, err
+		}
+		var bodies []*io.PipeWriter
+		codes := make(chan int, httpd.MaxBackups)
+		for range httpd.MaxBackups {
+			body, more := io.Pipe()
+			bodies = append(bodies, more)
+			go func() { codes <- f.takes(body).Code }()
+		}
+		synctest.Wait()
+		if got := gauge(t, reg, "muster_http_backups"); got != httpd.MaxBackups {
+			t.Errorf("the metric counts %v backups", got)
+		}
+		f.get("/v1/snapshot").refuses(http.StatusTooManyRequests, httpd.CodeTooMany)
+		f.takes(untouched{t}).refuses(http.StatusTooManyRequests, httpd.CodeTooMany)
+		if a := f.do(http.MethodHead, "/v1/snapshot", nil); a.Code != http.StatusOK {
+			t.Errorf("HEAD is answered %d", a.Code)
+		}
+		for _, b := range bodies[:2] {
+			if err := b.Close(); err != nil {
+				t.Fatal(err)
+			}
+			if code := <-codes; code != http.StatusOK {
+				t.Errorf("a restore is answered %d", code)
+			}
+			for range 2 * httpd.MaxBackups {
+				if a := f.get("/v1/snapshot"); a.Code != http.StatusOK {
+					t.Fatalf("a backup is answered %d", a.Code)
+				}
+			}
+		}
+		for _, b := range bodies[2:] {
+			if err := b.CloseWithError(errors.New("gone")); err != nil {
+				t.Fatal(err)
+			}
+			<-codes
+		}
+		if got := gauge(t, reg, "muster_http_backups"); got != 0 {
+			t.Errorf("the metric counts %v backups in the end", got)
+		}
+	})
 }

@@ -6,8 +6,9 @@ import (
 	"github.com/musterhq/muster/fsm"
 )
 
-// waiting bounds the requests that block or follow, over all clients.
+// waiting bounds requests that take long, over all clients: those that block or follow, and apart from them backups on their way.
 type waiting struct {
+	full    string // says that so many are under way, and what to do
 	places  chan struct{}
 	now     prometheus.Gauge
 	refused prometheus.Counter
@@ -19,7 +20,7 @@ func (w *waiting) enter() (release func(), err error) {
 	case w.places <- struct{}{}:
 	default:
 		w.refused.Inc()
-		return nil, fsm.Errorf(CodeTooMany, "%d requests are waiting already; ask without index, or another peer", cap(w.places))
+		return nil, fsm.Errorf(CodeTooMany, w.full, cap(w.places))
 	}
 	w.now.Inc()
 	return func() {
