@@ -16,6 +16,7 @@ import (
 	"github.com/musterhq/muster/agent/boltstore"
 	"github.com/musterhq/muster/agent/bootstrap"
 	"github.com/musterhq/muster/agent/cert"
+	"github.com/musterhq/muster/agent/consul"
 	"github.com/musterhq/muster/agent/gossip"
 	"github.com/musterhq/muster/agent/keyring"
 	"github.com/musterhq/muster/agent/monitor"
@@ -59,6 +60,8 @@ type Agent struct {
 	metrics   *metrics
 	monitor   *monitor.Monitor // of log
 
+	registration *consul.Registration // nil where this peer is not to be registered
+
 	term      atomic.Pointer[term] // while this peer leads and its barrier has returned
 	caughtUp  atomic.Bool
 	draining  atomic.Bool
@@ -99,6 +102,7 @@ func New(ctx context.Context, cfg Config) (*Agent, error) {
 	a.live.Store(a.cfg.live())
 	for _, open := range []func(context.Context) error{
 		a.openDirectory, a.openCertificates, a.openPort, a.openFaceAddr, a.makeGossip, a.openRaft, a.makeWorkers, a.makeFace,
+		a.makeRegistration,
 	} {
 		if err := open(ctx); err != nil {
 			return nil, errors.Join(err, a.rollBack())

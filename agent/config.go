@@ -43,7 +43,7 @@ type Config struct {
 	GossipAddr      string            // host:port, TCP and UDP
 	BootstrapExpect int               // how many voters found the group together
 	Join            []string          // where any members gossip: addresses, names, names with SRV records; see CheckJoin
-	Consul          consul.Config     // where consul://SERVICE of Join is looked up
+	Consul          consul.Config     // where consul://SERVICE of Join is looked up, and the peer registered
 	Worker          bool              // replicate and refresh, never vote
 	Labels          map[string]string // for `on`, such as zone=a
 	Dial            DialRules         // what probers may dial

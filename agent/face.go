@@ -71,6 +71,10 @@ func (f membersFace) Self() httpd.Self {
 		status.Leads = f.term.Load() != nil
 		self.Backups = &status
 	}
+	if f.registration != nil {
+		status := f.registration.Status()
+		self.Consul = &status
+	}
 	for _, m := range f.Members() {
 		if m.ID == f.id {
 			self.Member = m

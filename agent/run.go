@@ -42,9 +42,9 @@ func (a *Agent) Run(ctx context.Context) (err error) {
 	work := start(base, end, parts{
 		"joining": a.enter, "remembering": a.remember, "watching raft": a.watchRaft,
 		"watching its place": a.watchPlace, "guarding the data": a.keepGuard, "work": a.work,
-		"looking for discord": a.watchDiscord,
-		"declaring":           func(ctx context.Context) error { return a.whileLive(ctx, anything, a.declare) },
-		"http":                func(ctx context.Context) error { return a.face.Run(ctx, a.faceOn) },
+		"looking for discord": a.watchDiscord, "registration": a.keepRegistered,
+		"declaring": func(ctx context.Context) error { return a.whileLive(ctx, anything, a.declare) },
+		"http":      func(ctx context.Context) error { return a.face.Run(ctx, a.faceOn) },
 	})
 	defer work.halt()
 	a.log.Info("peer started", "name", a.cfg.Name, "id", a.id, "http", a.cfg.HTTPAddr,

@@ -60,6 +60,19 @@ type Self struct {
 	Disk         *DiskStatus       `json:"disk,omitempty"`
 	Stats        map[string]string `json:"stats,omitempty"`   // for people
 	Backups      *BackupStatus     `json:"backups,omitempty"` // those the peer keeps, if it does
+	Consul       *Registration     `json:"consul,omitempty"`  // where the peer registers itself, if it does
+}
+
+// Registration says how a peer stands as an instance of a service in Consul.
+type Registration struct {
+	Address    string   `json:"address"` // of Consul
+	Service    string   `json:"service"`
+	ID         string   `json:"id"`
+	Registered bool     `json:"registered"`
+	Tags       []string `json:"tags"`
+	At         fsm.Time `json:"at,omitzero"`     // when Consul was last told how the peer is
+	Failures   int      `json:"failures"`        // tries since then that failed
+	Error      string   `json:"error,omitempty"` // of the last of them
 }
 
 // Reloaded is what came of reading a configuration again.

@@ -7,11 +7,13 @@ import (
 	"os"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/hashicorp/consul/api"
 
 	"github.com/musterhq/muster/agent/consul"
+	"github.com/musterhq/muster/discovery/consul/consultest"
 )
 
 func TestCheckTarget(t *testing.T) {
@@ -42,6 +44,17 @@ func TestConfigIsJudged(t *testing.T) {
 		{consul.Config{Address: "127.0.0.1"}, "-consul-addr is not host:port, like 127.0.0.1:8500"},
 		{consul.Config{Address: "http://me:pw@host:8500"}, "-consul-addr holds credentials"},
 		{consul.Config{CertFile: "c.pem"}, "-consul-cert-file and -consul-key-file go together"},
+		{consul.Config{Register: true, Service: "muster-2", Tags: []string{"prod", "voters"}, TTL: time.Minute}, ""},
+		{consul.Config{Register: true, Service: "team/muster"}, `-consul-service "team/muster" is no name of DNS`},
+		{consul.Config{Register: true, Service: "-muster"}, "is no name of DNS"},
+		{consul.Config{Register: true, Service: strings.Repeat("m", 64)}, "is no name of DNS"},
+		{consul.Config{Register: true, Tags: []string{"a", ""}}, `-consul-tag "" is not 1 to 255 bytes long`},
+		{consul.Config{Register: true, Tags: []string{"leader"}}, `-consul-tag "leader" is a role`},
+		{consul.Config{Register: true, TTL: time.Second}, "-consul-check-ttl 1s is shorter than 3s"},
+		{consul.Config{Service: "other"}, "say -consul-register as well"},
+		{consul.Config{Tags: []string{"a"}}, "say -consul-register as well"},
+		{consul.Config{TTL: time.Minute}, "say -consul-register as well"},
+		{consul.Config{Service: consul.DefaultService, TTL: consul.DefaultTTL}, ""},
 	} {
 		err := c.config.Validate()
 		if c.want == "" && err != nil || c.want != "" && (err == nil || !strings.Contains(err.Error(), c.want)) {
@@ -66,7 +79,7 @@ func TestFind(t *testing.T) {
 	s.register(t, api.HealthPassing, api.AgentServiceRegistration{ID: "other-1", Name: "other", Address: "10.0.0.9", Port: 1})
 
 	enough := `service "muster" {policy = "read"} node_prefix "" {policy = "read"}`
-	c := s.ask(t, s.token(t, "enough", enough))
+	c := s.ask(t, s.Token(t, "enough", enough))
 	for text, want := range map[string][]string{
 		"consul://muster":                 {"10.0.0.2:8652", "127.0.0.1", "10.0.0.1:9652", "10.0.0.3:7000"},
 		"consul://muster?tag=voter":       {"10.0.0.2:8652", "10.0.0.1:9652"},
@@ -79,18 +92,18 @@ func TestFind(t *testing.T) {
 		}
 	}
 
-	nodeless := s.token(t, "nodeless", `service "muster" {policy = "read"}`)
-	serviceless := s.token(t, "serviceless", `node_prefix "" {policy = "read"}`)
+	nodeless := s.Token(t, "nodeless", `service "muster" {policy = "read"}`)
+	serviceless := s.Token(t, "serviceless", `node_prefix "" {policy = "read"}`)
 	for name, bad := range map[string]struct {
 		token, target string
 		says          []string
 	}{
 		"no token":   {"", "consul://muster", []string{"reading its own token", `service "SERVICE" {policy = "read"} node_prefix "" {policy = "read"}`}},
 		"unknown":    {"11111111-2222-3333-4444-555555555555", "consul://muster", []string{"403"}},
-		"no nodes":   {nodeless, "consul://muster", []string{s.address, `node_prefix "" {policy = "read"}`}},
+		"no nodes":   {nodeless, "consul://muster", []string{s.Address, `node_prefix "" {policy = "read"}`}},
 		"no service": {serviceless, "consul://muster", []string{`service "muster" {policy = "read"}`}},
-		"no such":    {root, "consul://mustard?tag=hot", []string{`no instance of service "mustard" with the tags ["hot"]`}},
-		"nowhere":    {root, "consul://muster?dc=moon", []string{"500", "datacenter"}},
+		"no such":    {consultest.Root, "consul://mustard?tag=hot", []string{`no instance of service "mustard" with the tags ["hot"]`}},
+		"nowhere":    {consultest.Root, "consul://muster?dc=moon", []string{"500", "datacenter"}},
 	} {
 		got, err := s.ask(t, bad.token).Find(t.Context(), target(t, bad.target))
 		if err == nil || len(got) > 0 {
@@ -102,7 +115,7 @@ func TestFind(t *testing.T) {
 				t.Errorf("%s: the error does not say %q: %v", name, part, err)
 			}
 		}
-		if bad.token != "" && bad.token != root && strings.Contains(err.Error(), bad.token) {
+		if bad.token != "" && bad.token != consultest.Root && strings.Contains(err.Error(), bad.token) {
 			t.Errorf("%s: the error holds the token", name)
 		}
 	}
@@ -113,11 +126,11 @@ func TestTokenIsReadAgain(t *testing.T) {
 	s := startServer(t)
 	s.register(t, api.HealthPassing, api.AgentServiceRegistration{ID: "muster-1", Name: "muster", Address: "10.0.0.1", Port: 8652})
 	path := written(t, "11111111-2222-3333-4444-555555555555")
-	c := made(t, consul.Config{Address: s.address, TokenFile: path})
+	c := made(t, consul.Config{Address: s.Address, TokenFile: path})
 	if got, err := c.Find(t.Context(), target(t, "consul://muster")); err == nil {
 		t.Fatalf("found %v with an unknown token", got)
 	}
-	if err := os.WriteFile(path, []byte(root+"\n"), 0o600); err != nil {
+	if err := os.WriteFile(path, []byte(consultest.Root+"\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	if got, err := c.Find(t.Context(), target(t, "consul://muster")); err != nil || len(got) != 1 {

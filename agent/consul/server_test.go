@@ -1,13 +1,9 @@
 package consul_test
 
 import (
-	"encoding/json"
-	"net"
-	"net/http"
 	"net/url"
 	"os"
 	"path/filepath"
-	"strconv"
 	"testing"
 
 	"github.com/hashicorp/consul/api"
@@ -15,80 +11,30 @@ import (
 
 	"github.com/musterhq/muster/agent/consul"
 	"github.com/musterhq/muster/discovery"
-	"github.com/musterhq/muster/refresh/probe/probetest"
+	"github.com/musterhq/muster/discovery/consul/consultest"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-const root = "root" // the token that may do everything
+// server is a real Consul, whose ACLs deny what no token allows.
+type server struct{ *consultest.Server }
 
-// server is a real Consul agent of its own, whose ACLs deny what no token allows.
-type server struct {
-	*probetest.Process
-	address string
-	client  *api.Client
-}
-
-func startServer(t *testing.T) *server {
+func startServer(t *testing.T) server {
 	t.Helper()
-	ports := map[string]int{"dns": -1, "grpc": -1}
-	for _, name := range []string{"http", "serf_lan", "serf_wan", "server"} {
-		ports[name] = probetest.FreePort(t)
-	}
-	config, err := json.Marshal(map[string]any{
-		"bind_addr": "127.0.0.1", "node_name": "host-1", "disable_update_check": true, "ports": ports,
-		"acl": map[string]any{
-			"enabled": true, "default_policy": "deny", "tokens": map[string]string{"master": root, "agent": root},
-		},
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	s := &server{
-		address: net.JoinHostPort("127.0.0.1", strconv.Itoa(ports["http"])),
-		Process: &probetest.Process{
-			Path: probetest.Program(t, "MUSTER_CONSUL", "consul", "../../.cache/consul/usr/bin/consul"),
-			Args: []string{"agent", "-dev", "-config-format", "json", "-config-file", written(t, string(config))},
-		},
-	}
-	s.Start(t)
-	s.Await(t, "Synced node info")
-	transport := &http.Transport{}
-	t.Cleanup(transport.CloseIdleConnections)
-	s.client, err = api.NewClient(&api.Config{Address: s.address, Token: root, HttpClient: &http.Client{Transport: transport}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return s
+	return server{consultest.Start(t, consultest.DenyByDefault())}
 }
 
 // register makes the agent have an instance whose check has a status.
-func (s *server) register(t *testing.T, status string, r api.AgentServiceRegistration) {
+func (s server) register(t *testing.T, status string, r api.AgentServiceRegistration) {
 	t.Helper()
 	r.Check = &api.AgentServiceCheck{TTL: "10m", Status: status}
-	if err := s.client.Agent().ServiceRegister(&r); err != nil {
-		t.Fatalf("register %s: %v", r.ID, err)
-	}
-}
-
-// token makes a token with rights.
-func (s *server) token(t *testing.T, name, rights string) string {
-	t.Helper()
-	policy, _, err := s.client.ACL().PolicyCreate(&api.ACLPolicy{Name: name, Rules: rights}, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	token, _, err := s.client.ACL().TokenCreate(&api.ACLToken{Policies: []*api.ACLLink{{ID: policy.ID}}}, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return token.SecretID
+	s.Register(t, r)
 }
 
 // ask makes a client with a token, or with none.
-func (s *server) ask(t *testing.T, token string) *consul.Client {
+func (s server) ask(t *testing.T, token string) *consul.Client {
 	t.Helper()
-	c := consul.Config{Address: s.address}
+	c := consul.Config{Address: s.Address}
 	if token != "" {
 		c.TokenFile = written(t, token)
 	}

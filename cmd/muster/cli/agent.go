@@ -14,6 +14,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/musterhq/muster/agent"
+	"github.com/musterhq/muster/agent/consul"
 	"github.com/musterhq/muster/cmd/muster/table"
 )
 
@@ -94,12 +95,16 @@ func (o *options) flags(c *cobra.Command) {
 	f.StringVar(&cfg.GossipAddr, "gossip-addr", agent.DefaultGossipAddr, "`ADDRESS` of gossip, TCP and UDP")
 	f.IntVar(&cfg.BootstrapExpect, "bootstrap-expect", 0, "found a group together, once `N` peers see each other")
 	f.StringArrayVar(&cfg.Join, "join", nil, "gossip `ADDRESS` of a member to meet the group through, a name of all, or consul://SERVICE; may be repeated")
-	f.StringVar(&cfg.Consul.Address, "consul-addr", "", "`ADDRESS` of Consul, for -join consul://SERVICE (default CONSUL_HTTP_ADDR)")
+	f.StringVar(&cfg.Consul.Address, "consul-addr", "", "`ADDRESS` of Consul, for -join consul://SERVICE and -consul-register (default CONSUL_HTTP_ADDR)")
 	f.StringVar(&cfg.Consul.TokenFile, "consul-token-file", "", "`FILE` with a token for it")
 	f.StringVar(&cfg.Consul.CAFile, "consul-ca-file", "", "`FILE` of the authorities that its certificate is judged by, PEM")
 	f.StringVar(&cfg.Consul.CertFile, "consul-cert-file", "", "`FILE` of a certificate to show it, PEM")
 	f.StringVar(&cfg.Consul.KeyFile, "consul-key-file", "", "`FILE` of the private key of that certificate, PEM")
 	f.StringVar(&cfg.Consul.ServerName, "consul-tls-server-name", "", "`NAME` to expect in its certificate")
+	f.BoolVar(&cfg.Consul.Register, "consul-register", false, "register this peer there, with its role and whether it is ready")
+	f.StringVar(&cfg.Consul.Service, "consul-service", consul.DefaultService, "`NAME` of the service that it is registered as an instance of")
+	f.StringArrayVar(&cfg.Consul.Tags, "consul-tag", nil, "`TAG` of that instance, beside its role; may be repeated")
+	f.DurationVar(&cfg.Consul.TTL, "consul-check-ttl", consul.DefaultTTL, "be critical there when nothing was heard of this peer for `DURATION`")
 	f.BoolVar(&cfg.Worker, "worker", false, "replicate and refresh, but never vote")
 	f.StringArrayVar(&o.labels, "label", nil, "`KEY=VALUE` of this peer, which the setting \"on\" may name; may be repeated")
 	f.IntVar(&cfg.RaftMultiplier, "raft-multiplier", 1, "stretch raft's timing by `N`, 1 to 10, on slow machines")

@@ -9,6 +9,7 @@ import (
 
 	"github.com/musterhq/muster/agent"
 	"github.com/musterhq/muster/agent/backup"
+	"github.com/musterhq/muster/agent/consul"
 	"github.com/musterhq/muster/cmd/muster/conf"
 	"github.com/musterhq/muster/cmd/muster/document"
 	"github.com/musterhq/muster/discovery"
@@ -41,8 +42,10 @@ func (o *options) inFiles(f *pflag.FlagSet) {
 	s.Absent("config-file", "config-dir")
 	s.In("backup", "backup-dir", "backup-interval", "backup-retain")
 	s.In("tls", "ca-file", "cert-file", "key-file", "verify-client")
-	s.In("consul", "consul-token-file", "consul-ca-file", "consul-cert-file", "consul-key-file", "consul-tls-server-name")
+	s.In("consul", "consul-token-file", "consul-ca-file", "consul-cert-file", "consul-key-file", "consul-tls-server-name",
+		"consul-register", "consul-service", "consul-check-ttl")
 	s.Call("consul-addr", "consul.address")
+	s.Call("consul-tag", "consul.tags")
 	s.In("limits", "http-max-conns-per-client")
 	s.In("dial", "dial-allow", "dial-deny")
 	s.Call("label", "labels")
@@ -52,6 +55,9 @@ func (o *options) inFiles(f *pflag.FlagSet) {
 	s.Check(func(text string) error { _, err := poll.ParseRange(text); return err }, "dial-allow", "dial-deny")
 	s.Check(conf.CIDR, "gossip-allow")
 	s.Check(agent.CheckJoin, "join")
+	s.Check(consul.CheckService, "consul-service")
+	s.Check(consul.CheckTag, "consul-tag")
+	s.Check(conf.AtLeast(consul.MinTTL), "consul-check-ttl")
 	s.Check(conf.OneOf("debug", "info", "warn", "error"), "log-level")
 	s.Check(conf.OneOf("text", "json"), "log-format")
 	s.Check(conf.Between(1, 10), "raft-multiplier")

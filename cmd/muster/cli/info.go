@@ -87,6 +87,9 @@ func (p *Program) writeSelf(s *httpd.Self, ready httpd.Readiness) {
 	if s.Disk != nil {
 		facts = append(facts, fact{"Disk", disk(s.Disk)})
 	}
+	if s.Consul != nil {
+		facts = append(facts, fact{"Consul", p.registration(s.Consul)})
+	}
 	if s.Backups != nil {
 		facts = append(facts, fact{"Backups", p.backups(s.Backups)})
 	}
@@ -121,4 +124,23 @@ func (p *Program) backups(b *httpd.BackupStatus) table.Cell {
 		return table.Cell{Text: b.Dir + ": none yet, whoever leads keeps them"}
 	}
 	return table.Cell{Text: fmt.Sprintf("%s: %d, the last %s ago, to index %d", b.Dir, b.Kept, p.ago(b.At), b.Index)}
+}
+
+// registration tells how a peer stands in Consul.
+func (p *Program) registration(r *httpd.Registration) table.Cell {
+	told := "never told"
+	if r.At != 0 {
+		told = fmt.Sprintf("told %s ago", p.ago(r.At))
+	}
+	switch {
+	case r.Failures > 0:
+		return table.Cell{Text: fmt.Sprintf("%s failed, %s: %s", counted(r.Failures, "try", "tries"), told, r.Error), Mood: table.Bad}
+	case !r.Registered:
+		return table.Cell{Text: "not registered yet", Mood: table.Warn}
+	}
+	as := r.Service
+	if len(r.Tags) > 0 {
+		as += " (" + strings.Join(r.Tags, ", ") + ")"
+	}
+	return table.Cell{Text: fmt.Sprintf("registered at %s as %s, %s", r.Address, as, told)}
 }

@@ -249,6 +249,9 @@ func self() httpd.Self {
 		Backups: &httpd.BackupStatus{
 			Dir: "/var/backups/muster", Leads: true, At: ago(20 * time.Minute), File: "muster-1.backup", Index: 4700, Kept: 48,
 		},
+		Consul: &httpd.Registration{
+			Address: "127.0.0.1:8500", Service: "muster", ID: "muster-01A", Registered: true, Tags: []string{"leader", "voter"}, At: ago(3 * time.Second),
+		},
 	}
 }
 

@@ -1,0 +1,213 @@
+package consul_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/musterhq/muster/agent/consul"
+	"github.com/musterhq/muster/agent/memnet"
+	"github.com/musterhq/muster/discovery"
+)
+
+// fake is an agent of Consul in a bubble, which answers as told and remembers what it was asked.
+type fake struct {
+	net    *memnet.Network
+	server *http.Server
+
+	mu    sync.Mutex
+	asked []string
+	has   map[string]any // what is registered, nil for nothing
+	mute  bool           // it does not answer
+}
+
+const at = "consul:8500"
+
+func startFake(t *testing.T) *fake {
+	t.Helper()
+	f := &fake{net: memnet.New()}
+	f.server = &http.Server{Handler: f, ErrorLog: slog.NewLogLogger(slog.DiscardHandler, 0), ReadHeaderTimeout: time.Hour}
+	f.listen(t)
+	return f
+}
+
+func (f *fake) listen(t *testing.T) {
+	t.Helper()
+	l := f.net.Listen(at)
+	go func() { _ = f.server.Serve(l) }()
+	t.Cleanup(func() { _ = f.server.Close() })
+}
+
+func (f *fake) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	raw, _ := io.ReadAll(r.Body) // all of it, or the server does not notice that its caller has gone
+	f.mu.Lock()
+	f.asked = append(f.asked, r.Method+" "+strings.TrimPrefix(r.URL.Path, "/v1/agent/"))
+	mute := f.mute
+	f.mu.Unlock()
+	if mute {
+		<-r.Context().Done()
+		return
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	switch op := r.Method + " " + r.URL.Path; {
+	case op == "PUT /v1/agent/service/register":
+		f.has = map[string]any{}
+		_ = json.Unmarshal(raw, &f.has)
+		f.has["Service"] = f.has["Name"]
+	case f.has == nil:
+		w.WriteHeader(http.StatusNotFound)
+	case op == "GET /v1/agent/service/muster-01A":
+		_ = json.NewEncoder(w).Encode(f.has)
+	}
+}
+
+// heard is what was asked since the last call, each kind with its count.
+func (f *fake) heard() string {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	var out []string
+	count := map[string]int{}
+	for _, a := range f.asked {
+		if count[a]++; count[a] == 1 {
+			out = append(out, a)
+		}
+	}
+	for i, a := range out {
+		out[i] = fmt.Sprintf("%d %s", count[a], a)
+	}
+	f.asked = nil
+	return strings.Join(out, ", ")
+}
+
+func (f *fake) set(to func()) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	to()
+}
+
+// during runs a peer in a bubble beside a fake.
+func during(t *testing.T, run func(*testing.T, *fake, *peer), as ...func(*consul.Instance)) {
+	t.Helper()
+	synctest.Test(t, func(t *testing.T) {
+		f := startFake(t)
+		p := registered(t, consul.Config{Address: at}, discovery.Env{Dial: f.net.DialFrom("peer")}, as...)
+		run(t, f, p)
+		p.stop()
+		p.Close()
+		_ = f.server.Close()
+	})
+}
+
+// pass lets virtual time pass.
+func pass(d time.Duration) { <-time.After(d) }
+
+const (
+	puts  = "PUT service/register"
+	feeds = "PUT check/update/service:muster-01A"
+	reads = "GET service/muster-01A"
+	ends  = "PUT service/deregister/muster-01A"
+)
+
+func expect(t *testing.T, what, want, got string) {
+	t.Helper()
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("%s (-want +got):\n%s", what, diff)
+	}
+}
+
+// TestCadence: Consul hears of a peer when something is new, three times within a ttl, and no more.
+func TestCadence(t *testing.T) {
+	during(t, func(t *testing.T, f *fake, p *peer) {
+		pass(500 * time.Millisecond)
+		expect(t, "at once", "1 "+puts+", 1 "+feeds, f.heard())
+		pass(59 * time.Second)
+		expect(t, "in a quiet minute", "11 "+feeds, f.heard())
+		pass(time.Second)
+		expect(t, "at its end", "1 "+reads+", 1 "+feeds, f.heard())
+		p.change(func(i *consul.Instance) { i.Unready = "no leader is known" })
+		pass(time.Second)
+		expect(t, "after a change of readiness", "1 "+feeds, f.heard())
+		p.change(func(i *consul.Instance) { i.Role = "leader" })
+		pass(time.Second)
+		expect(t, "after a change of role", "1 "+puts+", 1 "+feeds, f.heard())
+		p.stop()
+		pass(time.Minute)
+		expect(t, "after its end", "", f.heard())
+		p.Withdraw(t.Context())
+		expect(t, "of its farewell", "1 "+ends, f.heard())
+	})
+}
+
+// TestWhatOthersChange in Consul is put right within a minute, whatever of the entry it is.
+func TestWhatOthersChange(t *testing.T) {
+	for key, value := range map[string]any{
+		"Tags": []string{"leader"}, "Port": 1, "Address": "10.0.0.9", "Service": "orders", "Meta": map[string]string{"peer_id": "01A"},
+	} {
+		during(t, func(t *testing.T, f *fake, _ *peer) {
+			pass(500 * time.Millisecond)
+			f.heard()
+			f.set(func() { f.has[key] = value })
+			pass(time.Minute)
+			expect(t, key, "12 "+feeds+", 1 "+reads+", 1 "+puts, f.heard())
+			f.mu.Lock()
+			defer f.mu.Unlock()
+			if cmp.Equal(f.has[key], value) {
+				t.Errorf("%s is still %v", key, value)
+			}
+		})
+	}
+}
+
+// TestConsulAway: it is tried again and again, with pauses, and told all when it is back; a peer that ends does not wait for it.
+func TestConsulAway(t *testing.T) {
+	during(t, func(t *testing.T, f *fake, p *peer) {
+		pass(500 * time.Millisecond)
+		f.heard()
+		f.set(func() { f.mute = true })
+		pass(10 * time.Second)
+		s := p.Status()
+		want := "feed the check of muster-01A: consul at consul:8500: "
+		if s.Registered || s.Failures != 1 || !strings.HasPrefix(s.Error, want) || !strings.HasSuffix(s.Error, "no answer within 5s") {
+			t.Errorf("it stands at %+v", s)
+		}
+		pass(time.Hour)
+		if n := p.Status().Failures; n < 235 || n > 250 { // a call of 5 s and a pause of 10
+			t.Errorf("after an hour without answers %d tries have failed", n)
+		}
+		began := time.Now()
+		f.heard()
+		f.set(func() { f.mute = false })
+		pass(15 * time.Second)
+		if s := p.Status(); !s.Registered || s.Failures != 0 || s.Error != "" || s.At.Std().Before(began) {
+			t.Errorf("it stands at %+v", s)
+		}
+		f.set(func() { f.mute = true })
+		p.stop()
+		began = time.Now()
+		p.Withdraw(t.Context())
+		if took := time.Since(began); took != 2*time.Second {
+			t.Errorf("the farewell took %s", took)
+		}
+	})
+}
+
+// TestNothingToTell: who has no address yet is not registered, and has nothing to take back.
+func TestNothingToTell(t *testing.T) {
+	during(t, func(t *testing.T, f *fake, p *peer) {
+		pass(time.Minute)
+		p.stop()
+		p.Withdraw(t.Context())
+		p.Fail(t.Context(), io.EOF)
+		expect(t, "of a peer without an address", "", f.heard())
+	}, func(i *consul.Instance) { i.GossipAddr = "" })
+}
