@@ -33,7 +33,7 @@ var (
 	clusters = desc("clusters", "Clusters by health.", "health")
 	nodes    = desc("nodes", "Nodes by presence, lifecycle, reach and state.", "presence", "lifecycle", "reach", "state")
 	lagging  = desc("lagging_shards", "Shards past their lag_limit at nodes that are commissioned and present.")
-	lag      = desc("lag_seconds", "The greatest lag of a shard at such a node that is reachable, as of its last change: "+
+	lag      = desc("lag_seconds", "The greatest lag of a shard at nodes that are commissioned, present and reachable, as of its last change: "+
 		"a lag that moves on one side of lag_limit makes no change.")
 	oldest = desc("oldest_view_timestamp_seconds", "When the refreshed cluster that has waited longest was last asked in full; "+
 		"0 when there is none.")

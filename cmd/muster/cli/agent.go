@@ -140,26 +140,9 @@ func collectOften(getenv func(string) string) {
 func (p *Program) runAgent(ctx context.Context, cfg agent.Config) error {
 	umask()
 	collectOften(p.Getenv)
-	reg := prometheus.NewRegistry()
-	reg.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
-		collectors.NewBuildInfoCollector())
-	if err := agent.Telemetry(reg); err != nil {
-		return err
-	}
-	cfg.Version, cfg.Registerer, cfg.Gatherer = p.Version, reg, reg
-	cfg.Backends, cfg.Probers = backends(), probers()
-	keeps := vault{getenv: p.Getenv}
-	if cfg.DataDir != "" {
-		dir, err := filepath.Abs(cfg.DataDir)
-		if err != nil {
-			return err
-		}
-		keeps.folder = filepath.Join(dir, secretsFolder)
-	}
-	cfg.Reveal = keeps.reveal
 	asked, stop := hangups()
 	defer stop()
-	a, err := agent.New(ctx, cfg)
+	a, err := p.newPeer(ctx, cfg, registry())
 	if err != nil {
 		return err
 	}
@@ -167,6 +150,39 @@ func (p *Program) runAgent(ctx context.Context, cfg agent.Config) error {
 		p.welcome(&cfg, a.HTTPAddr())
 	}
 	return live(ctx, a, asked)
+}
+
+// metrics is where what a process measures comes together.
+type metrics interface {
+	prometheus.Registerer
+	prometheus.Gatherer
+}
+
+// registry is one that measures the process itself already.
+func registry() metrics {
+	reg := prometheus.NewRegistry()
+	reg.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
+		collectors.NewBuildInfoCollector())
+	return reg
+}
+
+// newPeer makes a peer of this program's parts.
+func (p *Program) newPeer(ctx context.Context, cfg agent.Config, reg metrics) (*agent.Agent, error) {
+	if err := agent.Telemetry(reg); err != nil {
+		return nil, err
+	}
+	cfg.Version, cfg.Registerer, cfg.Gatherer = p.Version, reg, reg
+	cfg.Backends, cfg.Probers = backends(), probers()
+	keeps := vault{getenv: p.Getenv}
+	if cfg.DataDir != "" {
+		dir, err := filepath.Abs(cfg.DataDir)
+		if err != nil {
+			return nil, err
+		}
+		keeps.folder = filepath.Join(dir, secretsFolder)
+	}
+	cfg.Reveal = keeps.reveal
+	return agent.New(ctx, cfg)
 }
 
 // welcome says what to do with a peer that was started to try things with.

@@ -1,11 +1,13 @@
 package cli
 
 import (
+	"context"
 	"maps"
 	"slices"
 
 	"github.com/spf13/cobra"
 
+	"github.com/musterhq/muster/agent"
 	"github.com/musterhq/muster/cmd/muster/conf"
 	"github.com/musterhq/muster/fsm"
 	httpd "github.com/musterhq/muster/http"
@@ -46,3 +48,18 @@ func Settings() []conf.Setting { return newOptions().schema.Settings() }
 
 // Reference is what docs/configuration.md says of the settings.
 func Reference() string { return newOptions().schema.Reference() }
+
+// Peer makes a peer as muster agent with these options would, which is measured in reg.
+func (p *Program) Peer(ctx context.Context, reg metrics, args ...string) (*agent.Agent, error) {
+	o := &options{}
+	c := &cobra.Command{}
+	o.flags(c)
+	if err := c.ParseFlags(args); err != nil {
+		return nil, err
+	}
+	cfg, err := o.start(p)
+	if err != nil {
+		return nil, err
+	}
+	return p.newPeer(ctx, cfg, reg)
+}

@@ -10,8 +10,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/prometheus/client_golang/prometheus"
-	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/spf13/cobra"
 
 	"github.com/musterhq/muster/cmd/muster/sidecar"
@@ -116,9 +114,7 @@ func (p *Program) runSidecar(ctx context.Context, cfg sidecar.Config, given side
 	if !ok {
 		return fmt.Errorf("-probe: %s asks about whole clusters; a sidecar asks one store", store.kind)
 	}
-	reg := prometheus.NewRegistry()
-	reg.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
-		collectors.NewBuildInfoCollector())
+	reg := registry()
 	cfg.Prober, cfg.Target, cfg.Version, cfg.Registerer, cfg.Gatherer = prober, store.target, p.Version, reg, reg
 	s, err := sidecar.New(cfg)
 	if err != nil {
