@@ -2,6 +2,7 @@ package agent
 
 import (
 	"context"
+	"time"
 
 	"github.com/hashicorp/raft"
 
@@ -30,6 +31,30 @@ func (t *term) raise(ctx context.Context) {
 		a.log.Info("feature level raised", "level", level)
 	case ctx.Err() == nil:
 		a.log.Warn("feature level was not raised", "level", level, "error", err)
+	}
+}
+
+const (
+	ripeWait  = 5 * time.Second // for a level that is about to be raised
+	ripePause = 25 * time.Millisecond
+)
+
+// ripe waits, for ripeWait at most, until the group's level lets frames in, where it is about to be raised. A group is born at an early
+// level and has that of its founders once all of them are heard, a second or two later: until then it is not to refuse what all of them
+// understand.
+func (t *term) ripe(ctx context.Context, frames []byte) {
+	ctx, cancel := context.WithTimeout(ctx, ripeWait)
+	defer cancel()
+	for {
+		r := t.agent.machine.Read()
+		level := r.Meta().Feature
+		if level >= t.agent.machine.level || fsm.Admit(frames, level) == nil {
+			return
+		}
+		servers, err := t.agent.configuration()
+		if announced := t.announced(r, servers); err != nil || announced != 0 && announced <= level || !pause(ctx, ripePause) {
+			return
+		}
 	}
 }
 

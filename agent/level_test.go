@@ -191,10 +191,32 @@ func TestUpgradeHoldsBackWhatIsNew(t *testing.T) {
 		leader, _ := w.upgradedBut(2)
 		w.stays(1)
 		create := fsm.Frame(&fsm.TokenCreate{Token: fsm.Token{Accessor: newULID(time.Now()), Hash: fsm.HashSecret("x")}, Cause: operator})
+		began := time.Now()
 		results, err := leader.term.Load().propose(t.Context(), create, 1, false)
+		if waited := time.Since(began); waited > time.Second {
+			t.Errorf("it is answered after %s; nobody is about to raise the level", waited)
+		}
 		if err != nil || len(results) != 1 || !errors.Is(results[0].Err(), &fsm.Error{Code: fsm.CodeConflict}) ||
 			!strings.Contains(fmt.Sprint(results[0].Err()), "upgrade all its peers first") {
 			t.Errorf("it is answered with %+v, %v", results, err)
+		}
+	})
+}
+
+// TestANewGroupRefusesNothing proposes what came with level 2 as soon as a group has a leader, while its level is that of its birth.
+func TestANewGroupRefusesNothing(t *testing.T) {
+	inEmptyBubble(t, func(t *testing.T, w *world) {
+		for i := range 3 {
+			w.add(fmt.Sprintf("peer-%c", 'a'+i)).start(func(c *Config) { c.BootstrapExpect = 3 })
+		}
+		leader := w.leader()
+		if got := leader.machine.Read().Meta().Feature; got >= 2 {
+			t.Fatalf("the group is at feature level %d already", got)
+		}
+		create := &fsm.TokenCreate{Token: fsm.Token{Accessor: newULID(time.Now()), Hash: fsm.HashSecret("x")}, Cause: operator}
+		result, err := leader.Propose(t.Context(), create)
+		if err != nil || result.Err() != nil {
+			t.Errorf("it is answered with %v, %v", err, result.Err())
 		}
 	})
 }
