@@ -26,6 +26,9 @@ need prometheus /usr/bin/promtool
 # What puts peers on hosts of their own and tampers with their disks.
 need iproute2 /usr/sbin/ip /sbin/ip
 need nftables /usr/sbin/nft
+# What the documentation has readers use.
+need curl /usr/bin/curl
+need jq /usr/bin/jq
 need strace /usr/bin/strace
 # What judges the units of the package, and completes names.
 need systemd /usr/bin/systemd-analyze

@@ -24,7 +24,7 @@ type StepError struct {
 	Step  Step
 	Why   string
 	Wrote string // by the command
-	Rest  string // the ends of what commands wrote that run on
+	Rest  string // the ends of what commands wrote that run on or are not seen
 }
 
 func (f *StepError) Error() string {
@@ -51,7 +51,7 @@ mount --rbind /dev dev
 mount -t proc proc proc
 ip link set lo up
 for last in 1 2 3; do ip address add "10.0.0.$last/32" dev lo; done
-exec chroot . env -i HOME=/home/reader LANG=C.UTF-8 PATH=/mnt/bin:/usr/local/bin:/usr/bin:/usr/sbin:/bin:/sbin bash --norc /mnt/page
+exec chroot . env -i CURL_HOME=/mnt HOME=/home/reader LANG=C.UTF-8 PATH=/mnt/bin:/usr/local/bin:/usr/bin:/usr/sbin:/bin:/sbin bash --norc /mnt/page
 `
 
 // Follow does a page's steps in their order on a machine of their own, which ends with it. It stops at the first that does not go as
@@ -83,6 +83,14 @@ func (m Machine) Follow(ctx context.Context, steps []Step) error {
 			return m.failure(page, steps, i, "the page shows another output:\n"+s.Want)
 		}
 	}
+	if died, err := os.ReadFile(filepath.Join(page, "ended")); err == nil {
+		first, _, _ := strings.Cut(string(died), "\n")
+		number, err := strconv.Atoi(first)
+		if err != nil {
+			return err
+		}
+		return m.failure(page, steps, number, "this was to run on and failed")
+	}
 	switch {
 	case ctx.Err() != nil:
 		return m.failure(page, steps, last, "this was not done in time")
@@ -99,8 +107,8 @@ func (m Machine) Follow(ctx context.Context, steps []Step) error {
 func (m Machine) failure(page string, steps []Step, at int, why string) error {
 	f := &StepError{Step: steps[at], Why: why, Wrote: end(wrote(page, at))}
 	for i, s := range steps[:at] {
-		if s.Kind == Stays {
-			f.Rest += fmt.Sprintf("--- line %d, which runs on: %s%s", s.Line, s.Text, end(wrote(page, i)))
+		if out := end(wrote(page, i)); s.Kind == Stays || s.Kind == Hidden && out != "" {
+			f.Rest += fmt.Sprintf("--- line %d, %s: %s%s", s.Line, s.Kind, s.Text, out)
 		}
 	}
 	return f
@@ -125,6 +133,7 @@ func wrote(page string, step int) string {
 func (m Machine) write(page, files string, steps []Step) error {
 	bin := filepath.Join(page, "bin")
 	err := errors.Join(os.MkdirAll(bin, 0o755), os.MkdirAll(files, 0o755))
+	err = errors.Join(err, os.WriteFile(filepath.Join(page, ".curlrc"), []byte("fail\nsilent\nshow-error\n"), 0o600))
 	for name, path := range map[string]string{"muster": m.Muster, "consul": m.Consul, "redis-server": m.Redis} {
 		err = errors.Join(err, os.WriteFile(filepath.Join(bin, name), []byte("#!/bin/sh\nexec '"+path+"' \"$@\"\n"), 0o700))
 	}
@@ -147,9 +156,9 @@ func (s Step) line(number int) string {
 			return "if " + does + "; then exit 1; fi"
 		}
 	case Stays:
-		return "{ " + does + "; } &"
+		return fmt.Sprintf("{ %s; } || echo %d >>/mnt/ended &\nwrote=/mnt/%d.out", does, number, number)
 	case Until:
-		return "until { " + strings.Replace(does, ">", ">>", 1) + "; }; do sleep 0.1; done"
+		return "until { " + strings.Replace(does, ">", ">>", 1) + "; }; do [ ! -e /mnt/ended ]; sleep 0.1; done"
 	case File:
 		path := "'" + strings.ReplaceAll(s.Note, "'", `'\''`) + "'"
 		return fmt.Sprintf("mkdir -p -- \"$(dirname -- %s)\"\ncp /mnt/%d %s", path, number, path)
@@ -157,5 +166,5 @@ func (s Step) line(number int) string {
 		return ":"
 	case Do, Hidden:
 	}
-	return does
+	return does + fmt.Sprintf("\nwrote=/mnt/%d.out", number)
 }

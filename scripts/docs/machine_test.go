@@ -21,7 +21,9 @@ func follow(t *testing.T, text string) error {
 	}
 	m := machine
 	m.Dir = t.TempDir()
-	return m.Follow(t.Context(), steps)
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	return m.Follow(ctx, steps)
 }
 
 // TestAPageThatIsRight has every kind of step see what the ones before it did.
@@ -51,7 +53,8 @@ func TestAPageThatIsWrong(t *testing.T) {
 		"another output":             {"    true\n\n- x\n\nx\n\n```console\n$ echo a\nb\n```\n", "line 8: the page shows another output", "wrote:\na\n"},
 		"what should fail does not":  {"    $ echo Error: no\n    Error: no\n", "line 1: this must fail and did not", ""},
 		"a hidden command fails":     {"<!-- run: false -->\n", "line 1: this failed", ""},
-		"beside one that runs on":    {"<!-- stays -->\n\n    echo hello\n\n<!-- until: [ -s /mnt/0.out ] -->\n\n    false\n", "line 7: this failed", "runs on: echo hello\nhello\n"},
+		"beside one that runs on":    {"<!-- stays -->\n\n    echo hello\n\n<!-- until: [ -s $wrote ] -->\n\n    false\n", "line 7: this failed", "stays: echo hello\nhello\n"},
+		"what should stay fails":     {"<!-- stays -->\n\n    echo hello; false\n\n<!-- until: false -->\n", "line 3: this was to run on", "wrote:\nhello\n"},
 		"a shell that ends too soon": {"    exit 0\n\nx\n\n    true\n", "line 1: this ended the shell", ""},
 	} {
 		t.Run(name, func(t *testing.T) {

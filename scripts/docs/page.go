@@ -48,7 +48,7 @@ type reader struct {
 var (
 	item      = regexp.MustCompile(`^\s*([-*]|\d+\.)\s`)
 	fence     = regexp.MustCompile("^( *)```(\\w*)")
-	directive = regexp.MustCompile(`(?s)^<!-- (not run|file|stays|until|run|for [^:]+)(?:: (.*))? -->$`)
+	directive = regexp.MustCompile(`(?s)^<!-- (not run|file|stays|until|run|for [^:]+)(?:: (.*))?\s-->$`)
 )
 
 // Read takes a page apart into its steps. What is wrong with its comments is an error that names the line.
@@ -77,7 +77,12 @@ func Read(page string) ([]Step, error) {
 		}
 	}
 	if r.next != nil {
-		return nil, fmt.Errorf("line %d: no block follows", r.next.Line)
+		return nil, r.fail(r.next.Line, "no block follows")
+	}
+	for i, s := range r.steps {
+		if s.Kind == Stays && (i+1 == len(r.steps) || r.steps[i+1].Kind != Stays && r.steps[i+1].Kind != Until) {
+			return nil, r.fail(s.Line, "what stays is to be followed by until, so that it is seen to work")
+		}
 	}
 	return r.steps, nil
 }

@@ -86,6 +86,7 @@ func TestReadRefuses(t *testing.T) {
 		{"<!-- not run: why -->\n", "line 1: no block follows"},
 		{"<!-- file: a -->\n<!-- stays -->\n\n    x\n", `line 2: the next block is "file" already`},
 		{"<!-- stays -->\n```json\n{}\n```\n", `line 3: the block is no commands and cannot be "stays"`},
+		{"<!-- stays -->\n\n    x\n\nx\n\n    y\n", "line 3: what stays is to be followed by until"},
 		{"```sh\nx\n", "line 1: the block has no end"},
 		{"\n    out\n    $ x\n", "line 2: the block shows an output before"},
 	} {
