@@ -1,72 +1,61 @@
 package fleet_test
 
 import (
-	"maps"
 	"os"
 	"os/exec"
 	"regexp"
-	"slices"
 	"testing"
-
-	"github.com/prometheus/client_golang/prometheus"
-
-	"github.com/musterhq/muster/agent/fleet"
-	"github.com/musterhq/muster/fsm"
 )
 
-// rules is where the alert rules and their unit tests are.
-const rules = "../../docs/prometheus"
+// home is where the alert rules, their unit tests and the dashboard are.
+const home = "../../docs/prometheus"
 
-// TestAlertsRun has the real promtool judge the rules and run their unit tests. With -short no program is needed.
-func TestAlertsRun(t *testing.T) {
+// promtool runs the real one in a folder. With -short no program is needed, and none run.
+func promtool(t *testing.T, dir string, args ...string) {
+	t.Helper()
 	if testing.Short() {
 		return
 	}
-	promtool, err := exec.LookPath("promtool")
+	program, err := exec.LookPath("promtool")
 	if err != nil {
 		t.Fatalf("%v: run scripts/servers.sh", err)
 	}
-	for _, args := range [][]string{{"check", "rules", "--lint=all", "--lint-fatal", "alerts.yaml"}, {"test", "rules", "alerts_test.yaml"}} {
-		c := exec.CommandContext(t.Context(), promtool, args...)
-		c.Dir = rules
-		if out, err := c.CombinedOutput(); err != nil {
-			t.Errorf("promtool %v: %v\n%s", args, err, out)
-		}
+	c := exec.CommandContext(t.Context(), program, args...)
+	c.Dir = dir
+	if out, err := c.CombinedOutput(); err != nil {
+		t.Errorf("promtool %v: %v\n%s", args, err, out)
 	}
 }
 
-// TestAlertsAreOfWhatIsTold holds that each alert has a unit test, and that the fleet's metrics in the rules are told.
-func TestAlertsAreOfWhatIsTold(t *testing.T) {
-	read := func(name string) string {
-		raw, err := os.ReadFile(rules + "/" + name)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return string(raw)
+func read(t *testing.T, path string) string {
+	t.Helper()
+	raw, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
 	}
-	all, tests := read("alerts.yaml"), read("alerts_test.yaml")
+	return string(raw)
+}
+
+// TestAlertsRun has the real promtool judge the rules and run their unit tests.
+func TestAlertsRun(t *testing.T) {
+	promtool(t, home, "check", "rules", "--lint=all", "--lint-fatal", "alerts.yaml")
+	promtool(t, home, "test", "rules", "alerts_test.yaml")
+}
+
+// TestAlertsAreOfWhatIsTold holds that each alert has a unit test, and that what the rules ask for is there.
+func TestAlertsAreOfWhatIsTold(t *testing.T) {
+	all, tests := read(t, home+"/alerts.yaml"), read(t, home+"/alerts_test.yaml")
 	for _, m := range regexp.MustCompile(`alert: (\w+)`).FindAllStringSubmatch(all, -1) {
 		if !regexp.MustCompile(`alertname="` + m[1] + `",`).MatchString(tests) {
 			t.Errorf("%s has no unit test", m[1])
 		}
 	}
-	told := names(fleet.New(&replica{t: t, state: fsm.NewState()}))
-	for _, name := range regexp.MustCompile(`muster_fleet_\w+`).FindAllString(all, -1) {
-		if !told[name] {
-			t.Errorf("there is no metric %s; there are %v", name, slices.Sorted(maps.Keys(told)))
-		}
+	known := knownMetrics(t)
+	rules := regexp.MustCompile(`(?s)- alert: (\w+)\s+expr: (.*?)\n\s+(?:for|labels):`).FindAllStringSubmatch(all, -1)
+	for _, m := range rules {
+		known.judge(t, m[1], m[2])
 	}
-}
-
-// names are those of the metrics that a collector describes.
-func names(c prometheus.Collector) map[string]bool {
-	ch, out := make(chan *prometheus.Desc), map[string]bool{}
-	go func() {
-		defer close(ch)
-		c.Describe(ch)
-	}()
-	for d := range ch {
-		out[regexp.MustCompile(`fqName: "([^"]+)"`).FindStringSubmatch(d.String())[1]] = true
+	if len(rules) < 10 {
+		t.Errorf("only %d rules were seen", len(rules))
 	}
-	return out
 }

@@ -290,7 +290,7 @@ func tabled(t *testing.T, page string, all []metric) string {
 		rows := fmt.Sprintf("| `%s…` | type | labels | |\n| --- | --- | --- | --- |\n", part)
 		for _, m := range all {
 			if strings.HasPrefix(m.name, part) {
-				rows += fmt.Sprintf("| `%s` | %s | %s | %s |\n", m.name, m.kind, strings.Join(m.labels, ", "), m.help)
+				rows += fmt.Sprintf("| %#q | %s | %s | %s |\n", m.name, m.kind, strings.Join(m.labels, ", "), m.help)
 			}
 		}
 		return rows
