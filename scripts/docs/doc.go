@@ -17,7 +17,7 @@
 //	<!-- run: COMMANDS -->      what the reader has done or will do, unseen; may have several lines
 //	<!-- for WORD: TEXT -->     from here on WORD in commands and files stands for TEXT; the longest WORD counts
 //
-// $wrote is the file that holds what the block or command before wrote, for comments that need a part of it.
+// In comments, $wrote is the file that holds what the block or command before wrote, and stop ends all that runs on.
 //
 // In an output numbers of three and more digits, sizes, versions, times, spans of time, ids and digests stand for any of their kind, runs
 // of blanks for one, … for anything within a line, and a line of … alone for any number of lines.

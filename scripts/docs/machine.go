@@ -54,6 +54,16 @@ for last in 1 2 3; do ip address add "10.0.0.$last/32" dev lo; done
 exec chroot . env -i CURL_HOME=/mnt HOME=/home/reader LANG=C.UTF-8 PATH=/mnt/bin:/usr/local/bin:/usr/bin:/usr/sbin:/bin:/sbin bash --norc /mnt/page
 `
 
+// start is what the machine's shell, its first process, does before all steps.
+const start = `
+set -e -o pipefail
+cd
+stop() { # ends all that runs on
+	kill -TERM -1
+	while kill -0 -1 2>/dev/null; do sleep 0.05; done
+}
+`
+
 // Follow does a page's steps in their order on a machine of their own, which ends with it. It stops at the first that does not go as
 // the page says: a *StepError.
 func (m Machine) Follow(ctx context.Context, steps []Step) error {
@@ -138,7 +148,7 @@ func (m Machine) write(page, files string, steps []Step) error {
 		err = errors.Join(err, os.WriteFile(filepath.Join(bin, name), []byte("#!/bin/sh\nexec '"+path+"' \"$@\"\n"), 0o700))
 	}
 	var shell strings.Builder
-	shell.WriteString("set -e -o pipefail\ncd\n")
+	shell.WriteString(start)
 	for i, s := range steps {
 		fmt.Fprintf(&shell, "echo %d >/mnt/at\n%s\n", i, s.line(i))
 		err = errors.Join(err, os.WriteFile(filepath.Join(page, strconv.Itoa(i)), []byte(s.Text), 0o600))

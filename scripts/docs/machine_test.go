@@ -33,7 +33,7 @@ func TestAPageThatIsRight(t *testing.T) {
 	}
 	if err := follow(t, "    word=kept\n    cd /var/lib\n\n<!-- stays -->\n\n    echo late >there; sleep 1000\n\n"+
 		"<!-- until: grep late there -->\n\n```console\n$ echo $word; pwd\nkept\n/var/lib\n$ echo Error: no; false\nError: no\n```\n"+
-		"<!-- file: /etc/muster/a b.hcl -->\n\n```hcl\na = 1\n```\n\n    grep 'a = 1' '/etc/muster/a b.hcl'\n    muster version\n"); err != nil {
+		"<!-- file: /etc/muster/a b.hcl -->\n\n```hcl\na = 1\n```\n\n    grep 'a = 1' '/etc/muster/a b.hcl'\n    muster version\n\n<!-- run: stop -->\n\n    if grep -x sleep /proc/[0-9]*/comm; then false; fi\n"); err != nil {
 		t.Error(err)
 	}
 	if _, err := os.Stat("/etc/muster/a b.hcl"); err == nil {

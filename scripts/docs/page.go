@@ -48,7 +48,7 @@ type reader struct {
 var (
 	item      = regexp.MustCompile(`^\s*([-*]|\d+\.)\s`)
 	fence     = regexp.MustCompile("^( *)```(\\w*)")
-	directive = regexp.MustCompile(`(?s)^<!-- (not run|file|stays|until|run|for [^:]+)(?:: (.*))?\s-->$`)
+	directive = regexp.MustCompile(`(?s)^<!-- (not run|file|stays|until|run|for .+?)(?:: (.*))?\s-->$`)
 )
 
 // Read takes a page apart into its steps. What is wrong with its comments is an error that names the line.
@@ -111,7 +111,7 @@ func (r *reader) comment() error {
 	kind, text := Kind(m[1]), m[2]
 	switch {
 	case isWord:
-		r.words[word] = text
+		r.words[word] = r.filled(text)
 	case kind != Stays && text == "":
 		return r.fail(begin, fmt.Sprintf("%q says nothing after its colon", kind))
 	case kind == Until, kind == Hidden:

@@ -14,6 +14,7 @@ const page = `# A page
 
 <!-- for IP-A: 10.0.0.1 -->
 <!-- for IP: wrong -->
+<!-- for a word …: many parts with IP-A -->
 <!-- run: mkdir d
 cd d -->
 <!-- file: IP-A.hcl -->
@@ -25,7 +26,7 @@ address = "IP-A"
     first IP-A \
       --more
 
-    second
+    second a word …
 
 - an item
 
@@ -63,15 +64,15 @@ func TestRead(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := []docs.Step{
-		{Kind: docs.Hidden, Line: 5, Text: "mkdir d\ncd d"},
-		{Kind: docs.File, Line: 10, Text: "address = \"10.0.0.1\"\n", Note: "10.0.0.1.hcl"},
-		{Kind: docs.Do, Line: 13, Text: "first 10.0.0.1 \\\n  --more\n\nsecond\n"},
-		{Kind: docs.Stays, Line: 24, Text: "one &&  \\\n  two\n"},
-		{Kind: docs.Stays, Line: 26, Text: "three\n"},
-		{Kind: docs.Until, Line: 28, Text: "[ -e x ]"},
-		{Kind: docs.Shown, Line: 31, Text: "fourth \\\n    more\n", Want: "  out 1\n\n"},
-		{Kind: docs.Shown, Line: 35, Text: "fifth\n", Want: "Error: no\n"},
-		{Kind: docs.NotRun, Line: 45, Text: "sixth\n", Note: "it is slow"},
+		{Kind: docs.Hidden, Line: 6, Text: "mkdir d\ncd d"},
+		{Kind: docs.File, Line: 11, Text: "address = \"10.0.0.1\"\n", Note: "10.0.0.1.hcl"},
+		{Kind: docs.Do, Line: 14, Text: "first 10.0.0.1 \\\n  --more\n\nsecond many parts with 10.0.0.1\n"},
+		{Kind: docs.Stays, Line: 25, Text: "one &&  \\\n  two\n"},
+		{Kind: docs.Stays, Line: 27, Text: "three\n"},
+		{Kind: docs.Until, Line: 29, Text: "[ -e x ]"},
+		{Kind: docs.Shown, Line: 32, Text: "fourth \\\n    more\n", Want: "  out 1\n\n"},
+		{Kind: docs.Shown, Line: 36, Text: "fifth\n", Want: "Error: no\n"},
+		{Kind: docs.NotRun, Line: 46, Text: "sixth\n", Note: "it is slow"},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
