@@ -279,7 +279,7 @@ func (a *Agent) makeFace(context.Context) error {
 	}
 	a.face, err = httpd.New(httpd.Config{
 		Replica: replicaFace{a}, Log: a, Clock: replicaFace{a}, Rules: a, Work: a, Backups: backupsFace{a},
-		Members: membersFace{a}, Raft: raftFace{a}, Life: lifeFace{a}, Access: accessFace{a}, Keys: keysFace{a}, Journal: journalFace{a}, ACL: a.cfg.ACL,
+		Members: membersFace{a}, Raft: raftFace{a}, Life: lifeFace{a}, Access: accessFace{a}, Keys: keysFace{a}, Journal: journalFace{a}, Inside: insideFace{a}, ACL: a.cfg.ACL,
 		Metrics:    promhttp.HandlerFor(a.cfg.Gatherer, promhttp.HandlerOpts{ErrorLog: slog.NewLogLogger(a.log.Handler(), slog.LevelWarn)}),
 		Registerer: a.cfg.Registerer, Logger: a.log, Debug: a.cfg.Debug, MaxWaiting: waiting, TLS: a.apiTLS(),
 		MaxConnsPerIP: a.cfg.HTTPMaxConns,

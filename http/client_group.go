@@ -122,6 +122,17 @@ func (c *Client) RaftConfiguration(ctx context.Context) (RaftConfiguration, erro
 	return out, err
 }
 
+// Usage reads what the group and the peer asked use, and of how much.
+func (c *Client) Usage(ctx context.Context, o Read) (Usage, ReadMeta, error) {
+	return get[Usage](ctx, c, call{path: path("operator", "usage"), query: Read{Stale: o.Stale}.query()})
+}
+
+// Host is the machine that the peer runs on, and its process.
+func (c *Client) Host(ctx context.Context) (Host, error) {
+	out, _, err := get[Host](ctx, c, call{path: path("agent", "host")})
+	return out, err
+}
+
 // RemovePeer removes a server from the raft group.
 func (c *Client) RemovePeer(ctx context.Context, id string) error {
 	return c.act(ctx, http.MethodDelete, path("operator", "raft", "peer"), url.Values{"id": {id}})

@@ -12,6 +12,7 @@ import (
 func (s *Server) debugRoutes() map[string]methods {
 	routes := map[string]methods{
 		"/v1/agent/monitor": {"GET": {s.monitor, []string{"level", "format"}, fsm.MayOperate}},
+		"/v1/agent/host":    {"GET": {s.showHost, nil, fsm.MayRead}},
 	}
 	if s.Debug {
 		maps.Copy(routes, profileRoutes())

@@ -66,7 +66,7 @@ func (g *gate) enter(from string) error {
 	}
 	g.open++
 	g.perIP[from]++
-	g.metrics.open.Set(float64(g.open))
+	g.metrics.conns.Store(int64(g.open))
 	return nil
 }
 
@@ -74,7 +74,7 @@ func (g *gate) leave(from string) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.open--
-	g.metrics.open.Set(float64(g.open))
+	g.metrics.conns.Store(int64(g.open))
 	if g.perIP[from]--; g.perIP[from] == 0 {
 		delete(g.perIP, from)
 	}

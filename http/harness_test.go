@@ -195,6 +195,12 @@ func (p *peer) Prove(proof string, local bool) error {
 
 func (p *peer) Proved() { p.proof = "" }
 
+func (p *peer) Usage() []httpd.UsageRow {
+	return []httpd.UsageRow{{Name: "disk", Of: httpd.OfPeer, Unit: httpd.UnitBytes, Used: 1 << 20, Limit: 1 << 30}}
+}
+
+func (p *peer) Host() httpd.Host { return httpd.Host{Name: "here", OS: "linux", Arch: "amd64", CPUs: 2, Time: p.Now()} }
+
 // life tells Live apart from the one that asks nodes.
 type life struct{ *peer }
 
@@ -204,7 +210,7 @@ func (l life) Warnings() []string { return l.warnings }
 func (p *peer) config() httpd.Config {
 	reg := prometheus.NewRegistry()
 	return httpd.Config{
-		Replica: p, Log: p, Clock: p, Rules: p, Work: p, Backups: p, Members: p, Raft: p, Life: life{p}, Access: p, Keys: keys{p}, Journal: &journal{},
+		Replica: p, Log: p, Clock: p, Rules: p, Work: p, Backups: p, Members: p, Raft: p, Life: life{p}, Access: p, Keys: keys{p}, Journal: &journal{}, Inside: p,
 		Metrics: promhttp.HandlerFor(reg, promhttp.HandlerOpts{}), Registerer: reg, Logger: slog.New(slog.DiscardHandler),
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"slices"
 	"strconv"
+	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -16,7 +17,8 @@ type metrics struct {
 	refused  *prometheus.CounterVec
 	waiting  prometheus.Gauge
 	backups  prometheus.Gauge
-	open     prometheus.Gauge
+	open     prometheus.GaugeFunc
+	conns    atomic.Int64 // what open tells
 	cut      prometheus.Counter
 }
 
@@ -40,13 +42,13 @@ func newMetrics(reg prometheus.Registerer) (*metrics, error) {
 		backups: prometheus.NewGauge(prometheus.GaugeOpts{
 			Name: "muster_http_backups", Help: "Backups that are being sent, or taken to be restored, now; at most 4.",
 		}),
-		open: prometheus.NewGauge(prometheus.GaugeOpts{
-			Name: "muster_http_open_connections", Help: "Connections to the API that are open now.",
-		}),
 		cut: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "muster_http_followers_cut_total", Help: "Readers of a stream cut off since they did not take a write within 30 s.",
 		}),
 	}
+	m.open = prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "muster_http_open_connections", Help: "Connections to the API that are open now.",
+	}, func() float64 { return float64(m.conns.Load()) })
 	for _, c := range []prometheus.Collector{m.requests, m.seconds, m.refused, m.waiting, m.backups, m.open, m.cut} {
 		if err := reg.Register(c); err != nil {
 			return nil, err

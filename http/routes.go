@@ -120,6 +120,7 @@ func (s *Server) groupRoutes() map[string]methods {
 		"/v1/operator/raft/peer":            {"DELETE": {s.removePeer, idParam, fsm.MayManage}},
 		"/v1/operator/raft/transfer-leader": {"POST": {s.transferLeader, idParam, fsm.MayManage}},
 		"/v1/operator/keyring":              s.keyringMethods(),
+		"/v1/operator/usage":                {"GET": {s.showUsage, []string{"consistent", "stale"}, fsm.MayRead}},
 		"/v1/snapshot": {
 			"GET": {s.saveSnapshot, []string{"consistent", "stale"}, fsm.MaySnapshot},
 			"PUT": {s.restoreSnapshot, nil, fsm.MayManage},

@@ -42,6 +42,7 @@ type Config struct {
 	Access  Access
 	Keys    Keys
 	Journal Journal
+	Inside  Inside
 
 	Metrics    http.Handler          // served at /metrics; nil leaves it out
 	Registerer prometheus.Registerer // takes the server's own metrics
@@ -67,7 +68,7 @@ func (c *Config) validate() error {
 	for name, missing := range map[string]bool{
 		"Replica": c.Replica == nil, "Log": c.Log == nil, "Clock": c.Clock == nil, "Rules": c.Rules == nil,
 		"Work": c.Work == nil, "Backups": c.Backups == nil, "Members": c.Members == nil, "Raft": c.Raft == nil, "Life": c.Life == nil,
-		"Access": c.Access == nil, "Keys": c.Keys == nil, "Journal": c.Journal == nil,
+		"Access": c.Access == nil, "Keys": c.Keys == nil, "Journal": c.Journal == nil, "Inside": c.Inside == nil,
 		"Registerer": c.Registerer == nil, "Logger": c.Logger == nil,
 	} {
 		if missing {

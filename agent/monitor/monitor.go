@@ -43,7 +43,7 @@ func New(reg prometheus.Registerer) (*Monitor, error) {
 	for _, c := range []prometheus.Collector{m.lost, prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 		Name: "muster_monitor_readers",
 		Help: fmt.Sprintf("Readers that watch the log now, of at most %d.", MaxReaders),
-	}, func() float64 { return float64(m.count()) })} {
+	}, func() float64 { return float64(m.Readers()) })} {
 		if err := reg.Register(c); err != nil {
 			return nil, fmt.Errorf("monitor: register metrics: %w", err)
 		}
@@ -85,7 +85,8 @@ func (m *Monitor) weigh() {
 	m.least.Store(least)
 }
 
-func (m *Monitor) count() int {
+// Readers is how many watch now.
+func (m *Monitor) Readers() int {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	return len(m.readers)

@@ -82,6 +82,9 @@ func (c *Client) Close() {
 	}
 }
 
+// Open is how many connections there are, kept ones and those in use.
+func (c *Client) Open() int { return c.idle.all() }
+
 // Dial connects under the client's rules, for protocols other than HTTP. The connection counts among those in use until it
 // is closed. Its caller bounds the time.
 func (c *Client) Dial(ctx context.Context, network, address string) (net.Conn, error) {

@@ -179,6 +179,13 @@ func (p *idle) isClosed() bool {
 	return p.closed
 }
 
+// all is how many connections there are, those in use or being dialed too.
+func (p *idle) all() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return len(p.byAddress) + p.used
+}
+
 func (p *idle) counts() (size int, unkept uint64) {
 	p.mu.Lock()
 	defer p.mu.Unlock()

@@ -33,6 +33,8 @@ func TestTables(t *testing.T) {
 		"info":                  {"info"},
 		"settings_show":         {"settings", "show"},
 		"list_peers":            {"operator", "raft", "list-peers"},
+		"usage":                 {"operator", "usage"},
+		"help_monitor":          {"monitor", "-help"},
 		"version":               {"version"},
 		"info_live":             {"info", "-live"},
 		"help":                  {"-help"},
@@ -50,6 +52,7 @@ func TestTables(t *testing.T) {
 func TestColourIsForTerminalsAlone(t *testing.T) {
 	args := []string{"cluster", "list"}
 	golden(t, "cluster_list_colour", shown(args, run{colour: true}.do(t, fleet(t), args...)))
+	golden(t, "usage_colour", shown([]string{"operator", "usage"}, run{colour: true}.do(t, fleet(t), "operator", "usage")))
 	for _, c := range []struct {
 		terminal bool
 		env      map[string]string
@@ -103,6 +106,7 @@ func TestJSONIsTheAPIs(t *testing.T) {
 		"members":   {[]string{"members"}, members(), &[]httpd.Member{}},
 		"live":      {[]string{"cluster", "show", "-live", "orders"}, live(), &[]httpd.LiveNode{}},
 		"settings":  {[]string{"settings", "show"}, fsm.DefaultSettings(), &fsm.Settings{}},
+		"usage":     {[]string{"operator", "usage"}, usage(), &httpd.Usage{}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			r := run{}.do(t, fleet(t), append(c.args, "-format=json")...)

@@ -231,7 +231,7 @@ func fleet(t *testing.T) *api {
 	for _, d := range discoveries() {
 		a.on("GET", "/v1/discovery/"+d.Name, d)
 	}
-	a.on("GET", "/v1/agent/members", members()).on("GET", "/v1/agent/self", self())
+	a.on("GET", "/v1/agent/members", members()).on("GET", "/v1/agent/self", self()).on("GET", "/v1/operator/usage", usage())
 	a.on("GET", "/readyz", httpd.Readiness{Status: "ok"}).on("GET", "/livez", httpd.Readiness{Status: "ok"}).on("GET", "/v1/settings", fsm.DefaultSettings())
 	a.on("GET", "/v1/operator/raft/configuration", httpd.RaftConfiguration{Index: 5, Servers: []httpd.RaftServer{
 		{ID: "01A", Name: "peer-a", Address: "10.0.0.1:8651", State: "leader", Leader: true, Voter: true, AppliedIndex: 4711},
@@ -281,4 +281,23 @@ func pages(all []httpd.Event) http.HandlerFunc {
 		w.Header().Set("X-Muster-Next", fsm.Cursor{Epoch: "e1", Seq: next}.String())
 		reply(w, http.StatusOK, rows)
 	}
+}
+
+// usage has each unit, with and without a limit, near it and at it.
+func usage() httpd.Usage {
+	return httpd.Usage{Peer: "peer-a", Time: ago(0), Usage: []httpd.UsageRow{
+		{Name: "clusters", Of: httpd.OfGroup, Unit: httpd.UnitCount, Used: 4},
+		{Name: "tokens", Of: httpd.OfGroup, Unit: httpd.UnitCount, Used: 850, Limit: 1000},
+		{
+			Name: "events_size", Of: httpd.OfGroup, Unit: httpd.UnitBytes, Used: 67 << 20, Limit: 64 << 20, Rolls: true,
+			Setting: "retention.bytes",
+		},
+		{
+			Name: "events_age", Of: httpd.OfGroup, Unit: httpd.UnitSeconds, Used: 3 * 24 * 3600, Limit: 30 * 24 * 3600, Rolls: true,
+			Setting: "retention.age",
+		},
+		{Name: "open_files", Of: httpd.OfPeer, Unit: httpd.UnitCount, Used: 1000, Limit: 1024, Setting: "LimitNOFILE"},
+		{Name: "log_since_snapshot", Of: httpd.OfPeer, Unit: httpd.UnitBytes, Used: 1 << 20, Limit: 16 << 20, Rolls: true},
+		{Name: "log_file", Of: httpd.OfPeer, Unit: httpd.UnitBytes, Used: 3 << 20},
+	}}
 }

@@ -1,0 +1,79 @@
+package agent
+
+import (
+	"io/fs"
+	"path/filepath"
+	"time"
+
+	"github.com/musterhq/muster/agent/host"
+	"github.com/musterhq/muster/agent/monitor"
+	httpd "github.com/musterhq/muster/http"
+)
+
+// insideFace is this peer's process as package httpd sees it.
+type insideFace struct{ *Agent }
+
+// Host is httpd.Inside's.
+func (f insideFace) Host() httpd.Host {
+	h := host.Look(host.Files(), time.Now())
+	h.Process.MostFiles = openFiles()
+	return h
+}
+
+// Usage is httpd.Inside's.
+func (f insideFace) Usage() []httpd.UsageRow {
+	files := openFiles()
+	_, conns, _ := shared(files)
+	h := f.Host()
+	of := func(name, unit string, used, limit int64, setting string) httpd.UsageRow {
+		return httpd.UsageRow{Name: name, Of: httpd.OfPeer, Unit: unit, Used: used, Limit: limit, Setting: setting}
+	}
+	rows := []httpd.UsageRow{
+		of("log_readers", httpd.UnitCount, int64(f.monitor.Readers()), monitor.MaxReaders, ""),
+		of("polls", httpd.UnitCount, int64(f.worker.Polls()), int64(f.machine.Read().Settings().Limits.InFlight), "limits.in_flight"),
+		of("poll_connections", httpd.UnitCount, int64(f.poller.Open()), int64(conns), "LimitNOFILE"),
+		of("open_files", httpd.UnitCount, int64(h.Process.OpenFiles), int64(files), "LimitNOFILE"),
+		of("goroutines", httpd.UnitCount, int64(h.Process.Goroutines), 0, ""),
+		of("memory", httpd.UnitBytes, int64(h.Process.Resident), mostMemory(&h), ""),
+		of("heap", httpd.UnitBytes, int64(h.Process.Heap), int64(h.Process.SoftLimit), "GOMEMLIMIT"),
+	}
+	since := of("log_since_snapshot", httpd.UnitBytes, f.machine.logBytes(), snapshotBytes, "")
+	since.Rolls = true
+	rows = append(rows, since)
+	if first, err := f.cfg.Seams.Logs.FirstIndex(); err == nil && first > 0 {
+		rows = append(rows, of("log_entries", httpd.UnitCount, int64(f.raft.LastIndex()-first+1), 0, ""))
+	}
+	if f.dir == nil {
+		return rows
+	}
+	room, _ := f.space.State()
+	return append(rows,
+		of("log_file", httpd.UnitBytes, sizeOf(f.dir.file(fileRaft)), 0, ""),
+		of("snapshots", httpd.UnitBytes, sizeOf(filepath.Join(f.dir.path, "snapshots")), 0, ""),
+		of("disk", httpd.UnitBytes, int64(room.Total-room.Free), int64(room.Total), ""),
+	)
+}
+
+// mostMemory is what this process may take before its system stops it, 0 where that is not known.
+func mostMemory(h *httpd.Host) int64 {
+	if h.MemoryLimit > 0 && h.MemoryLimit < h.Memory {
+		return int64(h.MemoryLimit)
+	}
+	return int64(h.Memory)
+}
+
+// sizeOf is how large a file is, or all files below a folder. What goes meanwhile counts nothing.
+func sizeOf(path string) int64 {
+	total := int64(0)
+	// Its error would be one of the function's, which has none.
+	_ = filepath.WalkDir(path, func(_ string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return nil //nolint:nilerr // what cannot be seen is not counted
+		}
+		if info, err := d.Info(); err == nil {
+			total += info.Size()
+		}
+		return nil
+	})
+	return total
+}
