@@ -199,7 +199,9 @@ func (p *peer) Usage() []httpd.UsageRow {
 	return []httpd.UsageRow{{Name: "disk", Of: httpd.OfPeer, Unit: httpd.UnitBytes, Used: 1 << 20, Limit: 1 << 30}}
 }
 
-func (p *peer) Host() httpd.Host { return httpd.Host{Name: "here", OS: "linux", Arch: "amd64", CPUs: 2, Time: p.Now()} }
+func (p *peer) Host() httpd.Host {
+	return httpd.Host{Name: "here", OS: "linux", Arch: "amd64", CPUs: 2, Time: p.Now()}
+}
 
 // life tells Live apart from the one that asks nodes.
 type life struct{ *peer }

@@ -97,5 +97,6 @@ func (s *Server) ownUsage() []UsageRow {
 			Name: "waiting_requests", Of: OfPeer, Unit: UnitCount, Used: int64(len(s.waiting.places)), Limit: int64(s.MaxWaiting),
 			Setting: "LimitNOFILE",
 		},
+		{Name: "backups", Of: OfPeer, Unit: UnitCount, Used: int64(len(s.backups.places)), Limit: int64(cap(s.backups.places))},
 	}
 }
