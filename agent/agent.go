@@ -47,7 +47,7 @@ type Agent struct {
 	logs      *logs              // as raft has them
 	snapshots *snapshots.Store   // nil when the snapshot store was given
 	space     *space.Watch       // of the data directory, nil with Dev
-	transport *raft.NetworkTransport
+	transport *intake
 	wire      raft.Transport // transport, or what a test put around it
 	raft      *raft.Raft
 	leads     <-chan bool // raft's signals of leadership

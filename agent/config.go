@@ -55,6 +55,7 @@ type Config struct {
 	ACL             bool              // default deny; see access.go
 	Debug           bool              // serve profiles of the process at the API
 	RaftMultiplier  int               // 1 to 10: stretches raft's timing on slow hosts
+	MaxSnapshot     int64             // bytes of a snapshot that is taken up from the leader, or restored; 0 is 1 GiB
 	Version         string            // of the program
 	Backups         *backup.Keeper    // what this peer saves while it leads: Dir, Interval, Retain; nil saves nothing
 
@@ -115,6 +116,9 @@ func (c *Config) withDefaults() {
 	if c.RaftMultiplier == 0 {
 		c.RaftMultiplier = 1
 	}
+	if c.MaxSnapshot == 0 {
+		c.MaxSnapshot = defaultMaxSnapshot
+	}
 	if c.Dev {
 		c.BootstrapExpect = 1
 	}
@@ -143,6 +147,8 @@ func (c *Config) validate() error {
 		return errors.New("-dev is a group of one, which has to vote: leave -worker out")
 	case c.RaftMultiplier < 1 || c.RaftMultiplier > 10:
 		return fmt.Errorf("-raft-multiplier %d is not between 1 and 10", c.RaftMultiplier)
+	case c.MaxSnapshot < 0:
+		return fmt.Errorf("-max-snapshot-mib %d is below 1", c.MaxSnapshot>>20)
 	case c.BootstrapExpect < 0 || c.BootstrapExpect > 9:
 		return fmt.Errorf("-bootstrap-expect %d is not between 1 and 9", c.BootstrapExpect)
 	case c.Worker && c.BootstrapExpect > 0:

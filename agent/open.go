@@ -113,9 +113,9 @@ func (a *Agent) openRaft(ctx context.Context) error {
 			"say -bootstrap-expect N to found a group of N voters together, or -join HOST:PORT to enter one " +
 			"(-dev makes a group of one that forgets)")
 	}
-	a.transport = raft.NewNetworkTransportWithConfig(&raft.NetworkTransportConfig{
+	a.transport = newIntake(raft.NewNetworkTransportWithConfig(&raft.NetworkTransportConfig{
 		Stream: a.port.Streams(), MaxPool: 3, Timeout: 10 * time.Second, Logger: conf.Logger, MaxRPCsInFlight: 2,
-	})
+	}), a.cfg.MaxSnapshot, a.log)
 	a.did("raft transport", a.transport.Close)
 	parts := RaftParts{Config: conf, FSM: a.machine, Snapshots: s.Snapshots, Transport: a.transport}
 	if s.Raft != nil {

@@ -198,6 +198,23 @@ func (a *Agent) snapshot() {
 	}
 }
 
+// snapshotBytes is how large the newest snapshot is, 0 where there is none or no disk.
+func (a *Agent) snapshotBytes() int64 {
+	if a.snapshots == nil {
+		return 0
+	}
+	return a.snapshots.Bytes()
+}
+
+// snapshotsRefused counts what the leader sent and was not taken up.
+func (a *Agent) snapshotsRefused() int64 {
+	n := a.transport.refused.Load()
+	if a.snapshots != nil {
+		n += a.snapshots.Late()
+	}
+	return n
+}
+
 // shutRaft ends raft and its streams, in the order that lets every future have its answer.
 func (a *Agent) shutRaft() {
 	a.asker.close()

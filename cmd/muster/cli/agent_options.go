@@ -25,6 +25,8 @@ type options struct {
 	sources []conf.Source
 	schema  *conf.Schema
 	found   *conf.Found // in the files
+
+	snapshotMiB int
 }
 
 // newOptions are options with their defaults.
@@ -46,7 +48,7 @@ func (o *options) inFiles(f *pflag.FlagSet) {
 		"consul-register", "consul-service", "consul-check-ttl")
 	s.Call("consul-addr", "consul.address")
 	s.Call("consul-tag", "consul.tags")
-	s.In("limits", "http-max-conns-per-client")
+	s.In("limits", "http-max-conns-per-client", "max-snapshot-mib")
 	s.In("dial", "dial-allow", "dial-deny")
 	s.Call("label", "labels")
 	s.Call("acl", "acl.enabled")
@@ -63,6 +65,7 @@ func (o *options) inFiles(f *pflag.FlagSet) {
 	s.Check(conf.Between(1, 10), "raft-multiplier")
 	s.Check(conf.Between(0, 9), "bootstrap-expect")
 	s.Check(conf.Between(1, 1<<20), "http-max-conns-per-client")
+	s.Check(conf.Between(1, 1<<20), "max-snapshot-mib")
 	s.Check(conf.AtLeast(backup.MinInterval), "backup-interval")
 	s.Check(conf.Between(1, 1<<20), "backup-retain")
 	s.Reloads("backup-dir", "backup-interval", "backup-retain", "join", "label", "log-level")
@@ -106,7 +109,7 @@ func (o *options) compose(p *Program) (agent.Config, error) {
 	if cfg.Log, err = o.logs.logger(p.Err); err != nil {
 		return cfg, err
 	}
-	cfg.LogLevel = &o.logs.at
+	cfg.LogLevel, cfg.MaxSnapshot = &o.logs.at, int64(o.snapshotMiB)<<20
 	if o.keeper.Dir != "" {
 		if o.keeper.Dir, err = filepath.Abs(o.keeper.Dir); err != nil {
 			return cfg, err
