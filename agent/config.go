@@ -20,6 +20,7 @@ import (
 	"github.com/musterhq/muster/agent/consul"
 	"github.com/musterhq/muster/agent/gossip"
 	"github.com/musterhq/muster/agent/space"
+	"github.com/musterhq/muster/agent/trace"
 	"github.com/musterhq/muster/discovery"
 	"github.com/musterhq/muster/fsm"
 	"github.com/musterhq/muster/refresh"
@@ -58,6 +59,7 @@ type Config struct {
 	MaxSnapshot     int64             // bytes of a snapshot that is taken up from the leader, or restored; 0 is 1 GiB
 	Version         string            // of the program
 	Backups         *backup.Keeper    // what this peer saves while it leads: Dir, Interval, Retain; nil saves nothing
+	Trace           trace.Config      // where traces go; off without an endpoint
 
 	Declared []Declared     // discoveries to apply, see declare.go
 	Origin   Origin         // to read all this again, see reload.go
@@ -83,6 +85,7 @@ type Seams struct {
 	Gossip       memberlist.Transport
 	GossipTiming *gossip.Timings
 	ProbeDial    func(ctx context.Context, network, addr string) (net.Conn, error)
+	TraceDial    trace.Dial
 	Logs         raft.LogStore
 	Stable       raft.StableStore
 	Snapshots    raft.SnapshotStore
@@ -176,6 +179,9 @@ func (c *Config) validate() error {
 		return err
 	}
 	if err := c.Consul.Validate(); err != nil {
+		return err
+	}
+	if err := c.Trace.Validate(c.Insecure); err != nil {
 		return err
 	}
 	for _, target := range c.Join {

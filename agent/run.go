@@ -32,6 +32,8 @@ func (a *Agent) Run(ctx context.Context) (err error) {
 	base := context.WithoutCancel(ctx)
 	end := a.ending.end
 
+	traces := start(base, end, parts{"traces": a.trace.Run})
+	defer traces.halt()
 	network := start(base, end, parts{"peer port": a.port.Run, "gossip": a.gossip.Run, "certificates": a.watchCertificates})
 	defer network.halt()
 	defer a.shutRaft()
