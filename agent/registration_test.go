@@ -38,7 +38,9 @@ func TestLastWordToConsul(t *testing.T) {
 		}
 		ended := make(chan error, 1)
 		go func() { ended <- a.Run(t.Context()) }()
-		for !strings.Contains(<-told, `"Tags":["leader","voter"]`) {
+		last := ""
+		for !strings.Contains(last, `"Tags":["leader","voter"]`) {
+			last = <-told
 		}
 		a.ending.end(c.cause)
 		if err := <-ended; (err == nil) != (c.cause == nil || errors.Is(c.cause, errLeft)) {
@@ -46,8 +48,8 @@ func TestLastWordToConsul(t *testing.T) {
 		}
 		s.Close()
 		close(told)
-		last := ""
-		for last = range told {
+		for word := range told {
+			last = word
 		}
 		if !strings.Contains(last, c.want) {
 			t.Errorf("%v: the last word was %s", c.cause, last)

@@ -5,7 +5,9 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"maps"
 	"net/http"
+	"os"
 	"strings"
 	"sync"
 	"testing"
@@ -28,6 +30,8 @@ type fake struct {
 	asked []string
 	has   map[string]any // what is registered, nil for nothing
 	mute  bool           // it does not answer
+	token string         // the one that is good; "" takes all
+	said  strings.Builder
 }
 
 const at = "consul:8500"
@@ -38,6 +42,13 @@ func startFake(t *testing.T) *fake {
 	f.server = &http.Server{Handler: f, ErrorLog: slog.NewLogLogger(slog.DiscardHandler, 0), ReadHeaderTimeout: time.Hour}
 	f.listen(t)
 	return f
+}
+
+// Write takes what a peer logs.
+func (f *fake) Write(line []byte) (int, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.said.Write(line)
 }
 
 func (f *fake) listen(t *testing.T) {
@@ -51,10 +62,14 @@ func (f *fake) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	raw, _ := io.ReadAll(r.Body) // all of it, or the server does not notice that its caller has gone
 	f.mu.Lock()
 	f.asked = append(f.asked, r.Method+" "+strings.TrimPrefix(r.URL.Path, "/v1/agent/"))
-	mute := f.mute
+	mute, refuses := f.mute, f.token != "" && f.token != r.Header.Get("X-Consul-Token")
 	f.mu.Unlock()
 	if mute {
 		<-r.Context().Done()
+		return
+	}
+	if refuses {
+		w.WriteHeader(http.StatusForbidden)
 		return
 	}
 	f.mu.Lock()
@@ -96,11 +111,11 @@ func (f *fake) set(to func()) {
 }
 
 // during runs a peer in a bubble beside a fake.
-func during(t *testing.T, run func(*testing.T, *fake, *peer), as ...func(*consul.Instance)) {
+func during(t *testing.T, run func(*testing.T, *fake, *peer), as ...func(*consul.Instance, *consul.Config)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		f := startFake(t)
-		p := registered(t, consul.Config{Address: at}, discovery.Env{Dial: f.net.DialFrom("peer")}, as...)
+		p := registered(t, consul.Config{Address: at}, discovery.Env{Dial: f.net.DialFrom("peer"), Log: slog.New(slog.NewTextHandler(f, nil))}, as...)
 		run(t, f, p)
 		p.stop()
 		p.Close()
@@ -168,6 +183,85 @@ func TestWhatOthersChange(t *testing.T) {
 	}
 }
 
+// TestConsulHasForgotten: it is told anew at once, which is no failure.
+func TestConsulHasForgotten(t *testing.T) {
+	during(t, func(t *testing.T, f *fake, p *peer) {
+		pass(500 * time.Millisecond)
+		f.heard()
+		f.set(func() { f.has = nil })
+		pass(5 * time.Second)
+		expect(t, "by its answer to the check", "2 "+feeds+", 1 "+puts, f.heard())
+		pass(59 * time.Second)
+		f.heard()
+		f.set(func() { f.has = nil })
+		pass(time.Second)
+		expect(t, "by its answer to a read", "1 "+reads+", 1 "+puts+", 1 "+feeds, f.heard())
+		if n := value(t, p, "muster_consul_failures_total"); n != 0 {
+			t.Errorf("%v failures are counted", n)
+		}
+	})
+}
+
+// TestNewTokenRegisters: Consul keeps the token that an entry came with.
+func TestNewTokenRegisters(t *testing.T) {
+	path := written(t, "old")
+	during(t, func(t *testing.T, f *fake, _ *peer) {
+		f.set(func() { f.token = "old" })
+		pass(3 * time.Second)
+		f.heard()
+		f.set(func() { f.token = "new" })
+		if err := os.WriteFile(path, []byte("new"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		pass(5 * time.Second)
+		expect(t, "by the new token, refused once", "3 "+feeds+", 1 "+puts, f.heard())
+	}, func(_ *consul.Instance, c *consul.Config) { c.TokenFile = path })
+}
+
+// TestEntry is all that Consul is told of a peer.
+func TestEntry(t *testing.T) {
+	during(t, func(t *testing.T, f *fake, _ *peer) {
+		pass(time.Second)
+		f.mu.Lock()
+		defer f.mu.Unlock()
+		want := map[string]any{
+			"ID": "muster-01A", "Name": "muster-2", "Service": "muster-2", "Port": 443.0, "Tags": []any{"prod"}, "Meta": map[string]any{
+				"peer_id": "01A", "name": "peer-a", "group": "muster", "scheme": "https", "version": "1.2.3",
+				"peer_addr": "10.0.0.1:8651", "gossip_addr": "10.0.0.1:8652",
+			},
+			"Check": map[string]any{
+				"CheckID": "service:muster-01A", "Name": "muster readiness", "TTL": "15s", "Status": "critical",
+				"Notes":                          "Whether peer peer-a of group muster is ready to serve, as it says itself.",
+				"DeregisterCriticalServiceAfter": "24h0m0s",
+			},
+		}
+		got := maps.Clone(f.has)
+		maps.DeleteFunc(got, func(_ string, v any) bool { return v == nil })
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("(-want +got):\n%s", diff)
+		}
+	}, func(i *consul.Instance, c *consul.Config) {
+		i.HTTPAddr, i.Secure, i.GroupID, i.Role, i.Unready = "0.0.0.0:443", true, "", "", "no leader is known"
+		c.Service, c.Tags = "muster-2", []string{"prod"}
+	})
+}
+
+// value is a metric's.
+func value(t *testing.T, p *peer, name string) float64 {
+	t.Helper()
+	all, err := p.meters.Gather()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, m := range all {
+		if m.GetName() == name {
+			return m.GetMetric()[0].GetGauge().GetValue() + m.GetMetric()[0].GetCounter().GetValue()
+		}
+	}
+	t.Errorf("there is no %s", name)
+	return 0
+}
+
 // TestConsulAway: it is tried again and again, with pauses, and told all when it is back; a peer that ends does not wait for it.
 func TestConsulAway(t *testing.T) {
 	during(t, func(t *testing.T, f *fake, p *peer) {
@@ -181,6 +275,9 @@ func TestConsulAway(t *testing.T) {
 			t.Errorf("it stands at %+v", s)
 		}
 		pass(time.Hour)
+		if is, n := value(t, p, "muster_consul_registered"), value(t, p, "muster_consul_failures_total"); is != 0 || n != float64(p.Status().Failures) {
+			t.Errorf("it is told as registered %v, with %v failures", is, n)
+		}
 		if n := p.Status().Failures; n < 235 || n > 250 { // a call of 5 s and a pause of 10
 			t.Errorf("after an hour without answers %d tries have failed", n)
 		}
@@ -188,11 +285,22 @@ func TestConsulAway(t *testing.T) {
 		f.heard()
 		f.set(func() { f.mute = false })
 		pass(15 * time.Second)
+		expect(t, "when it is back", "1 "+puts+", 1 "+feeds, f.heard())
 		if s := p.Status(); !s.Registered || s.Failures != 0 || s.Error != "" || s.At.Std().Before(began) {
 			t.Errorf("it stands at %+v", s)
 		}
 		f.set(func() { f.mute = true })
+		pass(5 * time.Second) // it has asked, and waits
 		p.stop()
+		if s := p.Status(); !s.Registered || s.Failures != 0 || value(t, p, "muster_consul_registered") != 1 {
+			t.Errorf("it stands at %+v when it ends", s)
+		}
+		f.mu.Lock()
+		said := f.said.String()
+		f.mu.Unlock()
+		if warned, good := strings.Count(said, "level=WARN"), strings.Count(said, "peer registered in Consul"); warned != 2 || good != 2 {
+			t.Errorf("the log tells of two kinds of failure %d times, and of two successes %d times:\n%s", warned, good, said)
+		}
 		began = time.Now()
 		p.Withdraw(t.Context())
 		if took := time.Since(began); took != 2*time.Second {
@@ -209,5 +317,5 @@ func TestNothingToTell(t *testing.T) {
 		p.Withdraw(t.Context())
 		p.Fail(t.Context(), io.EOF)
 		expect(t, "of a peer without an address", "", f.heard())
-	}, func(i *consul.Instance) { i.GossipAddr = "" })
+	}, func(i *consul.Instance, _ *consul.Config) { i.GossipAddr = "" })
 }

@@ -25,9 +25,10 @@ const documented = `service "muster" {policy = "write"}`
 // peer is one whose word a test can change.
 type peer struct {
 	*consul.Registration
-	mu   sync.Mutex
-	is   consul.Instance
-	stop func()
+	meters *prometheus.Registry
+	mu     sync.Mutex
+	is     consul.Instance
+	stop   func()
 }
 
 func (p *peer) say() (consul.Instance, bool) {
@@ -50,15 +51,15 @@ func voter() consul.Instance {
 }
 
 // registered runs a registration until the test ends or stops it.
-func registered(t *testing.T, c consul.Config, env discovery.Env, as ...func(*consul.Instance)) *peer {
+func registered(t *testing.T, c consul.Config, env discovery.Env, as ...func(*consul.Instance, *consul.Config)) *peer {
 	t.Helper()
-	p := &peer{is: voter()}
+	p := &peer{is: voter(), meters: prometheus.NewRegistry()}
 	for _, change := range as {
-		change(&p.is)
+		change(&p.is, &c)
 	}
 	c.Register = true
 	var err error
-	if p.Registration, err = consul.NewRegistration(c, env, p.say, prometheus.NewRegistry()); err != nil {
+	if p.Registration, err = consul.NewRegistration(c, env, p.say, p.meters); err != nil {
 		t.Fatal(err)
 	}
 	ctx, cancel := context.WithCancel(t.Context())
