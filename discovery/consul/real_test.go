@@ -3,7 +3,6 @@ package consul_test
 import (
 	"os"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"testing"
 
@@ -12,38 +11,37 @@ import (
 
 	"github.com/musterhq/muster/discovery"
 	"github.com/musterhq/muster/discovery/backendtest"
+	"github.com/musterhq/muster/discovery/consul/consultest"
 	"github.com/musterhq/muster/fsm"
 )
 
-func itoa(n int) string { return strconv.Itoa(n) }
-
 // sync makes a real agent have exactly these records as services.
-func (s *server) sync(t *testing.T, records []fsm.Record) {
+func (s server) sync(t *testing.T, records []fsm.Record) {
 	t.Helper()
-	have, err := s.client.Agent().Services()
+	have, err := s.Client.Agent().Services()
 	if err != nil {
 		t.Fatal(err)
 	}
 	want := map[string]bool{}
 	for _, r := range records {
 		want[r.Node] = true
-		s.register(t, &api.AgentServiceRegistration{
+		s.Register(t, api.AgentServiceRegistration{
 			ID: r.Node, Name: r.Cluster, Address: r.Address, Port: r.Port, Meta: r.Labels,
 		})
 	}
 	for id := range have {
 		if !want[id] {
-			s.deregister(t, id)
+			s.Deregister(t, id)
 		}
 	}
 }
 
 // TestContractReal holds the backend to the contract over one real Consul; what only a broken one does is the fake's.
 func TestContractReal(t *testing.T) {
-	s := startServer(t, nil)
+	s := server{consultest.Start(t, nil)}
 	backendtest.Run(t, func(t *testing.T) backendtest.Subject {
-		s.tell.CloseIdleConnections()
-		t.Cleanup(s.tell.CloseIdleConnections)
+		s.Rest()
+		t.Cleanup(s.Rest)
 		return backendtest.Subject{
 			Backend: s.open(t, map[string]any{}),
 			Put:     s.sync,
@@ -54,19 +52,19 @@ func TestContractReal(t *testing.T) {
 }
 
 func TestMapping(t *testing.T) {
-	s := startServer(t, nil)
-	s.register(t, &api.AgentServiceRegistration{
+	s := server{consultest.Start(t, nil)}
+	s.Register(t, api.AgentServiceRegistration{
 		ID: "db/1", Name: "team/db", Port: 5432, Tags: []string{"b", "muster", "a"}, Meta: map[string]string{"env": "prod"},
 	})
-	s.register(t, &api.AgentServiceRegistration{
+	s.Register(t, api.AgentServiceRegistration{
 		ID: "db-2", Name: "other", Address: "10.0.0.2", Port: 5432, Tags: []string{"muster"}, Meta: map[string]string{
 			"env": "prod", "muster-cluster": "x/y", "muster-node": "two", "muster-address": "10.0.0.3", "muster-port": "8655",
 			"muster-probe": "tcp",
 		},
 	})
-	s.register(t, &api.AgentServiceRegistration{ID: "untagged", Name: "other", Port: 1, Meta: map[string]string{"env": "prod"}})
-	s.register(t, &api.AgentServiceRegistration{ID: "test", Name: "other", Port: 1, Tags: []string{"muster"}})
-	s.register(t, &api.AgentServiceRegistration{ID: "muster-1", Name: "muster", Port: 8650, Tags: []string{"muster"}})
+	s.Register(t, api.AgentServiceRegistration{ID: "untagged", Name: "other", Port: 1, Meta: map[string]string{"env": "prod"}})
+	s.Register(t, api.AgentServiceRegistration{ID: "test", Name: "other", Port: 1, Tags: []string{"muster"}})
+	s.Register(t, api.AgentServiceRegistration{ID: "muster-1", Name: "muster", Port: 8650, Tags: []string{"muster"}})
 
 	b := s.open(t, map[string]any{"tags": []string{"muster"}, "meta": map[string]string{"env": "prod"}})
 	got, err := b.Read(t.Context(), discovery.Want{})
@@ -103,22 +101,9 @@ func TestMapping(t *testing.T) {
 
 // TestRights walks through the ways in which a caller may lack rights: each must be an error, and never a short list.
 func TestRights(t *testing.T) {
-	s := startServer(t, map[string]any{"acl": map[string]any{
-		"enabled": true, "default_policy": "deny", "tokens": map[string]string{"master": "root", "agent": "root"},
-	}})
-	s.register(t, &api.AgentServiceRegistration{ID: "orders-1", Name: "orders", Address: "10.0.0.7", Port: 8655})
-	issue := func(name, rules string) string {
-		policy, _, err := s.client.ACL().PolicyCreate(&api.ACLPolicy{Name: name, Rules: rules}, nil)
-		if err != nil {
-			t.Fatal(err)
-		}
-		token, _, err := s.client.ACL().TokenCreate(&api.ACLToken{Policies: []*api.ACLLink{{ID: policy.ID}}}, nil)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return token.SecretID
-	}
-	good := issue("good", `service_prefix "" {policy = "read"} node_prefix "" {policy = "read"}`)
+	s := server{consultest.Start(t, consultest.DenyByDefault())}
+	s.Register(t, api.AgentServiceRegistration{ID: "orders-1", Name: "orders", Address: "10.0.0.7", Port: 8655})
+	good := s.Token(t, "good", `service_prefix "" {policy = "read"} node_prefix "" {policy = "read"}`)
 	path := filepath.Join(t.TempDir(), "token")
 	read := func(token string) ([]fsm.Record, error) {
 		config := map[string]any{}
@@ -137,7 +122,7 @@ func TestRights(t *testing.T) {
 	for name, token := range map[string]string{
 		"no token":      "",
 		"unknown token": "11111111-2222-3333-4444-555555555555",
-		"no node read":  issue("nodeless", `service_prefix "" {policy = "read"}`),
+		"no node read":  s.Token(t, "nodeless", `service_prefix "" {policy = "read"}`),
 	} {
 		if got, err := read(token); err == nil {
 			t.Errorf("%s: %d records and no error", name, len(got))
@@ -152,9 +137,7 @@ func TestRights(t *testing.T) {
 // TestTokenRenewed puts another token in the file while the backend lives: the refusal of the old one makes it read the
 // new one.
 func TestTokenRenewed(t *testing.T) {
-	s := startServer(t, map[string]any{"acl": map[string]any{
-		"enabled": true, "default_policy": "deny", "tokens": map[string]string{"master": "root", "agent": "root"},
-	}})
+	s := server{consultest.Start(t, consultest.DenyByDefault())}
 	path := filepath.Join(t.TempDir(), "token")
 	put := func(token string) {
 		if err := os.WriteFile(path, []byte(token), 0o600); err != nil {
@@ -166,7 +149,7 @@ func TestTokenRenewed(t *testing.T) {
 	if _, err := b.Read(t.Context(), discovery.Want{}); err == nil {
 		t.Fatal("an unknown token was good enough")
 	}
-	put("root\n")
+	put(consultest.Root + "\n")
 	if _, err := b.Read(t.Context(), discovery.Want{}); err != nil {
 		t.Errorf("with the new token: %v", err)
 	}
