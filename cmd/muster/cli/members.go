@@ -57,8 +57,8 @@ func (p *Program) warnOfDiscord(rows []httpd.Member) {
 		}
 	}
 	if on && len(off) > 0 {
-		fmt.Fprintf(p.Err, "\n%s ACLs are off on %s and on elsewhere: whoever reaches the API there may do everything.\n",
-			table.Ink{Colour: p.Colour}.Paint(table.Warn, "Warning:"), strings.Join(off, ", "))
+		fmt.Fprintln(p.Err)
+		p.warn("ACLs are off on %s and on elsewhere: whoever reaches the API there may do everything.", strings.Join(off, ", "))
 	}
 }
 

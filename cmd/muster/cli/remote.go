@@ -59,56 +59,68 @@ func (p *Program) asks(c *cobra.Command) *cobra.Command {
 func (p *Program) verb(reading bool, do func(ctx context.Context, api *httpd.Client, args []string) error) func(*cobra.Command, []string) error {
 	return func(c *cobra.Command, args []string) error {
 		p.dial.reading = reading
-		api, err := p.connect()
+		api, sent, err := p.dialed()
 		if err != nil {
 			return err
 		}
+		p.heed(sent)
 		return do(c.Context(), api, args)
 	}
 }
 
+// connect is a client for what people do not wait for, and are told nothing of.
 func (p *Program) connect() (*httpd.Client, error) {
+	api, _, err := p.dialed()
+	return api, err
+}
+
+// token is what a command shows, and the file it was in, if it was in one.
+type token struct{ secret, file string }
+
+// dialed is a client, with the token that it sends.
+func (p *Program) dialed() (*httpd.Client, token, error) {
 	d := &p.dial
 	if d.format != "table" && d.format != formatJSON {
-		return nil, fmt.Errorf("-format %q is neither table nor json", d.format)
+		return nil, token{}, fmt.Errorf("-format %q is neither table nor json", d.format)
 	}
 	d.address = cmp.Or(d.address, p.Getenv(envAddr), agent.DefaultHTTPAddr)
 	secure, err := d.tls.config(p.Getenv)
 	if err != nil {
-		return nil, err
+		return nil, token{}, err
 	}
 	if secure != nil && !strings.Contains(d.address, "://") {
 		d.address = "https://" + d.address
 	}
-	token, err := p.token()
+	sent, err := p.token()
 	if err != nil {
-		return nil, err
+		return nil, token{}, err
 	}
-	return httpd.NewClient(httpd.ClientConfig{Address: d.address, Token: token, TLS: secure})
+	api, err := httpd.NewClient(httpd.ClientConfig{Address: d.address, Token: sent.secret, TLS: secure})
+	return api, sent, err
 }
 
 // token is the one that was said nearest: an option before the environment, and of each the token before its file.
-func (p *Program) token() (string, error) {
+func (p *Program) token() (token, error) {
 	d := &p.dial
 	file := d.tokenFile
 	switch {
 	case d.token != "" && file != "":
-		return "", errors.New("-token and -token-file exclude each other")
+		return token{}, errors.New("-token and -token-file exclude each other")
 	case d.token != "":
-		return d.token, nil
+		return token{secret: d.token}, nil
 	case file == "" && p.Getenv(envToken) != "":
-		return p.Getenv(envToken), nil
+		return token{secret: p.Getenv(envToken)}, nil
 	case file == "":
 		file = p.Getenv(envTokenFile)
 	}
 	if file == "" {
-		return "", nil
+		return token{}, nil
 	}
 	raw, err := os.ReadFile(file)
 	if err != nil {
-		return "", fmt.Errorf("read the token: %w", err)
+		return token{}, fmt.Errorf("read the token: %w", err)
 	}
-	return strings.TrimSpace(string(raw)), nil
+	return token{strings.TrimSpace(string(raw)), file}, nil
 }
 
 func (p *Program) json() bool { return p.dial.format == formatJSON }
