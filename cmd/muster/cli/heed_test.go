@@ -9,7 +9,7 @@ import (
 
 // TestWarnsOfTokensGivenAway has the same peer asked in ways that give a token away, and in others.
 func TestWarnsOfTokensGivenAway(t *testing.T) {
-	const clear, open = "the token goes to", "is open to everybody"
+	const plainly, open = "the token goes to", "is open to everybody"
 	a := fleet(t)
 	port := a.server.URL[strings.LastIndex(a.server.URL, ":"):]
 	file := func(mode os.FileMode) string {
@@ -29,9 +29,9 @@ func TestWarnsOfTokensGivenAway(t *testing.T) {
 		want string // "" is no warning
 	}{
 		{nil, []string{"-http-addr", "0.0.0.0" + port}, ""},
-		{nil, []string{"-http-addr", "0.0.0.0" + port, "-token", "secret"}, clear},
-		{nil, []string{"-http-addr", "http://0.0.0.0" + port, "-token-file", tight}, clear},
-		{map[string]string{"MUSTER_HTTP_TOKEN": "secret"}, []string{"-http-addr", "0.0.0.0" + port}, clear},
+		{nil, []string{"-http-addr", "0.0.0.0" + port, "-token", "secret"}, plainly},
+		{nil, []string{"-http-addr", "http://0.0.0.0" + port, "-token-file", tight}, plainly},
+		{map[string]string{"MUSTER_HTTP_TOKEN": "secret"}, []string{"-http-addr", "0.0.0.0" + port}, plainly},
 		{nil, []string{"-http-addr", "127.0.0.1" + port, "-token", "secret"}, ""},
 		{nil, []string{"-http-addr", "http://localhost" + port, "-token", "secret"}, ""},
 		{nil, []string{"-token-file", wide}, open},

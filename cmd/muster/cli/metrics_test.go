@@ -155,7 +155,8 @@ func measuredPeer(t *testing.T) *measured {
 	a, err := p.Peer(t.Context(), reg, "--data-dir", file("data"), "--bootstrap-expect", "1", "--name", "a", "--acl",
 		"--http-addr", "127.0.0.1:0", "--peer-addr", "127.0.0.1:0", "--gossip-addr", "127.0.0.1:0",
 		"--ca-file", file("muster-ca.pem"), "--cert-file", file("muster-peer-a.pem"), "--key-file", file("muster-peer-a-key.pem"),
-		"--gossip-key-file", file("gossip.key"), "--backup-dir", file("backups"), "--config-file", file("agent.hcl"))
+		"--gossip-key-file", file("gossip.key"), "--backup-dir", file("backups"), "--consul-register", "--consul-addr", "127.0.0.1:1",
+		"--config-file", file("agent.hcl"))
 	if err != nil {
 		t.Fatal(err)
 	}
