@@ -89,11 +89,6 @@ func (a *Agent) takeUp(r *restore) {
 			a.log.Warn("the file of a restore was not removed", "error", err)
 		}
 	}()
-	if size > a.cfg.MaxSnapshot {
-		r.err = fsm.Errorf(fsm.CodeTooLarge, "the state of the backup has %d bytes, and peers take up %d from their leader "+
-			"(-max-snapshot-mib); nothing was done", size, a.cfg.MaxSnapshot)
-		return
-	}
 	err = a.raft.Restore(&raft.SnapshotMeta{Version: 1, Index: index, Size: size}, snapshot, 0)
 	if r.err = a.restored(as.Epoch, err); r.err != nil {
 		a.log.Warn("restore failed", "epoch", as.Epoch, "error", err)
@@ -116,7 +111,7 @@ func (a *Agent) outcome(r *fsm.Reader) httpd.Restored {
 // rebirth is what the restored state keeps of this group.
 func (a *Agent) rebirth(cause fsm.Cause) fsm.Rebirth {
 	r, now := a.machine.Read(), a.cfg.Seams.Now()
-	as := fsm.Rebirth{Epoch: newULID(now), Own: *r.Meta(), Cause: cause}
+	as := fsm.Rebirth{Epoch: newULID(now), Own: *r.Meta(), Pause: r.Settings().Pause, Cause: cause}
 	as.Own.Index = max(as.Own.Index, a.raft.LastIndex())
 	as.Own.Time = max(as.Own.Time, fsm.TimeOf(now))
 	for p := range r.Peers() {

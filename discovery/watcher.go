@@ -119,7 +119,8 @@ func (r *Runner) watchOne(ctx context.Context, d *fsm.Discovery) error {
 	})
 }
 
-// askRuns asks for a run by this peer of what moved. Nudges that meet an open run are kept and run when it closes.
+// askRuns asks for a run by this peer of what moved. Nudges that meet an open run, or a pause, are kept and run when it closes
+// or ends.
 func (r *Runner) askRuns(ctx context.Context, d *fsm.Discovery, n *nudged) {
 	var backoff Backoff
 	for {
@@ -146,6 +147,9 @@ func (r *Runner) askRuns(ctx context.Context, d *fsm.Discovery, n *nudged) {
 }
 
 func (r *Runner) askRun(ctx context.Context, d *fsm.Discovery, names []string) error {
+	if p := r.cfg.Replica.Read().Settings().Pause; p != nil {
+		return p.Refusal() // and no entry for each try
+	}
 	grant := &fsm.ClaimGrant{
 		Kind: fsm.KindRun, Peer: r.cfg.Peer, TTL: 75 * fsm.Second, Reason: fsm.WhyNudge, IDs: []uint64{d.ID}, Names: names,
 	}

@@ -75,5 +75,10 @@ func chronicle() [][]fsm.Command {
 			&fsm.TokenBootstrap{Token: token("third", fsm.MayManage), Reset: 121, Cause: operator},
 			&fsm.TokenDelete{Accessors: []string{"second"}, Cause: operator},
 		},
+		{
+			&fsm.SchedulePause{Pause: fsm.Pause{Until: 1_800_000_000_000, Reason: "moving"}, Cause: operator},
+			&fsm.ScheduleResume{Cause: operator},
+			&fsm.SchedulePause{Pause: fsm.Pause{Until: 1_900_000_000_000, Reason: "moving again"}, Cause: operator},
+		},
 	}
 }

@@ -1,7 +1,7 @@
 package fsm
 
 // ClaimGrant opens a claim for each subject of one kind that has none, all for one peer. Subjects that are gone, not wanted
-// or claimed already are passed over; for a single one the Result says why.
+// or claimed already are passed over; for a single one the Result says why. While all scheduling is paused it is refused.
 type ClaimGrant struct {
 	Kind   Kind     `cbor:"1,keyasint"`
 	Peer   string   `cbor:"2,keyasint"`
@@ -18,6 +18,9 @@ func (*ClaimGrant) number() uint64 { return 20 }
 func (c *ClaimGrant) apply(tx *txn) Result {
 	if c.Kind != KindRun && c.Kind != KindRefresh {
 		return refuse(Errorf(CodeInvalid, "there is no kind %d of claims", c.Kind))
+	}
+	if p := tx.Settings().Pause; p.Holds(tx.now()) {
+		return refuse(p.Refusal())
 	}
 	if len(c.IDs) == 1 {
 		return c.grant(tx, Subject{c.Kind, c.IDs[0]})

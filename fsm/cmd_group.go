@@ -56,6 +56,13 @@ type PeerSet struct {
 
 func (*PeerSet) number() uint64 { return 3 }
 
+func (c *PeerSet) version() uint64 {
+	if c.Peer.Failed != 0 {
+		return 2
+	}
+	return 1
+}
+
 func (c *PeerSet) apply(tx *txn) Result {
 	old, row := tx.Peer(c.Peer.ID), c.Peer
 	row.Index = tx.index
@@ -111,7 +118,7 @@ func (c *PeerRemove) apply(tx *txn) Result {
 	return Result{}
 }
 
-// SettingsSet replaces the group's settings. CAS, when set, is the index they must be at.
+// SettingsSet replaces the group's settings but for the pause. CAS, when set, is the index they must be at.
 type SettingsSet struct {
 	Settings Settings `cbor:"1,keyasint"`
 	CAS      *uint64  `cbor:"2,keyasint,omitempty"`
@@ -120,8 +127,16 @@ type SettingsSet struct {
 
 func (*SettingsSet) number() uint64 { return 5 }
 
+func (c *SettingsSet) version() uint64 {
+	if c.Settings.DeadPeers != (DeadPeers{}) || c.Settings.Pause != nil {
+		return 2
+	}
+	return 1
+}
+
 func (c *SettingsSet) apply(tx *txn) Result {
 	old, row := tx.Settings(), c.Settings
+	row.Pause = old.Pause
 	if row.Same(*old) {
 		return Result{}
 	}
@@ -131,7 +146,9 @@ func (c *SettingsSet) apply(tx *txn) Result {
 	row.Index = tx.index
 	tx.put(tableSettings, &row)
 	tx.applied.Peers = true
-	tx.append(c.Cause, Fact{Type: SettingsChanged, Before: &GlobalsPart{*old}, After: &GlobalsPart{row}})
+	before, after := *old, row
+	before.Pause, after.Pause = nil, nil // it has events of its own
+	tx.append(c.Cause, Fact{Type: SettingsChanged, Before: &GlobalsPart{before}, After: &GlobalsPart{after}})
 	return Result{}
 }
 

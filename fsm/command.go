@@ -62,12 +62,15 @@ var atFirst = []uint32{0}
 // atTwo are those of a kind that came with feature level 2.
 var atTwo = []uint32{2}
 
+// moreAtTwo are those of a kind that got a version with feature level 2.
+var moreAtTwo = []uint32{0, 2}
+
 var kinds = []kind{
 	{1, "group.create", atFirst, func() Command { return new(GroupCreate) }},
 	{2, "leader.change", atFirst, func() Command { return new(LeaderChange) }},
-	{3, "peer.set", atFirst, func() Command { return new(PeerSet) }},
+	{3, "peer.set", moreAtTwo, func() Command { return new(PeerSet) }},
 	{4, "peer.remove", atFirst, func() Command { return new(PeerRemove) }},
-	{5, "settings.set", atFirst, func() Command { return new(SettingsSet) }},
+	{5, "settings.set", moreAtTwo, func() Command { return new(SettingsSet) }},
 	{6, "operator.act", atFirst, func() Command { return new(OperatorAct) }},
 	{7, "events.trim", atFirst, func() Command { return new(EventsTrim) }},
 	{8, "feature.raise", atFirst, func() Command { return new(FeatureRaise) }},
@@ -84,6 +87,8 @@ var kinds = []kind{
 	{50, "token.bootstrap", atTwo, func() Command { return new(TokenBootstrap) }},
 	{51, "token.create", atTwo, func() Command { return new(TokenCreate) }},
 	{52, "token.delete", atTwo, func() Command { return new(TokenDelete) }},
+	{60, "schedule.pause", atTwo, func() Command { return new(SchedulePause) }},
+	{61, "schedule.resume", atTwo, func() Command { return new(ScheduleResume) }},
 }
 
 func kindOf(c Command) *kind {

@@ -114,6 +114,8 @@ func blankPart(t EventType) Part {
 		return new(LeaderPart)
 	case SettingsChanged:
 		return new(GlobalsPart)
+	case SchedulePaused, ScheduleResumed:
+		return new(PausePart)
 	case ACLBootstrapped, TokenCreated, TokenDeleted:
 		return new(TokenPart)
 	case OperatorActed:

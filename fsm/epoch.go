@@ -7,11 +7,12 @@ type Rebirth struct {
 	Epoch string // the new one
 	Own   Meta   // of that group: its id, feature level, leader, time and index
 	Peers []Peer // of that group
+	Pause *Pause // of that group
 	Cause Cause
 }
 
 // BeginEpoch makes a state that comes from elsewhere one of a group: a new epoch begins with state.restored as its first
-// event, no claim is open, and id, peers, feature level and leader are the group's own. Rows that are fenced by their index
+// event, no claim is open, and id, peers, feature level, leader and pause are the group's own. Rows that are fenced by their index
 // all change with it, at an index past any that either history gave, so that nothing computed before is taken for current and
 // nobody who waits for a change sleeps through this one. It returns that index; raft's must pass it before the next entry.
 // What the group may not take up is refused and stays as it was.
@@ -38,7 +39,7 @@ func (s *State) BeginEpoch(b Rebirth) (uint64, error) {
 		p.Index = tx.index
 		tx.put(tablePeers, &p)
 	}
-	tx.moveAll()
+	tx.moveAll(b.Pause)
 	m.Epochs = append(slices.Clone(m.Epochs), EpochMark{Epoch: b.Epoch, First: m.Seq + 1})
 	tx.append(b.Cause, Fact{Type: StateRestored, After: &RestoredPart{Epoch: old.Epoch(), Seq: old.Seq}})
 	tx.commit()
@@ -57,8 +58,9 @@ func (m *Meta) TakesUp(from *Meta) error {
 	return nil
 }
 
-// moveAll moves the index of every row that has one to be fenced by, and of every set.
-func (tx *txn) moveAll() {
+// moveAll moves the index of every row that has one to be fenced by, and of every set, and leaves the pause as it was in the
+// group.
+func (tx *txn) moveAll(pause *Pause) {
 	for _, c := range slices.Collect(scan[Cluster](&tx.Reader, tableClusters, byID, nil)) {
 		row := *c
 		row.Index = tx.index
@@ -70,7 +72,7 @@ func (tx *txn) moveAll() {
 		tx.insert(tableDiscoveries, &row)
 	}
 	settings := *tx.Settings()
-	settings.Index = tx.index
+	settings.Index, settings.Pause = tx.index, pause
 	tx.insert(tableSettings, &settings)
 	if tx.meta.Feature >= 2 {
 		tx.bumped[tableTokens] = true

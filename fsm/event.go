@@ -63,6 +63,8 @@ const (
 	PeerDoubted        EventType = "peer.doubted"
 	LeaderChanged      EventType = "leader.changed"
 	SettingsChanged    EventType = "settings.changed"
+	SchedulePaused     EventType = "schedule.paused"
+	ScheduleResumed    EventType = "schedule.resumed"
 	OperatorActed      EventType = "operator.acted"
 	ACLBootstrapped    EventType = "acl.bootstrapped"
 	TokenCreated       EventType = "acl.token_created"

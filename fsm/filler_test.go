@@ -80,6 +80,7 @@ func examples() []fsm.Command {
 		filled[fsm.ClaimGrant](), filled[fsm.ClaimAbandon](), filled[fsm.ClaimExpire](),
 		filled[fsm.RunComplete](), filled[fsm.RefreshComplete](), filled[fsm.RefreshUnchanged](), filled[fsm.ClusterChange](),
 		filled[fsm.TokenBootstrap](), filled[fsm.TokenCreate](), filled[fsm.TokenDelete](),
+		filled[fsm.SchedulePause](), filled[fsm.ScheduleResume](),
 	}
 }
 
@@ -114,6 +115,7 @@ var partOf = map[fsm.EventType]fsm.Part{
 	fsm.PeerJoined: &fsm.PeerPart{}, fsm.PeerLeft: &fsm.PeerPart{}, fsm.PeerFailed: &fsm.PeerPart{},
 	fsm.PeerReturned: &fsm.PeerPart{}, fsm.PeerDoubted: &fsm.PeerPart{}, fsm.LeaderChanged: &fsm.LeaderPart{},
 	fsm.SettingsChanged: &fsm.GlobalsPart{}, fsm.OperatorActed: &fsm.ActionPart{}, fsm.StateRestored: &fsm.RestoredPart{},
+	fsm.SchedulePaused: &fsm.PausePart{}, fsm.ScheduleResumed: &fsm.PausePart{},
 	fsm.ACLBootstrapped: &fsm.TokenPart{}, fsm.TokenCreated: &fsm.TokenPart{}, fsm.TokenDeleted: &fsm.TokenPart{},
 }
 

@@ -160,6 +160,9 @@ type LeaderPart struct {
 // GlobalsPart is the group's settings.
 type GlobalsPart struct{ Settings }
 
+// PausePart is the pause of all scheduling.
+type PausePart struct{ Pause }
+
 // ActionPart is an operator's act that changed no row: what, and on what.
 type ActionPart struct {
 	Action  string `cbor:"1,keyasint" json:"action"`
@@ -203,6 +206,7 @@ func (*ExpiredPart) part()   {}
 func (*PeerPart) part()      {}
 func (*LeaderPart) part()    {}
 func (*GlobalsPart) part()   {}
+func (*PausePart) part()     {}
 func (*ActionPart) part()    {}
 func (*TokenPart) part()     {}
 func (*RestoredPart) part()  {}

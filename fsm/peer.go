@@ -11,8 +11,10 @@ type Peer struct {
 	// Release is the highest feature level it understands; the group's is raised when all have announced it.
 	Release uint32 `cbor:"6,keyasint,omitempty" json:"feature_level"`
 	// Doubted is until when it gets no claims, since most failures it reports are not confirmed by others.
-	Doubted Time   `cbor:"8,keyasint,omitempty" json:"doubted_until,omitzero"`
-	Index   uint64 `cbor:"7,keyasint,omitempty" json:"-"`
+	Doubted Time `cbor:"8,keyasint,omitempty" json:"doubted_until,omitzero"`
+	// Failed is since when it has failed, as told from feature level 2 on.
+	Failed Time   `cbor:"9,keyasint,omitempty" json:"failed_at,omitzero"`
+	Index  uint64 `cbor:"7,keyasint,omitempty" json:"-"`
 }
 
 // Status of a peer.
@@ -28,7 +30,18 @@ type Settings struct {
 	Limits    Limits    `cbor:"3,keyasint" json:"limits"`
 	Voters    int       `cbor:"4,keyasint" json:"voters"` // how many peers vote at most; the rest stand by
 	Index     uint64    `cbor:"5,keyasint,omitempty" json:"index"`
+	DeadPeers DeadPeers `cbor:"6,keyasint,omitempty" json:"dead_peers"`
+	Pause     *Pause    `cbor:"7,keyasint,omitempty" json:"pause,omitempty"` // set by SchedulePause alone
 }
+
+// DeadPeers says what becomes of peers that have failed.
+type DeadPeers struct {
+	// RemoveAfter is how long one has failed before the leader removes it, as far as the voters that are left allow; 0 for never.
+	RemoveAfter Duration `cbor:"1,keyasint,omitempty" json:"remove_after"`
+}
+
+// leastDead is how soon a dead peer may be removed: a restart takes less.
+const leastDead = Minute
 
 // Retention says how much of the event log is kept: an event goes once it is beyond one of these.
 type Retention struct {
@@ -67,11 +80,14 @@ func (s *Settings) Validate() error {
 		return Invalid("limits.in_flight", "%d is not between 1 and 16384", s.Limits.InFlight)
 	case s.Voters < 1 || s.Voters > 9 || s.Voters%2 == 0:
 		return Invalid("voters", "%d is not one of 1, 3, 5, 7, 9", s.Voters)
+	case s.DeadPeers.RemoveAfter != 0 && s.DeadPeers.RemoveAfter < leastDead:
+		return Invalid("dead_peers.remove_after", "%s is shorter than %s; 0s is for never", s.DeadPeers.RemoveAfter, leastDead)
 	}
 	return s.Settable.Validate()
 }
 
 // Same says whether two settings are equal but for their index.
 func (s Settings) Same(o Settings) bool {
-	return s.Settable.Equal(o.Settable) && s.Retention == o.Retention && s.Limits == o.Limits && s.Voters == o.Voters
+	return s.Settable.Equal(o.Settable) && s.Retention == o.Retention && s.Limits == o.Limits && s.Voters == o.Voters &&
+		s.DeadPeers == o.DeadPeers && s.Pause.same(o.Pause)
 }

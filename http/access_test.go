@@ -55,6 +55,7 @@ var roles = map[string]fsm.Right{
 	"PUT /v1/discovery/{name}": "manage", "DELETE /v1/discovery/{name}": "manage", "POST /v1/discoveries/preview": "manage",
 	"POST /v1/discovery/{name}/run": "operate", "POST /v1/discovery/{name}/preview": "operate",
 	"POST /v1/discovery/{name}/release": "operate", "PUT /v1/settings": "manage",
+	"PUT /v1/settings/pause": "manage", "DELETE /v1/settings/pause": "manage",
 	"PUT /v1/agent/join/{address}": "manage", "PUT /v1/agent/leave": "manage", "PUT /v1/agent/force-leave/{name}": "manage",
 	"PUT /v1/agent/reload": "manage", "DELETE /v1/operator/raft/peer": "manage", "POST /v1/operator/raft/transfer-leader": "manage",
 	"GET /v1/operator/keyring": "manage", "POST /v1/operator/keyring": "manage", "PUT /v1/operator/keyring": "manage",

@@ -71,6 +71,18 @@ func (c *Client) PutSettings(ctx context.Context, settings any, cas *uint64) (Ac
 	return c.write(ctx, call{method: http.MethodPut, path: path("settings"), query: casQuery(cas), body: settings})
 }
 
+// Pause pauses all scheduling, or changes the pause there is.
+func (c *Client) Pause(ctx context.Context, pause NewPause) (Paused, error) {
+	var out Paused
+	_, err := c.do(ctx, call{method: http.MethodPut, path: path("settings", "pause"), body: pause}, &out)
+	return out, err
+}
+
+// Resume ends the pause of all scheduling, if there is one.
+func (c *Client) Resume(ctx context.Context) (Ack, error) {
+	return c.write(ctx, call{method: http.MethodDelete, path: path("settings", "pause")})
+}
+
 // Leader is the leader's address, empty when none is known.
 func (c *Client) Leader(ctx context.Context) (string, error) {
 	out, _, err := get[string](ctx, c, call{path: path("status", "leader")})

@@ -108,6 +108,8 @@ func (s *Server) groupRoutes() map[string]methods {
 		"/v1/settings": {
 			"GET": {s.showSettings, readParams, fsm.MayRead}, "PUT": {s.putSettings, casParam, fsm.MayManage},
 		},
+		"/v1/settings/pause": {"PUT": {s.pause, nil, fsm.MayManage}, "DELETE": {s.resume, nil, fsm.MayManage}},
+
 		"/v1/status/leader":                 {"GET": {s.statusLeader, nil, fsm.MayRead}},
 		"/v1/status/peers":                  {"GET": {s.statusPeers, nil, fsm.MayRead}},
 		"/v1/agent/self":                    {"GET": {s.showSelf, nil, fsm.MayRead}},

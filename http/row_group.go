@@ -127,6 +127,11 @@ type RaftServer struct {
 	Voter        bool   `json:"voter"`
 	Version      string `json:"version"`
 	AppliedIndex uint64 `json:"applied_index"`
+	// FailedAt is since when it has failed, RemoveAt when its time is over where settings have dead peers removed, and
+	// KeptBecause why it stays then.
+	FailedAt    fsm.Time `json:"failed_at,omitzero"`
+	RemoveAt    fsm.Time `json:"remove_at,omitzero"`
+	KeptBecause string   `json:"kept_because,omitempty"`
 }
 
 // Effective is what holds for a cluster or one of its nodes, key by key, each with where it comes from: default, globals,

@@ -31,6 +31,7 @@ type Scheduler struct {
 	loads   loads
 	short   bool // the last beat found no room for all that was due
 	freed   bool // there is some now
+	paused  bool // at the last beat
 
 	// Late, where it is set, is told of each refresh that is granted, by how much it is late.
 	Late func(time.Duration)
@@ -216,12 +217,15 @@ func (e *entry) polled(c *fsm.Claim) int {
 	return int(e.nodes)
 }
 
-// Beat returns the commands of one beat: the claims that have expired, the peers that are doubted, and the claims to grant
-// to ready peers. Each entry is left so that a command which never commits is proposed again later.
+// Beat returns the commands of one beat: the claims that have expired, the peers that are doubted, and, unless all scheduling
+// is paused, the claims to grant to ready peers. Each entry is left so that a command which never commits is proposed again later.
 func (s *Scheduler) Beat(r *fsm.Reader, ready []*fsm.Peer, now Instant) []fsm.Command {
 	out := s.loads.doubt(r, now)
 	var expired expiries
 	s.takeBack(r, &expired, now)
+	if s.pause(r, now) {
+		return slices.Concat(out, expired.commands())
+	}
 	s.loads.count(s.given)
 	free := s.loads.free(ready, r.Settings().Limits.InFlight, now)
 	var grants grants

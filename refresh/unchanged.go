@@ -2,6 +2,7 @@ package refresh
 
 import (
 	"context"
+	"log/slog"
 	"sync"
 	"time"
 
@@ -16,52 +17,38 @@ const (
 // collector gathers unchanged completions into one command each collectFor. What could not be delivered is sent again as
 // soon as there is a leader: the token fences what had been accepted.
 type collector struct {
-	cfg    *WorkerConfig
+	log    Log
+	logger *slog.Logger
 	mu     *sync.Mutex
 	next   *fsm.RefreshUnchanged
-	steps  []Step // the completions in next, where there is a Tracer
 	filled chan struct{}
 }
 
-func newCollector(cfg *WorkerConfig) collector {
-	return collector{cfg: cfg, mu: new(sync.Mutex), filled: make(chan struct{}, 1)}
+func newCollector(log Log, logger *slog.Logger) collector {
+	return collector{log: log, logger: logger, mu: new(sync.Mutex), filled: make(chan struct{}, 1)}
 }
 
-// standing reports a round that changed nothing, compared with the replica as of an index.
-func (w *Worker) standing(ctx context.Context, round *round, asOf uint64) {
-	var step Step
-	if w.cfg.Tracer != nil {
-		_, step = w.step(ctx, "complete")
-		step.Set("muster.outcome", "unchanged")
-	}
-	w.unchanged.add(round, asOf, step)
-	w.metrics.unchanged.Inc()
-}
-
-// add takes one unchanged round, and the step of its completion where there is a Tracer.
-func (c *collector) add(round *round, asOf uint64, step Step) {
+// add takes one unchanged round that was compared with the replica as of an index.
+func (c *collector) add(claim *fsm.Claim, took fsm.Duration, asOf uint64) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.next == nil {
 		c.next = &fsm.RefreshUnchanged{AsOf: asOf}
 	}
 	c.next.AsOf = min(c.next.AsOf, asOf)
-	c.next.Add(round.claim.Subject.ID, round.claim.Token, round.took)
-	if step != nil {
-		c.steps = append(c.steps, step)
-	}
+	c.next.Add(claim.Subject.ID, claim.Token, took)
 	select {
 	case c.filled <- struct{}{}:
 	default:
 	}
 }
 
-func (c *collector) take() (*fsm.RefreshUnchanged, []Step) {
+func (c *collector) take() *fsm.RefreshUnchanged {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	out, steps := c.next, c.steps
-	c.next, c.steps = nil, nil
-	return out, steps
+	out := c.next
+	c.next = nil
+	return out
 }
 
 // run sends what is added until ctx ends and all that was under way has returned.
@@ -82,7 +69,7 @@ func (c *collector) run(ctx context.Context) {
 			return
 		case <-wait.C:
 		}
-		batch, steps := c.take()
+		batch := c.take()
 		if batch == nil {
 			continue
 		}
@@ -93,22 +80,15 @@ func (c *collector) run(ctx context.Context) {
 		}
 		wg.Go(func() {
 			defer func() { <-places }()
-			c.deliver(ctx, batch, steps)
+			c.deliver(ctx, batch)
 		})
 	}
 }
 
-func (c *collector) deliver(ctx context.Context, batch *fsm.RefreshUnchanged, steps []Step) {
+func (c *collector) deliver(ctx context.Context, batch *fsm.RefreshUnchanged) {
 	ctx, cancel := context.WithTimeout(ctx, minTTL.Std())
 	defer cancel()
-	if len(steps) > 0 {
-		ctx = c.cfg.Tracer.Together(ctx, steps)
-	}
-	_, err := c.cfg.Log.Propose(ctx, batch)
-	if err != nil {
-		c.cfg.Logger.Debug("unchanged refreshes were not delivered", "error", err)
-	}
-	for _, s := range steps {
-		s.End(err)
+	if _, err := c.log.Propose(ctx, batch); err != nil {
+		c.logger.Debug("unchanged refreshes were not delivered", "error", err)
 	}
 }

@@ -89,7 +89,7 @@ func (a *adversary) restores() bool {
 	own := *p.Read().Meta()
 	own.Index, own.Time = max(own.Index, w.log.last), max(own.Time, p.wall())
 	w.births++
-	as := fsm.Rebirth{Epoch: fmt.Sprint("e", 1+w.births), Own: own, Cause: byOperator}
+	as := fsm.Rebirth{Epoch: fmt.Sprint("e", 1+w.births), Own: own, Pause: p.Read().Settings().Pause, Cause: byOperator}
 	for row := range p.Read().Peers() {
 		as.Peers = append(as.Peers, *row)
 	}

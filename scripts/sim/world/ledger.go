@@ -14,6 +14,8 @@ type ledger struct {
 	open map[fsm.Subject]*held
 	last map[fsm.Subject]uint64 // token of the last claim of each
 	due  map[fsm.Subject]pulse
+
+	pause fsm.Pause // the last one, over or not
 }
 
 // held is an open claim.
@@ -73,6 +75,16 @@ func (k *ledger) check(c *committed) {
 
 func (b *bookkeeping) command(command fsm.Command, res *fsm.Result) {
 	switch c := command.(type) {
+	case *fsm.ClaimGrant:
+		if b.pause.Holds(b.after.Meta().Time) {
+			b.w.fail("pause", "entry %d: a claim is granted while all is paused until %s", b.entry.index, b.pause.Until)
+		}
+	case *fsm.SchedulePause:
+		b.pause = c.Pause
+	case *fsm.ScheduleResume:
+		if c.Until == 0 || c.Until == b.pause.Until {
+			b.pause = fsm.Pause{}
+		}
 	case *fsm.RefreshComplete:
 		b.refreshed(c, res)
 	case *fsm.RefreshUnchanged:

@@ -21,6 +21,8 @@ var operatorActs = []act{
 	{"operator releases", func(a *adversary) bool { return a.write((*peer).releases) }},
 	{"operator asks", func(a *adversary) bool { return a.write((*peer).asks) }},
 	{"operator changes settings", func(a *adversary) bool { return a.write((*peer).settings) }},
+	{"operator pauses", func(a *adversary) bool { return a.w.chance(6) && a.write((*peer).pauses) }},
+	{"operator resumes", func(a *adversary) bool { return a.write((*peer).resumes) }},
 	{"operator acts", func(a *adversary) bool { return a.write((*peer).acts) }},
 	{"operator makes a token", func(a *adversary) bool { return a.write((*peer).makesToken) }},
 	{"operator deletes tokens", func(a *adversary) bool { return a.write((*peer).deletesTokens) }},
@@ -181,5 +183,23 @@ func (p *peer) settings() fsm.Command {
 	s.Retention.Age = pick(p.w, []fsm.Duration{fsm.Minute, fsm.Hour, 30 * fsm.Day})
 	s.Retention.Audit = 10 + p.w.rng.IntN(50)
 	s.Limits.InFlight = pick(p.w, []int{2, 8, 1024})
+	s.DeadPeers.RemoveAfter = pick(p.w, []fsm.Duration{0, 0, fsm.Hour})
 	return &fsm.SettingsSet{Settings: s, Cause: byOperator}
+}
+
+// pauses stops all scheduling for a while that is shorter than the rest at the end.
+func (p *peer) pauses() fsm.Command {
+	now := max(p.Read().Meta().Time, p.wall())
+	if h := p.w.log.holder; h != nil && h.sched != nil {
+		now = h.instant().Time
+	}
+	until := now.Add(fsm.DurationOf(p.w.between(0, 8*time.Second)))
+	return &fsm.SchedulePause{Pause: fsm.Pause{Until: until, Reason: pick(p.w, []string{"", "moving"})}, Cause: byOperator}
+}
+
+func (p *peer) resumes() fsm.Command {
+	if p.Read().Settings().Pause == nil {
+		return nil
+	}
+	return &fsm.ScheduleResume{Cause: byOperator}
 }

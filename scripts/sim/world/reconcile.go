@@ -23,6 +23,9 @@ func (t *term) reconcile() {
 		}
 	}
 	t.raise(r)
+	if p := r.Settings().Pause; p != nil && !p.Holds(t.instant().Time) {
+		t.change("pause", &fsm.ScheduleResume{Until: p.Until, Cause: fsm.Cause{Kind: fsm.CauseGroup}})
+	}
 }
 
 // rowOf is a peer's row where it must be written anew, else nil.
@@ -39,11 +42,15 @@ func (t *term) rowOf(p *peer, row *fsm.Peer) *fsm.Peer {
 		}
 		return &next
 	}
-	if row == nil || row.Status == fsm.PeerGone || now-max(at, t.began) < failAfter {
+	if row == nil || row.Failed != 0 || now-max(at, t.began) < failAfter {
 		return nil
 	}
 	next := *row
-	next.Status = fsm.PeerGone
+	if next.Status = fsm.PeerGone; t.p.Read().Meta().Feature >= 2 {
+		next.Failed = t.instant().Time
+	} else if row.Status == fsm.PeerGone {
+		return nil
+	}
 	return &next
 }
 

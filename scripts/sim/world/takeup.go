@@ -30,6 +30,8 @@ func (k *checker) takesUp(e *entry, b *backup, as fsm.Rebirth) {
 		k.w.fail("I6", "the epoch after a restore is %s, once more or another than %s", m.Epoch(), as.Epoch)
 	case m.Group != was.Group || m.Feature != was.Feature || m.Leader != was.Leader || m.Term != was.Term:
 		k.w.fail("restore", "the group was %s and is %s", text(was), text(m))
+	case pauseOf(after) != pauseOf(before):
+		k.w.fail("pause", "the pause was %+v and is %+v", pauseOf(before), pauseOf(after))
 	case m.Seq != old.Seq+1 || m.First != old.First:
 		k.w.fail("I6", "a backup with events %d to %d begins an epoch with %d to %d", old.First, old.Seq, m.First, m.Seq)
 	}
@@ -53,6 +55,13 @@ func (k *checker) takesUp(e *entry, b *backup, as fsm.Rebirth) {
 	k.images[e.index] = e.raw
 	k.w.count.add("restored")
 	k.w.tell(step{k.w.now, "restored", as.Epoch, e.index, ""})
+}
+
+func pauseOf(r *fsm.Reader) (p fsm.Pause) {
+	if is := r.Settings().Pause; is != nil {
+		p = *is
+	}
+	return p
 }
 
 // moved checks that every row which something may be computed from or waited for is at an index of its own after a restore.
