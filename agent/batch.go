@@ -47,8 +47,7 @@ type batcher struct {
 	raft    *raft.Raft
 	machine *machine
 	clock   *clock
-	lasts   func() bool                                   // whether the term does
-	granted func(proposed time.Time, claims []*fsm.Claim) // nil while nothing is traced
+	lasts   func() bool // whether the term does
 
 	mu      sync.Mutex
 	closed  bool
@@ -166,10 +165,6 @@ func (b *batcher) apply(batch []*proposal, entry []byte) {
 		}
 		return
 	}
-	var proposed time.Time
-	if b.granted != nil {
-		proposed = time.Now()
-	}
 	future := b.raft.Apply(entry, enqueueWait)
 	b.waiting.Go(func() {
 		applied, err := outcomeOf(future)
@@ -178,9 +173,6 @@ func (b *batcher) apply(batch []*proposal, entry []byte) {
 				p.finish(nil, err)
 			}
 			return
-		}
-		if b.granted != nil {
-			b.granted(proposed, applied.Granted)
 		}
 		results := applied.Results
 		for _, p := range batch {

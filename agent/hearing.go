@@ -41,7 +41,8 @@ type hearing struct {
 type heard struct {
 	word
 	at   time.Time
-	news bool // nobody has asked what it said
+	from time.Time // since when there was no gap
+	news bool      // nobody has asked what it said
 }
 
 func newHearing() *hearing { return &hearing{peers: map[string]heard{}} }
@@ -49,7 +50,20 @@ func newHearing() *hearing { return &hearing{peers: map[string]heard{}} }
 func (h *hearing) hear(w word) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	h.peers[w.Peer.ID] = heard{word: w, at: time.Now(), news: true}
+	now := time.Now()
+	from := now
+	if before, ok := h.peers[w.Peer.ID]; ok && now.Sub(before.at) < silentFor {
+		from = before.from
+	}
+	h.peers[w.Peer.ID] = heard{word: w, at: now, from: from, news: true}
+}
+
+// steady says whether a peer is heard, and has been for so long without a gap.
+func (h *hearing) steady(peer string, d time.Duration) bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	w, ok := h.peers[peer]
+	return ok && time.Since(w.at) < silentFor && time.Since(w.from) >= d
 }
 
 // news are the words that came since it was last called.

@@ -102,6 +102,7 @@ func (t *term) reconcile(ctx context.Context) error {
 	defer tick.Stop()
 	began := time.Now()
 	var homeless map[string]bool
+	var calm calm
 	for {
 		select {
 		case <-ctx.Done():
@@ -114,6 +115,10 @@ func (t *term) reconcile(ctx context.Context) error {
 		if err := t.voters(ctx); err != nil && ctx.Err() == nil {
 			t.agent.log.Warn("the raft configuration was not changed", "error", err)
 		}
+		if err := t.bury(ctx, &calm); err != nil && ctx.Err() == nil {
+			t.agent.log.Warn("a dead peer was not removed", "error", err)
+		}
+		t.resume(ctx)
 	}
 }
 
@@ -190,14 +195,27 @@ func (t *term) rowOf(id string, row *fsm.Peer, began time.Time) *fsm.Peer {
 		}
 		return &next
 	}
-	if row == nil || row.Status == fsm.PeerGone || time.Since(began) < heardFor {
+	if row == nil || time.Since(began) < heardFor {
 		return row
+	}
+	if row.Status == fsm.PeerGone {
+		return t.since(row)
 	}
 	if time.Since(t.hearing.last(id, began)) < failAfter && !a.departed(id) {
 		return row
 	}
 	next := *row
 	next.Status = fsm.PeerGone
+	return t.since(&next)
+}
+
+// since is the row of a failed peer that says since when, where peers of all releases in the group can read that.
+func (t *term) since(row *fsm.Peer) *fsm.Peer {
+	if row.Failed != 0 || t.agent.machine.Read().Meta().Feature < 2 {
+		return row
+	}
+	next := *row
+	next.Failed = t.clock.now()
 	return &next
 }
 
@@ -209,6 +227,11 @@ func (a *Agent) absence(id string) string {
 		}
 	}
 	return "silent"
+}
+
+// seenAlive says whether gossip holds a peer for alive.
+func (a *Agent) seenAlive(id string) bool {
+	return slices.ContainsFunc(a.gossip.Members(), func(m gossip.Member) bool { return m.ID == id && m.Status == gossip.Alive })
 }
 
 // departed says whether gossip holds a peer for failed, stopped or left.

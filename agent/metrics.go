@@ -19,6 +19,7 @@ type metrics struct {
 	overdue     atomic.Int64 // ms
 	waiting     atomic.Int64
 	clockOffset atomic.Int64 // ns
+	buried      atomic.Int64
 	late        prometheus.Histogram
 }
 
@@ -73,6 +74,12 @@ func newMetrics(a *Agent) (*metrics, error) {
 		gauge("muster_agent_clock_offset_seconds", "How far the leader's clock is ahead of the median of the voters'; the leader's.",
 			func() float64 { return time.Duration(m.clockOffset.Load()).Seconds() }),
 		reloadsWith("ok", &a.reloads.good), reloadsWith("failed", &a.reloads.bad),
+		counter("muster_agent_dead_peers_removed_total", "Dead peers that this one removed while it led.", func() float64 {
+			return float64(m.buried.Load())
+		}),
+		gauge("muster_agent_paused", "1 while all scheduling is paused.", func() float64 {
+			return truth(a.machine.Read().Settings().Pause != nil)
+		}),
 		gauge("muster_agent_settings_waiting", "Settings that were changed in files and wait for a restart.", func() float64 {
 			return float64(a.reloads.waiting())
 		}),
@@ -102,11 +109,6 @@ func newMetrics(a *Agent) (*metrics, error) {
 		gauge("muster_agent_log_bytes", "Bytes of entries applied since the last snapshot.", func() float64 {
 			return float64(a.machine.logBytes())
 		}),
-		gauge("muster_agent_snapshot_bytes", "Bytes of the newest snapshot; 0 with none.", func() float64 {
-			return float64(a.snapshotBytes())
-		}),
-		counter("muster_agent_snapshots_refused_total", "Snapshots of the leader that were not taken up: too large, or too late.",
-			func() float64 { return float64(a.snapshotsRefused()) }),
 		gauge("muster_agent_backup_timestamp_seconds", "When this peer last kept a backup; 0 for never.", func() float64 {
 			return float64(a.live.Load().backups.Status().At) / 1000
 		}),

@@ -56,6 +56,10 @@ func (t *term) servers(ctx context.Context, _ nothing) (httpd.RaftConfiguration,
 		row.Address, _ = a.resolve(id)
 		if p := r.Peer(id); p != nil {
 			row.Name = p.Name
+			if p.Status == fsm.PeerGone {
+				f := t.fateOf(future.Configuration().Servers, s, p)
+				row.FailedAt, row.RemoveAt, row.KeptBecause = p.Failed, f.at, f.kept
+			}
 		}
 		w, heard := t.hearing.of(id)
 		switch {

@@ -1,6 +1,7 @@
 package agent
 
 import (
+	"cmp"
 	"context"
 	"slices"
 	"strings"
@@ -60,9 +61,18 @@ func namesake(r *fsm.Reader, servers []raft.Server, joiner fsm.Peer) *fsm.Peer {
 	return nil
 }
 
-// demote makes the voter with the highest id, but the leader, a standby.
+// demote makes a voter, but the leader, a standby: one that is not heard before any other, since those that are heard must
+// stay a quorum; else the one with the highest id.
 func (t *term) demote(servers []raft.Server) error {
-	slices.SortFunc(servers, func(a, b raft.Server) int { return strings.Compare(string(b.ID), string(a.ID)) })
+	silent := func(s raft.Server) int {
+		if _, heard := t.hearing.of(string(s.ID)); heard {
+			return 1
+		}
+		return 0
+	}
+	slices.SortFunc(servers, func(a, b raft.Server) int {
+		return cmp.Or(silent(a)-silent(b), strings.Compare(string(b.ID), string(a.ID)))
+	})
 	for _, s := range servers {
 		if s.Suffrage == raft.Voter && string(s.ID) != t.agent.id {
 			return t.agent.raft.DemoteVoter(s.ID, 0, configWait).Error()
