@@ -44,7 +44,11 @@ func (p *Program) clusterList() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return p.writeClusters(rows, filter)
+			if err := p.writeClusters(rows, filter); err != nil {
+				return err
+			}
+			p.warnOfPause(ctx, api)
+			return nil
 		}),
 	}
 	c.Flags().StringVar(&filter, "filter", "", filterHelp+`'health == "down"'`)

@@ -71,7 +71,30 @@ func (p *Program) writeServers(servers []httpd.RaftServer) error {
 		}
 		t.Row(dash(s.Name), s.ID, dash(s.Address), state, s.Voter, applied, behind)
 	}
-	return p.write(t)
+	if err := p.write(t); err != nil {
+		return err
+	}
+	p.tellFates(servers)
+	return nil
+}
+
+// tellFates says what becomes of servers that have failed.
+func (p *Program) tellFates(servers []httpd.RaftServer) {
+	for _, s := range servers {
+		if s.FailedAt == 0 {
+			continue
+		}
+		what := "stays until it is removed: muster force-leave " + table.Clean(s.Name)
+		switch {
+		case s.KeptBecause != "":
+			what = "is not removed by itself: " + table.Clean(s.KeptBecause)
+		case s.RemoveAt != 0 && p.since(s.RemoveAt) < 0:
+			what = "is removed in " + p.ahead(s.RemoveAt)
+		case s.RemoveAt != 0:
+			what = "is removed as soon as all has been calm for a while"
+		}
+		fmt.Fprintf(p.Err, "\n%s has failed for %s and %s.\n", table.Clean(dash(s.Name)), p.ago(s.FailedAt), what)
+	}
 }
 
 // server finds a peer of the raft group by name or id.

@@ -9,6 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/musterhq/muster/cmd/muster/table"
 	"github.com/musterhq/muster/fsm"
 	httpd "github.com/musterhq/muster/http"
 )
@@ -45,11 +46,20 @@ func (p *Program) settingsShow() *cobra.Command {
 
 func (p *Program) writeSettings(s *fsm.Settings) {
 	r := s.Retention
+	dead, paused := "stay until they are removed: muster force-leave", table.Cell{Text: "no"}
+	if after := s.DeadPeers.RemoveAfter; after > 0 {
+		dead = fmt.Sprintf("are removed after %s, where enough voters are left", after)
+	}
+	if s.Pause != nil {
+		paused = table.Cell{Text: p.pauseText(s.Pause), Mood: table.Warn}
+	}
 	p.writeFacts([]fact{
 		plain("Voters", fmt.Sprintf("%d at most; other peers stand by", s.Voters)),
 		plain("Events", fmt.Sprintf("kept until there are %d, they are %s old or take %d MiB", r.Events, r.Age, r.Bytes>>20)),
 		plain("Operators", fmt.Sprintf("what they did is kept for the last %d times", r.Audit)),
 		plain("In flight", fmt.Sprintf("%d polls at once per peer", s.Limits.InFlight)),
+		plain("Dead peers", dead),
+		{"Paused", paused},
 		plain("Group", s.Group), plain("Labels", labels(s.Labels)), plain("Guards", guards(s.Guards)),
 		plain("Vars", dash(vars(s.Vars))),
 	})
@@ -58,7 +68,7 @@ func (p *Program) writeSettings(s *fsm.Settings) {
 // given is what options say of the group's settings.
 type given struct {
 	fsm.Settings
-	age                  string
+	age, dead            string
 	vars, labels, guards []string
 	cas                  uint64
 }
@@ -71,6 +81,7 @@ func (g *given) flags(c *cobra.Command) {
 	f.Int64Var(&g.Retention.Bytes, "retention-bytes", 0, "keep events up to so many `BYTES`")
 	f.IntVar(&g.Retention.Audit, "retention-operators", 0, "keep the last `N` events that operators caused")
 	f.IntVar(&g.Limits.InFlight, "in-flight", 0, "`N` polls at once per peer")
+	f.StringVar(&g.dead, "dead-peers-remove-after", "", "remove peers that have failed for a `TIME`, like 72h, as far as the voters left allow; 0s for never")
 	f.StringArrayVar(&g.vars, "var", nil, "`KEY=JSON` of a variable; KEY= unsets it; what is no JSON is text; may be repeated")
 	f.StringVar(&g.Group, "group", "", "`NAME` of the group of every node that is set into no other; empty for none")
 	f.StringArrayVar(&g.labels, "label", nil, "`KEY=VALUE` of a label of all; KEY= unsets it; may be repeated")
@@ -87,10 +98,16 @@ func (g *given) over(c *cobra.Command, now *fsm.Settings) (changed bool, err err
 		"retention-bytes":     func() error { now.Retention.Bytes = g.Retention.Bytes; return nil },
 		"retention-operators": func() error { now.Retention.Audit = g.Retention.Audit; return nil },
 		"in-flight":           func() error { now.Limits.InFlight = g.Limits.InFlight; return nil },
-		"var":                 func() error { return layVars(&now.Vars, g.vars) },
-		"group":               func() error { now.Group = g.Group; return nil },
-		"label":               func() error { return layLabels(&now.Labels, g.labels) },
-		"guard":               func() (err error) { now.Guards, err = parseGuards(g.guards); return err },
+		"dead-peers-remove-after": func() error {
+			if err := now.DeadPeers.RemoveAfter.UnmarshalText([]byte(g.dead)); err != nil {
+				return fmt.Errorf("-dead-peers-remove-after: %w", err)
+			}
+			return nil
+		},
+		"var":   func() error { return layVars(&now.Vars, g.vars) },
+		"group": func() error { now.Group = g.Group; return nil },
+		"label": func() error { return layLabels(&now.Labels, g.labels) },
+		"guard": func() (err error) { now.Guards, err = parseGuards(g.guards); return err },
 	} {
 		if c.Flags().Changed(option) {
 			changed = true
@@ -109,6 +126,7 @@ func (p *Program) settingsSet() *cobra.Command {
 vars and guards hold for every cluster and node that has no nearer ones; muster cluster effective shows which hold.`,
 		Example: `  muster settings set -voters 3
   muster settings set -retention-events 500000 -retention-age 1440h
+  muster settings set -dead-peers-remove-after 72h
   muster settings set -var 'team="storage"' -guard max_maintenance=1`,
 		Args: exactly(0),
 	}

@@ -52,6 +52,7 @@ var stories = map[fsm.EventType]func(*httpd.Event) string{
 	fsm.ClaimExpired: expiredStory,
 	fsm.PeerJoined:   peerStory, fsm.PeerLeft: peerStory, fsm.PeerFailed: peerStory, fsm.PeerReturned: peerStory,
 	fsm.PeerDoubted: peerStory, fsm.LeaderChanged: leaderStory, fsm.OperatorActed: actStory,
+	fsm.SchedulePaused: pausedStory, fsm.ScheduleResumed: pausedStory,
 	fsm.ACLBootstrapped: tokenStory, fsm.TokenCreated: tokenStory, fsm.TokenDeleted: tokenStory,
 	fsm.StateRestored: restoredStory,
 }
