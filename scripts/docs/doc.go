@@ -15,7 +15,7 @@
 //	<!-- stays -->              each command of the next block runs on, in a terminal of its own; until follows
 //	<!-- until: COMMAND -->     the page goes on once COMMAND succeeds
 //	<!-- run: COMMANDS -->      what the reader has done or will do, unseen; may have several lines
-//	<!-- for WORD: TEXT -->     from here on WORD in commands and files stands for TEXT; the longest WORD counts
+//	<!-- for WORD: TEXT -->     from here on WORD in commands, outputs and files stands for TEXT; the longest counts
 //
 // In comments, $wrote is the file that holds what the block or command before wrote, and stop ends all that runs on.
 //

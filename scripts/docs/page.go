@@ -193,7 +193,7 @@ func (r *reader) shown(line int, block []string) error {
 		case goesOn:
 			r.steps[len(r.steps)-1].Text += r.filled(l) + "\n"
 		default:
-			r.steps[len(r.steps)-1].Want += l + "\n"
+			r.steps[len(r.steps)-1].Want += r.filled(l) + "\n"
 		}
 		goesOn = (is || goesOn) && strings.HasSuffix(l, `\`)
 	}
