@@ -4,11 +4,18 @@ import (
 	"net/http"
 	"slices"
 	"strconv"
+	"strings"
 	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 )
+
+// reasons are those for which something is refused before a handler has it; the last ones are those of connections.
+var reasons = []string{
+	"host", "cross_origin", "waiting", "backups", noToken, unknownToken, expiredToken, weakToken, unprovedBootstrap,
+	"conns", "conns_per_ip", "plain",
+}
 
 // metrics are the server's own. Their labels are bounded: routes by template, methods that exist, statuses.
 type metrics struct {
@@ -33,8 +40,8 @@ func newMetrics(reg prometheus.Registerer) (*metrics, error) {
 			Buckets: []float64{0.001, 0.005, 0.025, 0.1, 0.5, 2.5, 10, 60, 600},
 		}, []string{"route"}),
 		refused: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "muster_http_refused_total", Help: "Requests refused before their handler: host, cross_origin, waiting, backups, " +
-				"no_token, unknown_token, expired_token, weak_token, bootstrap; and connections: conns, conns_per_ip, plain.",
+			Name: "muster_http_refused_total", Help: "Requests refused before their handler, and connections, by reason: " +
+				strings.Join(reasons, ", ") + ".",
 		}, []string{"reason"}),
 		waiting: prometheus.NewGauge(prometheus.GaugeOpts{
 			Name: "muster_http_waiting_requests", Help: "Requests that block or follow now.",
@@ -49,6 +56,9 @@ func newMetrics(reg prometheus.Registerer) (*metrics, error) {
 	m.open = prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 		Name: "muster_http_open_connections", Help: "Connections to the API that are open now.",
 	}, func() float64 { return float64(m.conns.Load()) })
+	for _, reason := range reasons {
+		m.refused.WithLabelValues(reason)
+	}
 	for _, c := range []prometheus.Collector{m.requests, m.seconds, m.refused, m.waiting, m.backups, m.open, m.cut} {
 		if err := reg.Register(c); err != nil {
 			return nil, err

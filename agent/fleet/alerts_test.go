@@ -3,6 +3,7 @@ package fleet_test
 import (
 	"os"
 	"os/exec"
+	"path/filepath"
 	"regexp"
 	"testing"
 )
@@ -57,5 +58,18 @@ func TestAlertsAreOfWhatIsTold(t *testing.T) {
 	}
 	if len(rules) < 10 {
 		t.Errorf("only %d rules were seen", len(rules))
+	}
+}
+
+// TestScrapesAreGood has promtool judge the configurations that docs/metrics.md shows.
+func TestScrapesAreGood(t *testing.T) {
+	blocks := regexp.MustCompile("(?s)```yaml\n(.*?)```").FindAllStringSubmatch(read(t, "../../docs/metrics.md"), -1)
+	if len(blocks) < 2 {
+		t.Errorf("only %d were seen", len(blocks))
+	}
+	for _, m := range blocks {
+		path := filepath.Join(t.TempDir(), "prometheus.yml")
+		write(t, path, []byte(m[1]))
+		promtool(t, home, "check", "config", "--syntax-only", path)
 	}
 }

@@ -2,9 +2,13 @@ package gossip
 
 import (
 	"fmt"
+	"strings"
 
 	"github.com/prometheus/client_golang/prometheus"
 )
+
+// reasons are those for which something is refused.
+var reasons = []string{"unreadable", "full", "network", "streams", "compressed", "bytes"}
 
 type meters struct {
 	members   *prometheus.GaugeVec   // by status, this group's only
@@ -24,7 +28,8 @@ func newMeters(reg prometheus.Registerer) (*meters, error) {
 			Name: "muster_gossip_foreign_members", Help: "Members of another raft group that use this group's name.",
 		}),
 		refused: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "muster_gossip_refused_total", Help: "Announcements, packets and streams that were refused, by reason.",
+			Name: "muster_gossip_refused_total", Help: "Announcements, packets and streams that were refused, by reason: " +
+				strings.Join(reasons, ", ") + ".",
 		}, []string{"reason"}),
 		conflicts: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "muster_gossip_conflicts_total", Help: "Announcements that claim a living member's id for another address.",
@@ -35,6 +40,9 @@ func newMeters(reg prometheus.Registerer) (*meters, error) {
 		warned: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "muster_gossip_warnings_total", Help: "Messages that memberlist could not make sense of, and other warnings of it.",
 		}),
+	}
+	for _, reason := range reasons {
+		m.refused.WithLabelValues(reason)
 	}
 	for _, c := range []prometheus.Collector{m.members, m.foreign, m.refused, m.conflicts, m.joins, m.warned} {
 		if err := reg.Register(c); err != nil {

@@ -84,6 +84,7 @@ func newRefusals(log *slog.Logger, m *metrics) *refusals {
 		refusedTLS, refusedHopLimit,
 	}
 	for _, reason := range append(reasons, reasonNames[accepted+1:]...) {
+		m.refused.WithLabelValues(reason)
 		r.spaced[reason] = &rate.Sometimes{Interval: 10 * time.Second}
 	}
 	return r
