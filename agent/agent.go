@@ -23,6 +23,7 @@ import (
 	"github.com/musterhq/muster/agent/peerport"
 	"github.com/musterhq/muster/agent/snapshots"
 	"github.com/musterhq/muster/agent/space"
+	"github.com/musterhq/muster/agent/trace"
 	"github.com/musterhq/muster/discovery"
 	httpd "github.com/musterhq/muster/http"
 	"github.com/musterhq/muster/refresh"
@@ -47,7 +48,7 @@ type Agent struct {
 	logs      *logs              // as raft has them
 	snapshots *snapshots.Store   // nil when the snapshot store was given
 	space     *space.Watch       // of the data directory, nil with Dev
-	transport *raft.NetworkTransport
+	transport *intake
 	wire      raft.Transport // transport, or what a test put around it
 	raft      *raft.Raft
 	leads     <-chan bool // raft's signals of leadership
@@ -59,6 +60,7 @@ type Agent struct {
 	faceOn    net.Listener
 	metrics   *metrics
 	monitor   *monitor.Monitor // of log
+	trace     *trace.Tracer    // nil while nothing is traced
 
 	registration *consul.Registration // nil where this peer is not to be registered
 
@@ -101,7 +103,7 @@ func New(ctx context.Context, cfg Config) (*Agent, error) {
 	}
 	a.live.Store(a.cfg.live())
 	for _, open := range []func(context.Context) error{
-		a.openDirectory, a.openCertificates, a.openPort, a.openFaceAddr, a.makeGossip, a.openRaft, a.makeWorkers, a.makeFace,
+		a.openDirectory, a.openTrace, a.openCertificates, a.openPort, a.openFaceAddr, a.makeGossip, a.openRaft, a.makeWorkers, a.makeFace,
 		a.makeRegistration,
 	} {
 		if err := open(ctx); err != nil {

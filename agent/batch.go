@@ -47,7 +47,8 @@ type batcher struct {
 	raft    *raft.Raft
 	machine *machine
 	clock   *clock
-	lasts   func() bool // whether the term does
+	lasts   func() bool                                   // whether the term does
+	granted func(proposed time.Time, claims []*fsm.Claim) // nil while nothing is traced
 
 	mu      sync.Mutex
 	closed  bool
@@ -165,6 +166,10 @@ func (b *batcher) apply(batch []*proposal, entry []byte) {
 		}
 		return
 	}
+	var proposed time.Time
+	if b.granted != nil {
+		proposed = time.Now()
+	}
 	future := b.raft.Apply(entry, enqueueWait)
 	b.waiting.Go(func() {
 		applied, err := outcomeOf(future)
@@ -173,6 +178,9 @@ func (b *batcher) apply(batch []*proposal, entry []byte) {
 				p.finish(nil, err)
 			}
 			return
+		}
+		if b.granted != nil {
+			b.granted(proposed, applied.Granted)
 		}
 		results := applied.Results
 		for _, p := range batch {

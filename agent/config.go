@@ -20,6 +20,7 @@ import (
 	"github.com/musterhq/muster/agent/consul"
 	"github.com/musterhq/muster/agent/gossip"
 	"github.com/musterhq/muster/agent/space"
+	"github.com/musterhq/muster/agent/trace"
 	"github.com/musterhq/muster/discovery"
 	"github.com/musterhq/muster/fsm"
 	"github.com/musterhq/muster/refresh"
@@ -55,8 +56,10 @@ type Config struct {
 	ACL             bool              // default deny; see access.go
 	Debug           bool              // serve profiles of the process at the API
 	RaftMultiplier  int               // 1 to 10: stretches raft's timing on slow hosts
+	MaxSnapshot     int64             // bytes of a snapshot that is taken up from the leader, or restored; 0 is 1 GiB
 	Version         string            // of the program
 	Backups         *backup.Keeper    // what this peer saves while it leads: Dir, Interval, Retain; nil saves nothing
+	Trace           trace.Config      // where traces go; off without an endpoint
 
 	Declared []Declared     // discoveries to apply, see declare.go
 	Origin   Origin         // to read all this again, see reload.go
@@ -82,6 +85,7 @@ type Seams struct {
 	Gossip       memberlist.Transport
 	GossipTiming *gossip.Timings
 	ProbeDial    func(ctx context.Context, network, addr string) (net.Conn, error)
+	TraceDial    trace.Dial
 	Logs         raft.LogStore
 	Stable       raft.StableStore
 	Snapshots    raft.SnapshotStore
@@ -115,6 +119,9 @@ func (c *Config) withDefaults() {
 	if c.RaftMultiplier == 0 {
 		c.RaftMultiplier = 1
 	}
+	if c.MaxSnapshot == 0 {
+		c.MaxSnapshot = defaultMaxSnapshot
+	}
 	if c.Dev {
 		c.BootstrapExpect = 1
 	}
@@ -143,6 +150,8 @@ func (c *Config) validate() error {
 		return errors.New("-dev is a group of one, which has to vote: leave -worker out")
 	case c.RaftMultiplier < 1 || c.RaftMultiplier > 10:
 		return fmt.Errorf("-raft-multiplier %d is not between 1 and 10", c.RaftMultiplier)
+	case c.MaxSnapshot < 0:
+		return fmt.Errorf("-max-snapshot-mib %d is below 1", c.MaxSnapshot>>20)
 	case c.BootstrapExpect < 0 || c.BootstrapExpect > 9:
 		return fmt.Errorf("-bootstrap-expect %d is not between 1 and 9", c.BootstrapExpect)
 	case c.Worker && c.BootstrapExpect > 0:
@@ -170,6 +179,9 @@ func (c *Config) validate() error {
 		return err
 	}
 	if err := c.Consul.Validate(); err != nil {
+		return err
+	}
+	if err := c.Trace.Validate(c.Insecure); err != nil {
 		return err
 	}
 	for _, target := range c.Join {

@@ -21,6 +21,7 @@ type disk struct {
 	hangs  chan struct{} // while not nil writes wait for its end
 	dead   bool          // the machine is lost
 	struck int           // writes that were failed or hung
+	since  time.Time     // the first of them since it last failed or hung
 	torn   int           // writes that a crash caught under way
 	undone int           // snapshots that a crash left half written
 }
@@ -37,6 +38,9 @@ func (d *disk) commit() error {
 	}
 	if fails != nil || hangs != nil {
 		d.struck++
+		if d.since.IsZero() {
+			d.since = time.Now()
+		}
 	}
 	d.mu.Unlock()
 	switch {
@@ -68,7 +72,7 @@ func (d *disk) change(to func(*disk)) {
 
 // hang has writes hang until release.
 func (d *disk) hang() {
-	d.change(func(d *disk) { d.hangs = make(chan struct{}) })
+	d.change(func(d *disk) { d.hangs, d.since = make(chan struct{}), time.Time{} })
 }
 
 func (d *disk) release() {

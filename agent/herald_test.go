@@ -69,7 +69,7 @@ func TestNewsIsOfOnesOwnTerm(t *testing.T) {
 
 // numb is a transport on which one peer gets no news while it is numb: what is sent waits.
 type numb struct {
-	*raft.NetworkTransport
+	*intake
 	peer         atomic.Pointer[string]
 	wakes        chan struct{}
 	waiting, all atomic.Int32
@@ -85,7 +85,7 @@ func (n *numb) AppendEntries(
 		<-n.wakes
 		n.waiting.Add(-1)
 	}
-	return n.NetworkTransport.AppendEntries(id, to, args, resp)
+	return n.intake.AppendEntries(id, to, args, resp)
 }
 
 // TestNewsDoesNotPileUp has one peer take no news: one request waits for it, while the other peer learns of every entry at once.
@@ -93,7 +93,7 @@ func TestNewsDoesNotPileUp(t *testing.T) {
 	wires := map[string]*numb{}
 	change := func(c *Config) {
 		c.Seams.Raft = func(p *RaftParts) {
-			n := &numb{NetworkTransport: p.Transport.(*raft.NetworkTransport), wakes: make(chan struct{})}
+			n := &numb{intake: p.Transport.(*intake), wakes: make(chan struct{})}
 			wires[string(p.Config.LocalID)], p.Transport = n, n
 		}
 	}

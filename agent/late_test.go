@@ -14,7 +14,7 @@ import (
 // post keeps the first snapshot that any peer of a group sends, to send it again.
 type post struct {
 	mu    sync.Mutex
-	from  *raft.NetworkTransport
+	from  *intake
 	to    raft.ServerID
 	head  raft.InstallSnapshotRequest
 	state []byte
@@ -22,7 +22,7 @@ type post struct {
 
 // posted is a peer's raft transport.
 type posted struct {
-	*raft.NetworkTransport
+	*intake
 	post *post
 }
 
@@ -37,10 +37,10 @@ func (p *posted) InstallSnapshot(
 	}
 	p.post.mu.Lock()
 	if p.post.from == nil {
-		p.post.from, p.post.to, p.post.head, p.post.state = p.NetworkTransport, id, *args, all
+		p.post.from, p.post.to, p.post.head, p.post.state = p.intake, id, *args, all
 	}
 	p.post.mu.Unlock()
-	return p.NetworkTransport.InstallSnapshot(id, to, args, resp, bytes.NewReader(all))
+	return p.intake.InstallSnapshot(id, to, args, resp, bytes.NewReader(all))
 }
 
 // again sends it again.
@@ -61,7 +61,7 @@ func withPost(t *testing.T, test func(t *testing.T, w *world, p *post)) {
 		c.Seams.Logs, c.Seams.Stable, c.Seams.Snapshots = nil, nil, nil
 		c.Seams.Raft = func(parts *RaftParts) {
 			parts.Config.TrailingLogs, parts.Config.SnapshotThreshold, parts.Config.SnapshotInterval = 5, 1<<20, time.Hour
-			parts.Transport = &posted{parts.Transport.(*raft.NetworkTransport), p}
+			parts.Transport = &posted{parts.Transport.(*intake), p}
 		}
 	}, func(t *testing.T, w *world) { test(t, w, p) })
 }

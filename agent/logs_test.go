@@ -13,7 +13,7 @@ import (
 // deaf is a peer's raft transport that counts the snapshots it sends, and after the first one loses the answer to the first
 // entries that follow.
 type deaf struct {
-	*raft.NetworkTransport
+	*intake
 	*deafness
 }
 
@@ -33,14 +33,14 @@ func (d *deaf) InstallSnapshot(
 		<-time.After(time.Second) // time would stand still
 	}
 	defer d.to.Store(id)
-	return d.NetworkTransport.InstallSnapshot(id, to, args, resp, data)
+	return d.intake.InstallSnapshot(id, to, args, resp, data)
 }
 
 // AppendEntries is raft.Transport's.
 func (d *deaf) AppendEntries(
 	id raft.ServerID, to raft.ServerAddress, args *raft.AppendEntriesRequest, resp *raft.AppendEntriesResponse,
 ) error {
-	err := d.NetworkTransport.AppendEntries(id, to, args, resp)
+	err := d.intake.AppendEntries(id, to, args, resp)
 	if err == nil && resp.Success && len(args.Entries) > 0 && d.to.Load() == id && d.lost.CompareAndSwap(false, true) {
 		return errors.New("lost on the way")
 	}
@@ -59,7 +59,7 @@ func TestSnapshotIsSentOnce(t *testing.T) {
 	inBubbleOf(t, 3, func(c *Config) {
 		c.Seams.Raft = func(p *RaftParts) {
 			p.Config.TrailingLogs, p.Config.SnapshotThreshold, p.Config.SnapshotInterval = 10, 1<<20, time.Hour
-			p.Transport = &deaf{p.Transport.(*raft.NetworkTransport), &befell}
+			p.Transport = &deaf{p.Transport.(*intake), &befell}
 		}
 	}, func(t *testing.T, w *world) {
 		leader, follower := w.leader(), w.follower()

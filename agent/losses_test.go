@@ -9,29 +9,30 @@ import (
 
 // Faults of disks and machines, and peers that come and go.
 
-// diskFails has a disk fail every write. Whoever writes must end: the check comes 15 s later.
+// diskFails has a disk fail every write. Whoever writes must end, at once.
 func diskFails(with error) func(*scene, fault) *underWay {
 	return func(s *scene, f fault) *underWay {
 		m := s.some(s.rand.IntN(2) == 0)
 		if m == nil || m.disk.failing() != nil {
 			return nil
 		}
-		m.disk.change(func(d *disk) { d.fails = with })
-		return s.damage(f, m, func() { m.disk.change(func(d *disk) { d.fails = nil }) })
+		m.disk.change(func(d *disk) { d.fails, d.since = with, time.Time{} })
+		return s.damage(f, m, time.Second, func() { m.disk.change(func(d *disk) { d.fails = nil }) })
 	}
 }
 
+// diskHangs has the writes of a disk hang. Whoever writes must end once a write has taken its ten seconds.
 func diskHangs(s *scene, f fault) *underWay {
 	m := s.some(s.rand.IntN(2) == 0)
 	if m == nil || m.disk.hanging() {
 		return nil
 	}
 	m.disk.hang()
-	return s.damage(f, m, m.disk.release)
+	return s.damage(f, m, 11*time.Second, m.disk.release)
 }
 
-// damage ends a fault of a disk, which must have ended the life that met it.
-func (s *scene) damage(f fault, m *member, end func()) *underWay {
+// damage ends a fault of a disk, which must have ended the life that met it, that long after the first write that did.
+func (s *scene) damage(f fault, m *member, within time.Duration, end func()) *underWay {
 	life := m.lives
 	before := m.disk.count(func(d *disk) int { return d.struck })
 	return &underWay{end: func() {
@@ -40,7 +41,9 @@ func (s *scene) damage(f fault, m *member, end func()) *underWay {
 			return
 		}
 		s.hit(f.Kind)
-		if m.lives == life && m.stop != nil && !m.ending {
+		met := false
+		m.disk.change(func(d *disk) { met = time.Since(d.since) > within })
+		if met && m.lives == life && m.stop != nil && !m.ending {
 			select {
 			case <-m.Agent.ending.done:
 			default:

@@ -7,8 +7,6 @@ import (
 	"os"
 	"time"
 
-	"github.com/hashicorp/raft"
-
 	"github.com/musterhq/muster/agent/boltstore"
 	"github.com/musterhq/muster/agent/gossip"
 )
@@ -57,7 +55,7 @@ func (m *member) configure(c *Config) {
 		p.Config.TrailingLogs, p.Config.SnapshotThreshold, p.Config.SnapshotInterval = 40, 60, 5*time.Second
 		p.FSM = &refereed{p.FSM.(*machine), s.referee, m.name}
 		p.Snapshots = &shelf{p.Snapshots, m.disk}
-		p.Transport = &wire{p.Transport.(*raft.NetworkTransport), s.weather, p.Config.LocalID}
+		p.Transport = &wire{p.Transport.(*intake), s.weather, p.Config.LocalID}
 	}
 }
 

@@ -109,6 +109,11 @@ func newMetrics(a *Agent) (*metrics, error) {
 		gauge("muster_agent_log_bytes", "Bytes of entries applied since the last snapshot.", func() float64 {
 			return float64(a.machine.logBytes())
 		}),
+		gauge("muster_agent_snapshot_bytes", "Bytes of the newest snapshot; 0 with none.", func() float64 {
+			return float64(a.snapshotBytes())
+		}),
+		counter("muster_agent_snapshots_refused_total", "Snapshots of the leader that were not taken up: too large, or too late.",
+			func() float64 { return float64(a.snapshotsRefused()) }),
 		gauge("muster_agent_backup_timestamp_seconds", "When this peer last kept a backup; 0 for never.", func() float64 {
 			return float64(a.live.Load().backups.Status().At) / 1000
 		}),

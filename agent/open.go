@@ -55,8 +55,8 @@ func (a *Agent) openPort(ctx context.Context) error {
 	a.machine = newMachine(a.id, a.ending.end)
 	a.port, err = peerport.New(peerport.Config{
 		ID: a.id, Group: a.groupID, Listener: on, Dial: a.cfg.Seams.PeerDial, Resolve: a.resolve,
-		Handler: a.handler(), Log: a.log, Registerer: a.cfg.Registerer,
-		TLS: a.peerTLS(), Member: a.member, Open: openPaths,
+		Handler: a.trace.Serve(a.handler()), Log: a.log, Registerer: a.cfg.Registerer,
+		TLS: a.peerTLS(), Member: a.member, Open: openPaths, Outgoing: a.outgoing(),
 	})
 	return err
 }
@@ -113,9 +113,9 @@ func (a *Agent) openRaft(ctx context.Context) error {
 			"say -bootstrap-expect N to found a group of N voters together, or -join HOST:PORT to enter one " +
 			"(-dev makes a group of one that forgets)")
 	}
-	a.transport = raft.NewNetworkTransportWithConfig(&raft.NetworkTransportConfig{
+	a.transport = newIntake(raft.NewNetworkTransportWithConfig(&raft.NetworkTransportConfig{
 		Stream: a.port.Streams(), MaxPool: 3, Timeout: 10 * time.Second, Logger: conf.Logger, MaxRPCsInFlight: 2,
-	})
+	}), a.cfg.MaxSnapshot, a.log)
 	a.did("raft transport", a.transport.Close)
 	parts := RaftParts{Config: conf, FSM: a.machine, Snapshots: s.Snapshots, Transport: a.transport}
 	if s.Raft != nil {
@@ -246,17 +246,21 @@ func (a *Agent) makeWorkers(context.Context) error {
 	if err != nil {
 		return err
 	}
-	a.worker, err = refresh.NewWorker(refresh.WorkerConfig{
+	work := refresh.WorkerConfig{
 		Claims: a.machine.polls, Log: a, Replica: a.machine, Probers: a.probers(),
 		Logger: a.log, Registerer: a.cfg.Registerer, MaxPolls: polls,
-	})
-	if err != nil {
-		return err
 	}
-	a.runner, err = discovery.NewRunner(discovery.RunnerConfig{
+	runs := discovery.RunnerConfig{
 		Peer: a.id, Claims: a.machine.runs, Log: a, Replica: a.machine, Backends: a.cfg.Backends,
 		Env: discovery.Env{Log: a.log}, Registerer: a.cfg.Registerer,
-	})
+	}
+	if a.trace != nil {
+		work.Tracer, runs.Tracer = a.trace, a.trace
+	}
+	if a.worker, err = refresh.NewWorker(work); err != nil {
+		return err
+	}
+	a.runner, err = discovery.NewRunner(runs)
 	return err
 }
 
@@ -277,12 +281,16 @@ func (a *Agent) makeFace(context.Context) error {
 	if a.metrics, err = newMetrics(a); err != nil {
 		return err
 	}
-	a.face, err = httpd.New(httpd.Config{
+	face := httpd.Config{
 		Replica: replicaFace{a}, Log: a, Clock: replicaFace{a}, Rules: a, Work: a, Backups: backupsFace{a},
 		Members: membersFace{a}, Raft: raftFace{a}, Life: lifeFace{a}, Access: accessFace{a}, Keys: keysFace{a}, Journal: journalFace{a}, Inside: insideFace{a}, ACL: a.cfg.ACL,
 		Metrics:    promhttp.HandlerFor(a.cfg.Gatherer, promhttp.HandlerOpts{ErrorLog: slog.NewLogLogger(a.log.Handler(), slog.LevelWarn)}),
 		Registerer: a.cfg.Registerer, Logger: a.log, Debug: a.cfg.Debug, MaxWaiting: waiting, TLS: a.apiTLS(),
 		MaxConnsPerIP: a.cfg.HTTPMaxConns,
-	})
+	}
+	if a.trace != nil {
+		face.Tracer = a.trace
+	}
+	a.face, err = httpd.New(face)
 	return err
 }

@@ -1,6 +1,7 @@
 package agent
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -23,6 +24,15 @@ var errRemoteNotLeading = errors.New("the peer believed to lead does not")
 // until ctx ends or proposeWait is over. A command that its token fences is tried again also when the outcome is unknown, so
 // that completions reach the next leader as soon as there is one.
 func (a *Agent) Propose(ctx context.Context, c fsm.Command) (fsm.Result, error) {
+	ctx, step := a.trace.Step(ctx, "propose")
+	step.Set("muster.command", fsm.KindName(c))
+	res, err := a.deliver(ctx, c)
+	step.End(cmp.Or(err, res.Err()))
+	return res, err
+}
+
+// deliver tries to until it is done, or may not be tried again.
+func (a *Agent) deliver(ctx context.Context, c fsm.Command) (fsm.Result, error) {
 	ctx, cancel := context.WithTimeout(ctx, proposeWait)
 	defer cancel()
 	frame, late := fsm.Frame(c), fsm.Unhurried(c)

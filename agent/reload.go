@@ -83,6 +83,9 @@ func (a *Agent) takeOver(ctx context.Context, next *Config) error {
 	if err := a.reloadCertificates(); err != nil {
 		return err
 	}
+	if err := a.reloadTrace(next.Trace); err != nil {
+		return err
+	}
 	was, now := a.live.Load(), next.live()
 	if b := now.backups; b != nil && b.Same(was.backups) {
 		now.backups, now.otherBackups = was.backups, was.otherBackups

@@ -89,6 +89,11 @@ func (a *Agent) takeUp(r *restore) {
 			a.log.Warn("the file of a restore was not removed", "error", err)
 		}
 	}()
+	if size > a.cfg.MaxSnapshot {
+		r.err = fsm.Errorf(fsm.CodeTooLarge, "the state of the backup has %d bytes, and peers take up %d from their leader "+
+			"(-max-snapshot-mib); nothing was done", size, a.cfg.MaxSnapshot)
+		return
+	}
 	err = a.raft.Restore(&raft.SnapshotMeta{Version: 1, Index: index, Size: size}, snapshot, 0)
 	if r.err = a.restored(as.Epoch, err); r.err != nil {
 		a.log.Warn("restore failed", "epoch", as.Epoch, "error", err)

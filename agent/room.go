@@ -114,6 +114,10 @@ func (f lifeFace) Warnings() (out []string) {
 	if room, level := f.space.State(); level != space.Ample {
 		out = append(out, fmt.Sprintf("the disk of %s is %s: %s", f.dir.path, level, room))
 	}
+	if size := f.snapshotBytes(); size > f.cfg.MaxSnapshot {
+		out = append(out, fmt.Sprintf("a snapshot has %d bytes, and peers take up %d from their leader: raise -max-snapshot-mib on all of them",
+			size, f.cfg.MaxSnapshot))
+	}
 	out = append(out, f.reloads.warnings()...)
 	if p := f.machine.Read().Settings().Pause; p != nil {
 		out = append(out, p.Refusal().Message)

@@ -102,7 +102,7 @@ func (w *weather) leads(term uint64, id raft.ServerID) {
 
 // wire is a peer's raft transport in the weather.
 type wire struct {
-	*raft.NetworkTransport
+	*intake
 	weather *weather
 	self    raft.ServerID
 }
@@ -142,8 +142,8 @@ func (x *wire) AppendEntries(
 	x.weather.leads(args.Term, x.self)
 	own := *args
 	return x.send(
-		func() error { return x.NetworkTransport.AppendEntries(id, to, args, resp) },
-		func() error { return x.NetworkTransport.AppendEntries(id, to, &own, new(raft.AppendEntriesResponse)) },
+		func() error { return x.intake.AppendEntries(id, to, args, resp) },
+		func() error { return x.intake.AppendEntries(id, to, &own, new(raft.AppendEntriesResponse)) },
 	)
 }
 
@@ -153,8 +153,8 @@ func (x *wire) RequestVote(
 ) error {
 	own := *args
 	return x.send(
-		func() error { return x.NetworkTransport.RequestVote(id, to, args, resp) },
-		func() error { return x.NetworkTransport.RequestVote(id, to, &own, new(raft.RequestVoteResponse)) },
+		func() error { return x.intake.RequestVote(id, to, args, resp) },
+		func() error { return x.intake.RequestVote(id, to, &own, new(raft.RequestVoteResponse)) },
 	)
 }
 
@@ -164,8 +164,8 @@ func (x *wire) RequestPreVote(
 ) error {
 	own := *args
 	return x.send(
-		func() error { return x.NetworkTransport.RequestPreVote(id, to, args, resp) },
-		func() error { return x.NetworkTransport.RequestPreVote(id, to, &own, new(raft.RequestPreVoteResponse)) },
+		func() error { return x.intake.RequestPreVote(id, to, args, resp) },
+		func() error { return x.intake.RequestPreVote(id, to, &own, new(raft.RequestPreVoteResponse)) },
 	)
 }
 
@@ -175,8 +175,8 @@ func (x *wire) TimeoutNow(
 ) error {
 	own := *args
 	return x.send(
-		func() error { return x.NetworkTransport.TimeoutNow(id, to, args, resp) },
-		func() error { return x.NetworkTransport.TimeoutNow(id, to, &own, new(raft.TimeoutNowResponse)) },
+		func() error { return x.intake.TimeoutNow(id, to, args, resp) },
+		func() error { return x.intake.TimeoutNow(id, to, &own, new(raft.TimeoutNowResponse)) },
 	)
 }
 
@@ -192,9 +192,9 @@ func (x *wire) InstallSnapshot(
 	}
 	own := *args
 	err = x.send(
-		func() error { return x.NetworkTransport.InstallSnapshot(id, to, args, resp, bytes.NewReader(all)) },
+		func() error { return x.intake.InstallSnapshot(id, to, args, resp, bytes.NewReader(all)) },
 		func() error {
-			return x.NetworkTransport.InstallSnapshot(id, to, &own, new(raft.InstallSnapshotResponse), bytes.NewReader(all))
+			return x.intake.InstallSnapshot(id, to, &own, new(raft.InstallSnapshotResponse), bytes.NewReader(all))
 		},
 	)
 	if err == nil && resp.Success {
@@ -208,7 +208,7 @@ func (x *wire) AppendEntriesPipeline(id raft.ServerID, to raft.ServerAddress) (r
 	if x.weather.rough() {
 		return nil, raft.ErrPipelineReplicationNotSupported
 	}
-	p, err := x.NetworkTransport.AppendEntriesPipeline(id, to)
+	p, err := x.intake.AppendEntriesPipeline(id, to)
 	if err != nil {
 		return nil, err
 	}

@@ -35,7 +35,9 @@ func (t *term) ask(ctx context.Context, q askRequest) (fsm.Result, error) {
 
 // Ask has the leader grant a claim on the subject now.
 func (a *Agent) Ask(ctx context.Context, s fsm.Subject, cause fsm.Cause) (fsm.Result, error) {
-	return callAsk.call(ctx, a, askRequest{Subject: s, Cause: cause})
+	res, err := callAsk.call(ctx, a, askRequest{Subject: s, Cause: cause})
+	a.trace.Asked(ctx, res.Claim)
+	return res, err
 }
 
 // probers are the kinds of prober with what this peer lends them.

@@ -32,6 +32,8 @@ func (a *Agent) Run(ctx context.Context) (err error) {
 	base := context.WithoutCancel(ctx)
 	end := a.ending.end
 
+	traces := start(base, end, parts{"traces": a.trace.Run})
+	defer traces.halt()
 	network := start(base, end, parts{"peer port": a.port.Run, "gossip": a.gossip.Run, "certificates": a.watchCertificates})
 	defer network.halt()
 	defer a.shutRaft()
@@ -196,6 +198,23 @@ func (a *Agent) snapshot() {
 	if err := a.raft.Snapshot().Error(); err != nil && !errors.Is(err, raft.ErrNothingNewToSnapshot) {
 		a.log.Warn("snapshot was not taken", "error", err)
 	}
+}
+
+// snapshotBytes is how large the newest snapshot is, 0 where there is none or no disk.
+func (a *Agent) snapshotBytes() int64 {
+	if a.snapshots == nil {
+		return 0
+	}
+	return a.snapshots.Bytes()
+}
+
+// snapshotsRefused counts what the leader sent and was not taken up.
+func (a *Agent) snapshotsRefused() int64 {
+	n := a.transport.refused.Load()
+	if a.snapshots != nil {
+		n += a.snapshots.Late()
+	}
+	return n
 }
 
 // shutRaft ends raft and its streams, in the order that lets every future have its answer.

@@ -96,6 +96,7 @@ func (a *Agent) lead(ctx context.Context) error {
 		agent: a, number: number, clock: newClock(a.cfg.Seams.Now, a.machine.Read().Meta().Time), hearing: newHearing(), pulse: newPulse(),
 	}
 	t.batch = newBatcher(a.raft, a.machine, t.clock, t.lasts)
+	t.batch.granted = a.granted(ctx)
 	if err := t.open(); err != nil {
 		return err
 	}
@@ -154,13 +155,20 @@ func newULID(at time.Time) string {
 // propose puts frames into the log and waits for their results.
 func (t *term) propose(ctx context.Context, frames []byte, count int, late bool) ([]fsm.Result, error) {
 	t.ripe(ctx, frames)
+	_, step := t.agent.trace.Step(ctx, "commit")
 	p := newProposal(frames, count)
 	t.batch.add(p, late)
 	select {
 	case <-p.done:
+		if len(p.results) > 0 {
+			step.Count("muster.entry", int(p.results[0].Index))
+		}
+		step.End(p.err)
 		return p.results, p.err
 	case <-ctx.Done():
-		return nil, fmt.Errorf("wait for the log: %w", context.Cause(ctx))
+		err := fmt.Errorf("wait for the log: %w", context.Cause(ctx))
+		step.End(err)
+		return nil, err
 	}
 }
 

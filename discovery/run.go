@@ -123,7 +123,9 @@ func hashRecords(records []fsm.Record) string {
 // report sends the run in parts of at most maxPart. A cluster that had moved, or whose enrolment was too large for one part,
 // is compared again with the replica once that holds what was accepted, and sent in a later part. Clusters do not depend on
 // each other, so for the rest nothing is waited for: a follower learns of a commit up to 100 ms after the leader's answer.
-func (r *Runner) report(ctx context.Context, u *run) error {
+func (r *Runner) report(ctx context.Context, u *run) (err error) {
+	ctx, step := r.step(ctx, "complete")
+	defer func() { step.End(err) }()
 	for part := uint32(0); ; part++ {
 		c, rest := u.part(r.cfg.Replica.Read())
 		c.Part = part

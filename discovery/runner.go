@@ -37,7 +37,7 @@ type Claims interface {
 	Take(ctx context.Context) ([]*fsm.Claim, error)
 }
 
-// RunnerConfig is what a Runner needs; all fields but Now are required.
+// RunnerConfig is what a Runner needs; all fields but Now and Tracer are required.
 type RunnerConfig struct {
 	Peer       string // own id
 	Claims     Claims
@@ -48,6 +48,8 @@ type RunnerConfig struct {
 	Registerer prometheus.Registerer
 
 	Now func() time.Time // by which runs are timed; default time.Now
+
+	Tracer Tracer // nil follows nothing
 }
 
 // Runner does the runs whose claims are granted to its peer, and watches the sources that this peer is to watch.
@@ -110,6 +112,8 @@ func (r *Runner) Do(ctx context.Context, claim *fsm.Claim) {
 		return
 	}
 	run := &run{claim: claim, discovery: d, outcome: &fsm.RunOutcome{}}
+	ctx, step := r.follow(ctx, run)
+	defer func() { step.Set("muster.outcome", run.word()); step.End(nil) }()
 	if err := r.collect(ctx, run); err != nil {
 		if ctx.Err() != nil {
 			return
@@ -156,7 +160,10 @@ func (r *Runner) read(ctx context.Context, spec fsm.Spec, want Want) ([]fsm.Reco
 	defer done()
 	ctx, cancel := context.WithTimeoutCause(ctx, runTimeout, fmt.Errorf("the source took longer than %s", runTimeout))
 	defer cancel()
+	ctx, step := r.step(ctx, "read")
 	records, err := backend.Read(ctx, want)
+	step.Count("muster.records", len(records))
+	step.End(err)
 	if err != nil {
 		return nil, err
 	}

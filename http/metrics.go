@@ -71,11 +71,16 @@ var countedMethods = []string{
 	http.MethodGet, http.MethodHead, http.MethodPut, http.MethodPost, http.MethodPatch, http.MethodDelete, http.MethodOptions,
 }
 
-func (m *metrics) count(route, method string, status int, took time.Duration) {
-	if !slices.Contains(countedMethods, method) {
-		method = "other"
+// knownMethod is a method as metrics and traces name it: callers may send what they like.
+func knownMethod(method string) string {
+	if slices.Contains(countedMethods, method) {
+		return method
 	}
-	m.requests.WithLabelValues(route, method, strconv.Itoa(status)).Inc()
+	return "other"
+}
+
+func (m *metrics) count(route, method string, status int, took time.Duration) {
+	m.requests.WithLabelValues(route, knownMethod(method), strconv.Itoa(status)).Inc()
 	m.seconds.WithLabelValues(route).Observe(took.Seconds())
 }
 

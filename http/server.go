@@ -28,7 +28,7 @@ const (
 	stopTimeout       = 5 * time.Second
 )
 
-// Config is what a Server needs. All but Hosts, TLS, the limits, Metrics, ACL and Debug must be set.
+// Config is what a Server needs. All but Hosts, TLS, the limits, Metrics, ACL, Debug and Tracer must be set.
 type Config struct {
 	Replica Replica
 	Log     Log
@@ -62,6 +62,8 @@ type Config struct {
 	TLS *tls.Config
 	// Debug serves the process's profiles at /debug/pprof/.
 	Debug bool
+	// Tracer follows requests; nil follows none.
+	Tracer Tracer
 }
 
 func (c *Config) validate() error {
@@ -162,6 +164,7 @@ func (s *Server) Run(ctx context.Context, ln net.Listener) error {
 // serve runs one handler: the only place where errors become answers and requests are counted.
 func (s *Server) serve(w http.ResponseWriter, r *http.Request, route string, do handler) {
 	began := time.Now()
+	r, step := s.traced(r, route)
 	counted := &countedWriter{ResponseWriter: w, status: http.StatusOK}
 	counted.Header().Set("X-Content-Type-Options", "nosniff")
 	counted.Header().Set("Cache-Control", "no-store")
@@ -179,4 +182,5 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request, route string, do 
 		s.replyError(counted, r, err)
 	}
 	s.metrics.count(route, r.Method, counted.status, time.Since(began))
+	answered(step, counted.status, err)
 }

@@ -28,8 +28,7 @@ func (w *Worker) complete(ctx context.Context, round *round) {
 			if round.stand.version == b.view.Cluster.Index && claim.Full() {
 				w.said.keep(round.cluster, round.said(b.schedule.Notes))
 			}
-			w.unchanged.add(claim, c.Took, b.asOf)
-			w.metrics.unchanged.Inc()
+			w.standing(ctx, round, b.asOf)
 			return
 		}
 		_, err := w.send(ctx, c)
@@ -145,6 +144,9 @@ func lookAgain(before, after *fsm.Notes, spec fsm.RefreshSpec) (confirm, odd fsm
 // send proposes a completion, in parts when its facts are many; each part builds on the version the one before it left. It
 // returns the version that the last of them left, where the claim stays open.
 func (w *Worker) send(ctx context.Context, c *fsm.RefreshComplete) (left uint64, err error) {
+	ctx, step := w.step(ctx, "complete")
+	defer func() { step.End(err) }()
+	step.Count("muster.facts", len(c.Facts))
 	facts := c.Facts
 	for part := c.Part; ; part++ {
 		n := fsm.FactsWithin(facts, maxPart)

@@ -97,4 +97,7 @@ func (s *Steps) End(ctx context.Context) (again bool) { return s.worker.end(ctx,
 
 // Unchanged takes what rounds found unchanged and was not sent yet, as Run does a moment after the first of it; nil for
 // nothing.
-func (w *Worker) Unchanged() *fsm.RefreshUnchanged { return w.unchanged.take() }
+func (w *Worker) Unchanged() *fsm.RefreshUnchanged {
+	batch, _ := w.unchanged.take()
+	return batch
+}

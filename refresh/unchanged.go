@@ -2,7 +2,6 @@ package refresh
 
 import (
 	"context"
-	"log/slog"
 	"sync"
 	"time"
 
@@ -17,38 +16,52 @@ const (
 // collector gathers unchanged completions into one command each collectFor. What could not be delivered is sent again as
 // soon as there is a leader: the token fences what had been accepted.
 type collector struct {
-	log    Log
-	logger *slog.Logger
+	cfg    *WorkerConfig
 	mu     *sync.Mutex
 	next   *fsm.RefreshUnchanged
+	steps  []Step // the completions in next, where there is a Tracer
 	filled chan struct{}
 }
 
-func newCollector(log Log, logger *slog.Logger) collector {
-	return collector{log: log, logger: logger, mu: new(sync.Mutex), filled: make(chan struct{}, 1)}
+func newCollector(cfg *WorkerConfig) collector {
+	return collector{cfg: cfg, mu: new(sync.Mutex), filled: make(chan struct{}, 1)}
 }
 
-// add takes one unchanged round that was compared with the replica as of an index.
-func (c *collector) add(claim *fsm.Claim, took fsm.Duration, asOf uint64) {
+// standing reports a round that changed nothing, compared with the replica as of an index.
+func (w *Worker) standing(ctx context.Context, round *round, asOf uint64) {
+	var step Step
+	if w.cfg.Tracer != nil {
+		_, step = w.step(ctx, "complete")
+		step.Set("muster.outcome", "unchanged")
+	}
+	w.unchanged.add(round, asOf, step)
+	w.metrics.unchanged.Inc()
+}
+
+// add takes one unchanged round, and the step of its completion where there is a Tracer.
+func (c *collector) add(round *round, asOf uint64, step Step) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.next == nil {
 		c.next = &fsm.RefreshUnchanged{AsOf: asOf}
 	}
 	c.next.AsOf = min(c.next.AsOf, asOf)
-	c.next.Add(claim.Subject.ID, claim.Token, took)
+	c.next.Add(round.claim.Subject.ID, round.claim.Token, round.took)
+	if step != nil {
+		c.steps = append(c.steps, step)
+	}
 	select {
 	case c.filled <- struct{}{}:
 	default:
 	}
 }
 
-func (c *collector) take() *fsm.RefreshUnchanged {
+func (c *collector) take() (*fsm.RefreshUnchanged, []Step) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	out := c.next
-	c.next = nil
-	return out
+	out, steps := c.next, c.steps
+	c.next, c.steps = nil, nil
+	return out, steps
 }
 
 // run sends what is added until ctx ends and all that was under way has returned.
@@ -69,7 +82,7 @@ func (c *collector) run(ctx context.Context) {
 			return
 		case <-wait.C:
 		}
-		batch := c.take()
+		batch, steps := c.take()
 		if batch == nil {
 			continue
 		}
@@ -80,15 +93,22 @@ func (c *collector) run(ctx context.Context) {
 		}
 		wg.Go(func() {
 			defer func() { <-places }()
-			c.deliver(ctx, batch)
+			c.deliver(ctx, batch, steps)
 		})
 	}
 }
 
-func (c *collector) deliver(ctx context.Context, batch *fsm.RefreshUnchanged) {
+func (c *collector) deliver(ctx context.Context, batch *fsm.RefreshUnchanged, steps []Step) {
 	ctx, cancel := context.WithTimeout(ctx, minTTL.Std())
 	defer cancel()
-	if _, err := c.log.Propose(ctx, batch); err != nil {
-		c.logger.Debug("unchanged refreshes were not delivered", "error", err)
+	if len(steps) > 0 {
+		ctx = c.cfg.Tracer.Together(ctx, steps)
+	}
+	_, err := c.cfg.Log.Propose(ctx, batch)
+	if err != nil {
+		c.cfg.Logger.Debug("unchanged refreshes were not delivered", "error", err)
+	}
+	for _, s := range steps {
+		s.End(err)
 	}
 }

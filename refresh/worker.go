@@ -31,7 +31,7 @@ type Claims interface {
 	Take(ctx context.Context) ([]*fsm.Claim, error)
 }
 
-// WorkerConfig is what a Worker needs. All fields but the limits are required.
+// WorkerConfig is what a Worker needs. All fields but the limits, Now and Tracer are required.
 type WorkerConfig struct {
 	Claims     Claims
 	Log        Log
@@ -45,6 +45,8 @@ type WorkerConfig struct {
 	MaxPolls int
 
 	Now func() time.Time // by which rounds are timed; default time.Now
+
+	Tracer Tracer // nil follows nothing
 }
 
 // Worker does the refreshes whose claims are granted to its peer: it asks the nodes, compares with its replica and completes. Polling
@@ -72,7 +74,7 @@ func NewWorker(cfg WorkerConfig) (*Worker, error) {
 		cfg.Now = time.Now
 	}
 	w := &Worker{cfg: cfg, polls: make(chan struct{}, cfg.MaxPolls)}
-	w.unchanged = newCollector(cfg.Log, cfg.Logger)
+	w.unchanged = newCollector(&w.cfg)
 	var err error
 	w.metrics, err = newWorkerMetrics(cfg.Registerer, func() float64 { return float64(w.Polls()) })
 	w.askers.probers = cfg.Probers
@@ -126,12 +128,12 @@ func (w *Worker) refresh(ctx context.Context, claim *fsm.Claim) {
 	if round == nil {
 		return
 	}
-	polls := w.ask(ctx, round)
-	w.await(ctx, polls)
+	ctx, step := w.follow(ctx, round)
+	defer step.End(nil)
+	polls := w.poll(ctx, round)
 	if w.end(ctx, round) {
-		again := w.ask(ctx, round)
+		again := w.poll(ctx, round)
 		defer func() { <-again.done }()
-		w.await(ctx, again)
 		w.end(ctx, round)
 	}
 	w.metrics.rounds.Observe(w.since(round.began).Seconds())
@@ -152,7 +154,7 @@ func (w *Worker) begin(claim *fsm.Claim) *round {
 // end compares what the polls brought and reports it. True when nodes are to be asked once more before that can be done.
 func (w *Worker) end(ctx context.Context, round *round) (again bool) {
 	switch {
-	case ctx.Err() != nil || w.stillUnchanged(round):
+	case ctx.Err() != nil || w.stillUnchanged(ctx, round):
 	case round.forget():
 		return true
 	default:
@@ -173,7 +175,7 @@ func (w *Worker) since(t time.Time) time.Duration { return w.cfg.Now().Sub(t) }
 
 // stillUnchanged completes a round that was told what the last one was, of a cluster that is still at the version that one
 // was compared with: there is no need to look at the view. Its claim keeps the notes as they are.
-func (w *Worker) stillUnchanged(round *round) bool {
+func (w *Worker) stillUnchanged(ctx context.Context, round *round) bool {
 	if !round.unchanged() {
 		return false
 	}
@@ -183,7 +185,7 @@ func (w *Worker) stillUnchanged(round *round) bool {
 		return false
 	}
 	w.said.touch(round.cluster)
-	w.unchanged.add(round.claim, fsm.DurationOf(w.since(round.began)), m.Index)
-	w.metrics.unchanged.Inc()
+	round.took = fsm.DurationOf(w.since(round.began))
+	w.standing(ctx, round, m.Index)
 	return true
 }

@@ -9,5 +9,5 @@ import (
 // Refresh does one claim, and returns what it has to say of unchanged clusters, which is not sent.
 func (w *Worker) Refresh(ctx context.Context, c *fsm.Claim) *fsm.RefreshUnchanged {
 	w.refresh(ctx, c)
-	return w.unchanged.take()
+	return w.Unchanged()
 }

@@ -67,7 +67,7 @@ func (known metrics) judge(t *testing.T, where, expr string) []string {
 		t.Errorf("%s: no metric in %s", where, expr)
 	}
 	for _, m := range grouping.FindAllStringSubmatch(expr, -1) {
-		for _, l := range strings.Split(m[1], ",") {
+		for l := range strings.SplitSeq(m[1], ",") {
 			if l = strings.TrimSpace(l); l != "" && !slices.Contains(all, l) {
 				t.Errorf("%s: nothing has a label %s in %s", where, l, expr)
 			}

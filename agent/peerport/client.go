@@ -126,6 +126,9 @@ func (c *Client) RoundTrip(req *http.Request) (*http.Response, error) {
 	out.Header.Set(headerPeer, h.to)
 	out.Header.Set(headerInstance, h.instance)
 	out.Header.Set(headerHop, strconv.Itoa(hop))
+	if c.port.cfg.Outgoing != nil {
+		c.port.cfg.Outgoing(out.Context(), out.Header)
+	}
 	resp, err := c.transport.RoundTrip(out)
 	if err != nil {
 		return nil, fmt.Errorf("ask peer %s: %w", id, err)

@@ -41,6 +41,8 @@ type Config struct {
 	// a Caller in their context. It limits the bodies it reads, and leaves status
 	// 421 to the port, as the client takes it for a refusal.
 	Handler http.Handler
+	// Outgoing may add headers to a request before it is sent; nil adds none.
+	Outgoing func(ctx context.Context, h http.Header)
 	// Log and Registerer may be nil: then nothing is logged or exposed.
 	Log        *slog.Logger
 	Registerer prometheus.Registerer

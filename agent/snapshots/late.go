@@ -10,13 +10,13 @@ import (
 // ErrLate is matched by the error for a snapshot that the leader sent and that came too late: this peer holds all of it, and more.
 var ErrLate = errors.New("it came too late")
 
-// late says why a snapshot that another peer sent must not take the place of the state, nil when it may.
+// tooLate says why a snapshot that another peer sent must not take the place of the state, nil when it may.
 //
 // Raft takes up whatever the leader of the current term once sent. Of a snapshot that lay on its way while the peer went on, the
 // state would go back, and so would the peer set, which an entry in the log is never read for a second time; where the entries
 // after it are gone from the log, raft would end in a panic. What is applied is one bound. The other is the log: where it holds
 // the last entry of the snapshot, and more behind it, the leader finds the place to go on from and has no need to send one.
-func (s *Store) late(index, term uint64) error {
+func (s *Store) tooLate(index, term uint64) error {
 	if s.cfg.Applied == nil {
 		return nil
 	}

@@ -30,7 +30,7 @@ func (s *Store) Create(
 	if err != nil {
 		return nil, errors.Join(err, inner.Cancel())
 	}
-	return &sink{SnapshotSink: inner, store: s, state: state, late: s.late(index, term)}, nil
+	return &sink{SnapshotSink: inner, store: s, state: state, late: s.tooLate(index, term)}, nil
 }
 
 // sink is a snapshot that is being written. It is synced as it grows: one sync of all of it at the end would hold up those
@@ -40,6 +40,7 @@ type sink struct {
 	store   *Store
 	state   *os.File // what raft writes to
 	waiting int      // bytes written since the last sync
+	bytes   int64
 	ended   bool
 	late    error // why it is not taken up, unless it is this peer's own
 }
@@ -50,6 +51,7 @@ func (s *sink) Write(b []byte) (int, error) {
 		return 0, s.late
 	}
 	n, err := s.SnapshotSink.Write(b)
+	s.bytes += int64(n)
 	if s.waiting += n; err == nil && s.waiting >= syncEvery {
 		s.waiting = 0
 		err = s.state.Sync()
@@ -70,6 +72,7 @@ func (s *sink) Close() error {
 	if err := errors.Join(s.SnapshotSink.Close(), s.state.Close()); err != nil {
 		return err
 	}
+	s.store.bytes.Store(s.bytes)
 	if err := s.store.seal(s.ID()); err != nil {
 		s.store.cfg.Log.Warn("a snapshot has no checksum of its own", "snapshot", s.ID(), "error", err)
 	}
@@ -82,5 +85,8 @@ func (s *sink) Cancel() error {
 		return nil
 	}
 	s.ended = true
+	if s.late != nil {
+		s.store.late.Add(1)
+	}
 	return errors.Join(s.SnapshotSink.Cancel(), s.state.Close())
 }

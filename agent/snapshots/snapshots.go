@@ -27,6 +27,7 @@ import (
 	"path/filepath"
 	"slices"
 	"sync"
+	"sync/atomic"
 
 	"github.com/hashicorp/go-hclog"
 	"github.com/hashicorp/raft"
@@ -80,7 +81,15 @@ type Store struct {
 	settled bool     // raft has started
 	tried   []damage // until then: those that were damaged or could not be restored, and the one that is tried now
 	why     *DamageError
+
+	bytes, late atomic.Int64
 }
+
+// Bytes is how large the newest snapshot is, 0 when there is none.
+func (s *Store) Bytes() int64 { return s.bytes.Load() }
+
+// Late is how many snapshots came too late.
+func (s *Store) Late() int64 { return s.late.Load() }
 
 // damage is a snapshot that raft did not start from.
 type damage struct {
@@ -115,6 +124,7 @@ func (s *Store) List() ([]*raft.SnapshotMeta, error) {
 		return slices.ContainsFunc(damaged, func(d damage) bool { return d.name == m.ID })
 	})
 	if len(sound) > 0 {
+		s.bytes.Store(sound[0].Size)
 		return sound, nil
 	}
 	if len(damaged) > 0 {

@@ -45,6 +45,8 @@ var homes = []struct {
 	{"github.com/hashicorp/go-hclog", []string{"agent"}},
 	{"github.com/hashicorp/go-msgpack/v2", []string{"agent"}},
 	{"github.com/armon/go-metrics", []string{"agent"}},
+	{"go.opentelemetry.io/otel", []string{"agent/trace"}},
+	{"go.opentelemetry.io/proto/otlp", nil},
 	{"github.com/spf13/cobra", []string{"cmd"}},
 	{"github.com/spf13/pflag", []string{"cmd"}},
 	{"github.com/hashicorp/hcl/v2", []string{"cmd"}},

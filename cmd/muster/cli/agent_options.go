@@ -10,6 +10,7 @@ import (
 	"github.com/musterhq/muster/agent"
 	"github.com/musterhq/muster/agent/backup"
 	"github.com/musterhq/muster/agent/consul"
+	"github.com/musterhq/muster/agent/trace"
 	"github.com/musterhq/muster/cmd/muster/conf"
 	"github.com/musterhq/muster/cmd/muster/document"
 	"github.com/musterhq/muster/discovery"
@@ -25,6 +26,8 @@ type options struct {
 	sources []conf.Source
 	schema  *conf.Schema
 	found   *conf.Found // in the files
+
+	snapshotMiB int
 }
 
 // newOptions are options with their defaults.
@@ -44,9 +47,10 @@ func (o *options) inFiles(f *pflag.FlagSet) {
 	s.In("tls", "ca-file", "cert-file", "key-file", "verify-client")
 	s.In("consul", "consul-token-file", "consul-ca-file", "consul-cert-file", "consul-key-file", "consul-tls-server-name",
 		"consul-register", "consul-service", "consul-check-ttl")
+	s.In("trace", "trace-endpoint", "trace-ratio", "trace-headers-file", "trace-ca-file")
 	s.Call("consul-addr", "consul.address")
 	s.Call("consul-tag", "consul.tags")
-	s.In("limits", "http-max-conns-per-client")
+	s.In("limits", "http-max-conns-per-client", "max-snapshot-mib")
 	s.In("dial", "dial-allow", "dial-deny")
 	s.Call("label", "labels")
 	s.Call("acl", "acl.enabled")
@@ -58,14 +62,17 @@ func (o *options) inFiles(f *pflag.FlagSet) {
 	s.Check(consul.CheckService, "consul-service")
 	s.Check(consul.CheckTag, "consul-tag")
 	s.Check(conf.AtLeast(consul.MinTTL), "consul-check-ttl")
+	s.Check(trace.CheckEndpoint, "trace-endpoint")
+	s.Check(trace.CheckRatio, "trace-ratio")
 	s.Check(conf.OneOf("debug", "info", "warn", "error"), "log-level")
 	s.Check(conf.OneOf("text", "json"), "log-format")
 	s.Check(conf.Between(1, 10), "raft-multiplier")
 	s.Check(conf.Between(0, 9), "bootstrap-expect")
 	s.Check(conf.Between(1, 1<<20), "http-max-conns-per-client")
+	s.Check(conf.Between(1, 1<<20), "max-snapshot-mib")
 	s.Check(conf.AtLeast(backup.MinInterval), "backup-interval")
 	s.Check(conf.Between(1, 1<<20), "backup-retain")
-	s.Reloads("backup-dir", "backup-interval", "backup-retain", "join", "label", "log-level")
+	s.Reloads("backup-dir", "backup-interval", "backup-retain", "join", "label", "log-level", "trace-ratio")
 	o.schema = s
 }
 
@@ -106,7 +113,7 @@ func (o *options) compose(p *Program) (agent.Config, error) {
 	if cfg.Log, err = o.logs.logger(p.Err); err != nil {
 		return cfg, err
 	}
-	cfg.LogLevel = &o.logs.at
+	cfg.LogLevel, cfg.MaxSnapshot = &o.logs.at, int64(o.snapshotMiB)<<20
 	if o.keeper.Dir != "" {
 		if o.keeper.Dir, err = filepath.Abs(o.keeper.Dir); err != nil {
 			return cfg, err

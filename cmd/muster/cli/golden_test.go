@@ -107,6 +107,7 @@ func TestJSONIsTheAPIs(t *testing.T) {
 		"live":      {[]string{"cluster", "show", "-live", "orders"}, live(), &[]httpd.LiveNode{}},
 		"settings":  {[]string{"settings", "show"}, fsm.DefaultSettings(), &fsm.Settings{}},
 		"usage":     {[]string{"operator", "usage"}, usage(), &httpd.Usage{}},
+		"info":      {[]string{"info"}, self(), &httpd.Self{}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			r := run{}.do(t, fleet(t), append(c.args, "-format=json")...)

@@ -17,7 +17,7 @@ func (p *Program) info() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "info",
 		Short: "Show what a peer says of itself",
-		Long: `Shows what a peer says of itself. With -live it only says whether the peer must be restarted, which needs no
+		Long: `Shows what a peer says of itself, its place in raft, its process and its machine. With -live it only says whether the peer must be restarted, which needs no
 token, and ends with an error if so: what a health check wants. A peer that is live may still not be ready to serve.`,
 		Example: "  muster info\n  muster info -format=json\n  muster info -live",
 		Args:    exactly(0),
@@ -25,19 +25,7 @@ token, and ends with an error if so: what a health check wants. A peer that is l
 			if live {
 				return p.tellLive(ctx, api)
 			}
-			self, err := api.Self(ctx)
-			if err != nil {
-				return err
-			}
-			if p.json() {
-				return p.writeJSON(self)
-			}
-			ready, err := api.Ready(ctx)
-			if err != nil {
-				return err
-			}
-			p.writeSelf(&self, ready)
-			return nil
+			return p.tellAll(ctx, api)
 		}),
 	}
 	c.Flags().BoolVar(&live, "live", false, "say only whether it must be restarted")
@@ -75,6 +63,9 @@ func (p *Program) writeSelf(s *httpd.Self, ready httpd.Readiness) {
 	}
 	for _, why := range ready.Reasons {
 		facts = append(facts, plain("", why))
+	}
+	for _, what := range ready.Warnings {
+		facts = append(facts, fact{"Warning", table.Cell{Text: what, Mood: table.Warn}})
 	}
 	facts = append(facts,
 		plain("Up for", p.ago(s.Started)), plain("Group", fmt.Sprintf("%s (%s)", s.Group, dash(s.GroupID))),

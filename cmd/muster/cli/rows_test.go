@@ -231,7 +231,7 @@ func fleet(t *testing.T) *api {
 	for _, d := range discoveries() {
 		a.on("GET", "/v1/discovery/"+d.Name, d)
 	}
-	a.on("GET", "/v1/agent/members", members()).on("GET", "/v1/agent/self", self()).on("GET", "/v1/operator/usage", usage())
+	a.on("GET", "/v1/agent/members", members()).on("GET", "/v1/agent/self", self()).on("GET", "/v1/operator/usage", usage()).on("GET", "/v1/agent/host", machine())
 	a.on("GET", "/readyz", httpd.Readiness{Status: "ok"}).on("GET", "/livez", httpd.Readiness{Status: "ok"}).on("GET", "/v1/settings", fsm.DefaultSettings())
 	a.on("GET", "/v1/operator/raft/configuration", httpd.RaftConfiguration{Index: 5, Servers: []httpd.RaftServer{
 		{ID: "01A", Name: "peer-a", Address: "10.0.0.1:8651", State: "leader", Leader: true, Voter: true, AppliedIndex: 4711},
@@ -245,12 +245,24 @@ func self() httpd.Self {
 	return httpd.Self{
 		Member: members()[0], Group: "muster", GroupID: "01GROUP", Epoch: "e1", State: "leader", Term: 3, LastIndex: 4712,
 		CommitIndex: 4711, AppliedIndex: 4711, FeatureLevel: 1, Leader: "peer-a", Started: ago(26 * time.Hour),
-		Disk: &httpd.DiskStatus{Dir: "/var/lib/muster", Level: "low", Free: 300 << 20, Total: 4 << 30},
+		Stats: map[string]string{"num_peers": "2", "last_snapshot_index": "4096", "latest_configuration": "[…]", "fsm_pending": "0"},
+		Disk:  &httpd.DiskStatus{Dir: "/var/lib/muster", Level: "low", Free: 300 << 20, Total: 4 << 30},
 		Backups: &httpd.BackupStatus{
 			Dir: "/var/backups/muster", Leads: true, At: ago(20 * time.Minute), File: "muster-1.backup", Index: 4700, Kept: 48,
 		},
 		Consul: &httpd.Registration{
 			Address: "127.0.0.1:8500", Service: "muster", ID: "muster-01A", Registered: true, Tags: []string{"leader", "voter"}, At: ago(3 * time.Second),
+		},
+	}
+}
+
+// machine is one whose clock is behind.
+func machine() httpd.Host {
+	return httpd.Host{
+		Name: "db-17", OS: "linux", Arch: "amd64", Kernel: "6.1.0-9-amd64", CPUs: 2, Load: []float64{0.25, 0.5, 1}, Memory: 8 << 30,
+		MemoryFree: 5 << 30, MemoryLimit: 1 << 30, Booted: ago(100 * 24 * time.Hour), Time: ago(9 * time.Second),
+		Process: httpd.Process{
+			PID: 4711, Go: "go1.x", Threads: 2, Goroutines: 63, Heap: 20 << 20, Reserved: 60 << 20, Resident: 80 << 20, OpenFiles: 41, MostFiles: 1024,
 		},
 	}
 }

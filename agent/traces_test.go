@@ -1,0 +1,228 @@
+package agent
+
+import (
+	"fmt"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/musterhq/muster/agent/trace"
+	"github.com/musterhq/muster/agent/trace/tracetest"
+	"github.com/musterhq/muster/fsm"
+)
+
+const collectorAt = "127.0.2.1:4318"
+
+// traced runs a test with a world of three peers that tell a collector of the share that they follow.
+func traced(t *testing.T, ratio float64, test func(t *testing.T, w *world, c *tracetest.Collector)) {
+	inEmptyBubble(t, func(t *testing.T, w *world) {
+		c := &tracetest.Collector{}
+		server := &http.Server{Handler: c}
+		ended := make(chan error, 1)
+		go func() { ended <- server.Serve(w.net.Listen(collectorAt)) }()
+		defer func() {
+			_ = server.Close()
+			<-ended
+		}()
+		for i := range 3 {
+			p := w.add(fmt.Sprintf("peer-%c", 'a'+i))
+			p.change = func(cfg *Config) {
+				cfg.BootstrapExpect = 3
+				cfg.Trace = trace.Config{Endpoint: "http://" + collectorAt, Ratio: ratio}
+				cfg.Seams.TraceDial = w.net.DialFrom(p.host)
+			}
+		}
+		for _, p := range w.peers {
+			p.start(nil)
+		}
+		for _, p := range w.peers {
+			p.await("all peers' rows", rows(3))
+		}
+		test(t, w, c)
+		for _, p := range w.peers {
+			p.end()
+		}
+		if err := c.Err(); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+// request sends a request to a peer's API and returns the status of the answer.
+func (p *peer) request(method, path, parent string) (status int) {
+	p.w.t.Helper()
+	client := &http.Client{Transport: &http.Transport{DialContext: p.w.net.DialFrom("127.0.3.1"), DisableKeepAlives: true}}
+	r, err := http.NewRequestWithContext(p.w.t.Context(), method, "http://"+p.HTTPAddr()+path, http.NoBody)
+	if err != nil {
+		p.w.t.Fatal(err)
+	}
+	if parent != "" {
+		r.Header.Set("traceparent", parent)
+	}
+	if method != http.MethodGet {
+		r.Header.Set("Content-Type", "application/json")
+	}
+	answer, err := client.Do(r)
+	if err != nil {
+		p.w.t.Fatal(err)
+	}
+	_ = answer.Body.Close()
+	return answer.StatusCode
+}
+
+// one is the only span for which is holds.
+func one(t *testing.T, c *tracetest.Collector, what string, is func(tracetest.Span) bool) tracetest.Span {
+	t.Helper()
+	found := c.Find(is)
+	if len(found) != 1 {
+		t.Fatalf("%d spans are %s; wanted is one. All:\n%s", len(found), what, spelled(c))
+	}
+	return found[0]
+}
+
+func spelled(c *tracetest.Collector) string {
+	var out strings.Builder
+	for _, s := range c.Spans() {
+		fmt.Fprintf(&out, "%s %s: %s %s in %s links %v %v\n", s.Peer, s.Name, s.Trace, s.ID, s.Parent, s.Links, s.Attributes)
+	}
+	return out.String()
+}
+
+// TestAWriteIsOneTrace: what a caller follows goes on at the peer it asked, and at the leader.
+func TestAWriteIsOneTrace(t *testing.T) {
+	const theirs, parent = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
+	traced(t, 0, func(t *testing.T, w *world, c *tracetest.Collector) {
+		w.settled(1, 3, nil)
+		leader, follower := w.leader(), w.follower()
+		status := follower.request(http.MethodPost, "/v1/cluster/c00/refresh", "00-"+theirs+"-"+parent+"-01")
+		if status != http.StatusAccepted {
+			t.Fatal(status)
+		}
+		follower.request(http.MethodGet, "/v1/clusters", "00-11111111111111111111111111111111-b7ad6b7169203331-00")
+		follower.request(http.MethodGet, "/v1/clusters", "")
+		for _, p := range w.peers {
+			p.end()
+		}
+		span := func(peer *peer, name string) tracetest.Span {
+			return one(t, c, name, func(s tracetest.Span) bool { return s.Peer == peer.name && s.Name == name && s.Trace == theirs })
+		}
+		asked := span(follower, "POST /v1/cluster/{name}/refresh")
+		there := span(leader, "peer /ask")
+		commit := span(leader, "commit")
+		if asked.Parent != parent || there.Parent != asked.ID || commit.Parent != there.ID {
+			t.Errorf("the spans do not hang together:\n%s", spelled(c))
+		}
+		if asked.Attributes["http.response.status_code"] != "202" || asked.Kind != "SPAN_KIND_SERVER" || there.Kind != asked.Kind {
+			t.Errorf("the request: %+v, at the leader: %+v", asked, there)
+		}
+		claim := one(t, c, "the claim", func(s tracetest.Span) bool { return s.Name == "claim" })
+		if len(asked.Links) != 1 || asked.Links[0] != claim.Trace {
+			t.Errorf("the request links to %v; the work on its claim is %s", asked.Links, claim.Trace)
+		}
+		for _, s := range c.Spans() {
+			if s.Trace != theirs && s.Trace != claim.Trace {
+				t.Errorf("followed without anybody who wanted that: %+v", s)
+			}
+		}
+	})
+}
+
+// TestAWriteThroughTheLog: a command that a follower forwards, with nothing but the configured share.
+func TestAWriteThroughTheLog(t *testing.T) {
+	traced(t, 1, func(t *testing.T, w *world, c *tracetest.Collector) {
+		leader, follower := w.leader(), w.follower()
+		w.discover(nil)
+		if status := follower.request(http.MethodDelete, "/v1/discovery/all", ""); status != http.StatusOK {
+			t.Fatal(status)
+		}
+		for _, p := range w.peers {
+			p.end()
+		}
+		request := one(t, c, "the request", func(s tracetest.Span) bool { return s.Name == "DELETE /v1/discovery/{name}" })
+		in := func(peer *peer, name string) tracetest.Span {
+			return one(t, c, name, func(s tracetest.Span) bool { return s.Trace == request.Trace && s.Peer == peer.name && s.Name == name })
+		}
+		propose := in(follower, "propose")
+		there, commit := in(leader, "peer /propose"), in(leader, "commit")
+		if propose.Parent != request.ID || there.Parent != propose.ID || commit.Parent != there.ID || request.Parent != "" {
+			t.Errorf("the spans do not hang together:\n%s", spelled(c))
+		}
+		if propose.Attributes["muster.command"] != "discovery.delete" || commit.Attributes["muster.entry"] == "" {
+			t.Errorf("propose %v, commit %v", propose.Attributes, commit.Attributes)
+		}
+	})
+}
+
+// TestARefreshHangsTogether: the leader's grant, the holder's polls and its completion are one trace, though nothing of it is in
+// the log.
+func TestARefreshHangsTogether(t *testing.T) {
+	traced(t, 1, func(t *testing.T, w *world, c *tracetest.Collector) {
+		w.settled(6, 3, nil)
+		leader := w.leader()
+		w.pass(20 * time.Second)
+		for _, p := range w.peers {
+			p.end()
+		}
+		all := map[string][]tracetest.Span{}
+		for _, s := range c.Spans() {
+			all[s.Trace] = append(all[s.Trace], s)
+		}
+		elsewhere, runs := 0, 0
+		for _, spans := range all {
+			by := map[string]tracetest.Span{}
+			for _, s := range spans {
+				by[s.Name] = s
+			}
+			claim, work, poll, complete := by["claim"], by["refresh"], by["poll"], by["complete"]
+			if by["run"].ID != "" {
+				runs++
+				if read := by["read"]; by["run"].Parent != claim.ID || read.Parent != by["run"].ID || complete.Parent != by["run"].ID ||
+					by["run"].Attributes["muster.discovery"] != "all" {
+					t.Errorf("a run does not hang together: %+v", spans)
+				}
+			}
+			if work.ID == "" || claim.ID == "" || complete.ID == "" {
+				continue
+			}
+			if claim.Peer != leader.name || work.Parent != claim.ID || poll.Parent != work.ID || complete.Parent != work.ID {
+				t.Errorf("a refresh does not hang together: %+v", spans)
+			}
+			if work.Attributes["muster.cluster"] == "" || poll.Attributes["muster.nodes"] != "3" || poll.Attributes["muster.nodes.answered"] != "3" {
+				t.Errorf("a refresh of three nodes is told as %v, %v", work.Attributes, poll.Attributes)
+			}
+			if claim.Start > claim.End || claim.End > complete.End {
+				t.Errorf("a claim from %d to %d, completed at %d", claim.Start, claim.End, complete.End)
+			}
+			if there := by["peer /propose"]; work.Peer != leader.name && there.ID != "" && by["commit"].Parent == there.ID {
+				elsewhere++
+			}
+		}
+		if elsewhere == 0 || runs == 0 {
+			t.Errorf("%d refreshes were completed at the leader by another peer, %d runs; wanted are some:\n%s", elsewhere, runs, spelled(c))
+		}
+	})
+}
+
+// TestAFailedRefreshIsTold by codes and counts.
+func TestAFailedRefreshIsTold(t *testing.T) {
+	traced(t, 1, func(t *testing.T, w *world, c *tracetest.Collector) {
+		w.settled(1, 3, nil)
+		w.nodes.kill(addrOf(0, 1))
+		w.leader().await("a node less", func(r *fsm.Reader) bool { return !healthy(1)(r) })
+		for _, p := range w.peers {
+			p.end()
+		}
+		failed := c.Find(func(s tracetest.Span) bool {
+			return s.Name == "poll" && s.Attributes["muster.nodes.unreachable"] == "1"
+		})
+		if len(failed) == 0 {
+			t.Fatalf("no polls are told of that did not reach a node:\n%s", spelled(c))
+		}
+		for _, p := range failed {
+			one(t, c, "its completion with facts", func(s tracetest.Span) bool {
+				return s.Trace == p.Trace && s.Name == "complete" && s.Parent == p.Parent && s.Attributes["muster.outcome"] == ""
+			})
+		}
+	})
+}
