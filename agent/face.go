@@ -2,8 +2,6 @@ package agent
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -145,30 +143,4 @@ func (f membersFace) ForceLeave(ctx context.Context, name string) error {
 		return raftFace(f).RemovePeer(ctx, p.ID)
 	}
 	return fsm.Errorf(fsm.CodeNotFound, "there is no peer %q", name)
-}
-
-// Live fails when the process must be restarted.
-func (f lifeFace) Live() error {
-	if f.store != nil && f.store.Err() != nil {
-		return fmt.Errorf("log store: %w", f.store.Err())
-	}
-	return f.machine.failed()
-}
-
-// Ready fails when the peer should be sent no requests now.
-func (f lifeFace) Ready() error {
-	var why []error
-	if f.leaderID() == "" {
-		why = append(why, errors.New("no leader is known"))
-	}
-	if f.machine.Read().Peer(f.id) == nil {
-		why = append(why, errors.New("the leader has not taken this peer up yet"))
-	}
-	if !f.caughtUp.Load() {
-		why = append(why, errors.New("the replica has not caught up since this peer started"))
-	}
-	if f.draining.Load() {
-		why = append(why, errors.New("the peer is stopping"))
-	}
-	return errors.Join(append(why, f.Live())...)
 }

@@ -209,7 +209,7 @@ func TestClientGroup(t *testing.T) {
 	if r := ok[httpd.RaftConfiguration](t)(c.RaftConfiguration(ctx)); len(r.Servers) != 1 {
 		t.Errorf("configuration is %+v", r)
 	}
-	f.ready = errors.New("no leader")
+	f.checks = []httpd.Check{{Name: "leader", Err: errors.New("no leader")}, {Name: "log_store", Restart: true}}
 	if r := ok[httpd.Readiness](t)(c.Ready(ctx)); !slices.Equal(r.Reasons, []string{"no leader"}) {
 		t.Errorf("ready is %+v", r)
 	}

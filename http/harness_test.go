@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -42,8 +43,7 @@ type peer struct {
 	preview   func(context.Context, string, fsm.Spec) (httpd.Preview, error) // nil answers with nothing
 	reports   []fsm.Report
 	restore   func(from io.Reader, cause fsm.Cause) (httpd.Restored, error)
-	live      error
-	ready     error
+	checks    []httpd.Check
 	warnings  []string
 	minted    int         // tokens made
 	behind    *fsm.Reader // what stale reads see; nil is the state as it is
@@ -169,7 +169,6 @@ func (p *peer) Reload(context.Context) (httpd.Reloaded, error) {
 	return httpd.Reloaded{Files: []string{"a.hcl"}}, p.act("reload")
 }
 func (p *peer) Leave(context.Context) error { return p.act("leave") }
-func (p *peer) Ready() error                { return p.ready }
 func (p *peer) Leader() string              { return "127.0.0.1:8651" }
 func (p *peer) Peers() []string             { return []string{"127.0.0.1:8651"} }
 func (p *peer) Configuration(context.Context) (httpd.RaftConfiguration, error) {
@@ -203,16 +202,14 @@ func (p *peer) Host() httpd.Host {
 	return httpd.Host{Name: "here", OS: "linux", Arch: "amd64", CPUs: 2, Time: p.Now()}
 }
 
-// life tells Live apart from the one that asks nodes.
-type life struct{ *peer }
+func (p *peer) Checks() []httpd.Check { return slices.Clone(p.checks) }
 
-func (l life) Live() error        { return l.live }
-func (l life) Warnings() []string { return l.warnings }
+func (p *peer) Warnings() []string { return p.warnings }
 
 func (p *peer) config() httpd.Config {
 	reg := prometheus.NewRegistry()
 	return httpd.Config{
-		Replica: p, Log: p, Clock: p, Rules: p, Work: p, Backups: p, Members: p, Raft: p, Life: life{p}, Access: p, Keys: keys{p}, Journal: &journal{}, Inside: p,
+		Replica: p, Log: p, Clock: p, Rules: p, Work: p, Backups: p, Members: p, Raft: p, Life: p, Access: p, Keys: keys{p}, Journal: &journal{}, Inside: p,
 		Metrics: promhttp.HandlerFor(reg, promhttp.HandlerOpts{}), Registerer: reg, Logger: slog.New(slog.DiscardHandler),
 	}
 }

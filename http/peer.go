@@ -112,11 +112,9 @@ type Access interface {
 	Proved()
 }
 
-// Life is the running process. Live fails when it must be restarted, Ready when it should be sent no requests now; both
-// errors say why, each of several reasons joined.
+// Life is the running process.
 type Life interface {
-	Live() error
-	Ready() error
+	Checks() []Check    // in the order in which they are told
 	Warnings() []string // what somebody should look after all the same
 	// Reload has the configuration read again; an error means that nothing of it was taken over.
 	Reload(ctx context.Context) (Reloaded, error)

@@ -12,11 +12,12 @@ import (
 
 // Sets of query parameters that routes take; all take pretty.
 var (
-	readParams  = []string{"consistent", "stale", "index", "wait"}
-	listParams  = append([]string{"filter", "limit", "after"}, readParams...)
-	casParam    = []string{"cas"}
-	idParam     = []string{"id"}
-	eventParams = []string{"after", "limit", "type", "cluster", "node", "since", "cause"}
+	verboseParam = []string{"verbose"}
+	readParams   = []string{"consistent", "stale", "index", "wait"}
+	listParams   = append([]string{"filter", "limit", "after"}, readParams...)
+	casParam     = []string{"cas"}
+	idParam      = []string{"id"}
+	eventParams  = []string{"after", "limit", "type", "cluster", "node", "since", "cause"}
 )
 
 // parseQuery reads a request's parameters. A token among them is refused, whoever asks.

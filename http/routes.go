@@ -129,8 +129,8 @@ func (s *Server) groupRoutes() map[string]methods {
 		},
 		"/v1/openapi.json": {"GET": {s.describe, nil, anybody}},
 
-		"/livez":  {"GET": {s.livez, nil, public}},
-		"/readyz": {"GET": {s.readyz, nil, public}},
+		"/livez":  {"GET": {s.livez, verboseParam, public}},
+		"/readyz": {"GET": {s.readyz, verboseParam, public}},
 	}
 	if s.Metrics != nil {
 		serve := func(w http.ResponseWriter, r *http.Request) error {

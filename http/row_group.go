@@ -163,8 +163,17 @@ type Hidden struct {
 type Readiness struct {
 	Status  string   `json:"status"` // ok or failing
 	Reasons []string `json:"reasons,omitempty"`
+	// Checks are what the status is judged by, where ?verbose asks for them.
+	Checks []CheckRow `json:"checks,omitempty"`
 	// Warnings are what somebody should look after, whatever the status.
 	Warnings []string `json:"warnings,omitempty"`
+}
+
+// CheckRow is how one check of a peer went.
+type CheckRow struct {
+	Name   string `json:"name"`
+	Status string `json:"status"` // ok or failing
+	Reason string `json:"reason,omitempty"`
 }
 
 // Targets is one entry of Prometheus' http_sd.

@@ -15,6 +15,8 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/musterhq/muster/fsm"
 	httpd "github.com/musterhq/muster/http"
 )
@@ -396,14 +398,35 @@ func TestReadiness(t *testing.T) {
 	if got := into[httpd.Readiness](f.get("/readyz"), http.StatusOK); got.Status != "ok" || fmt.Sprint(got.Warnings) != "[the disk is low]" {
 		t.Errorf("a peer with a warning is %+v", got)
 	}
-	f.ready = errors.Join(errors.New("no leader"), errors.New("400 entries behind"))
-	f.live = errors.New("disk: write failed")
-	if got := into[httpd.Readiness](f.get("/readyz"), http.StatusServiceUnavailable); fmt.Sprint(got.Reasons) != "[no leader 400 entries behind]" {
-		t.Errorf("reasons are %q", got.Reasons)
+	f.checks = []httpd.Check{
+		{Name: "leader", Err: errors.New("no leader")},
+		{Name: "caught_up", Err: errors.New("400 entries behind")},
+		{Name: "log_store", Restart: true},
+		{Name: "state", Restart: true},
 	}
-	if got := into[httpd.Readiness](f.get("/livez"), http.StatusServiceUnavailable); fmt.Sprint(got.Reasons) != "[disk: write failed]" {
-		t.Errorf("reasons are %q", got.Reasons)
+	judged := func(path string, status int, want httpd.Readiness) {
+		t.Helper()
+		want.Warnings = f.warnings
+		if diff := cmp.Diff(want, into[httpd.Readiness](f.get(path), status)); diff != "" {
+			t.Errorf("%s (-want +got)\n%s", path, diff)
+		}
 	}
+	judged("/readyz", http.StatusServiceUnavailable, httpd.Readiness{Status: "failing", Reasons: []string{"no leader", "400 entries behind"}})
+	judged("/livez", http.StatusOK, httpd.Readiness{Status: "ok"})
+	judged("/livez?verbose", http.StatusOK, httpd.Readiness{Status: "ok", Checks: []httpd.CheckRow{
+		{Name: "log_store", Status: "ok"}, {Name: "state", Status: "ok"},
+	}})
+	f.checks[2].Err = errors.New("disk: write failed")
+	judged("/livez", http.StatusServiceUnavailable, httpd.Readiness{Status: "failing", Reasons: []string{"disk: write failed"}})
+	judged("/readyz?verbose", http.StatusServiceUnavailable, httpd.Readiness{
+		Status: "failing", Reasons: []string{"no leader", "400 entries behind", "disk: write failed"}, Checks: []httpd.CheckRow{
+			{Name: "leader", Status: "failing", Reason: "no leader"},
+			{Name: "caught_up", Status: "failing", Reason: "400 entries behind"},
+			{Name: "log_store", Status: "failing", Reason: "disk: write failed"},
+			{Name: "state", Status: "ok"},
+		},
+	})
+	f.get("/readyz?verbose=perhaps").blames("verbose")
 }
 
 func TestInternalFaultsAreNotTold(t *testing.T) {
