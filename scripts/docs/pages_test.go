@@ -58,9 +58,6 @@ func programs(dir string) (m docs.Machine, err error) {
 	return m, err
 }
 
-// unmarked are pages whose blocks nobody has marked yet.
-var unmarked = map[string]bool{"consul.md": true}
-
 // pages are the pages whose commands are run.
 func pages(t *testing.T) []string {
 	t.Helper()
@@ -89,9 +86,6 @@ func TestPages(t *testing.T) {
 	t.Parallel()
 	for _, file := range pages(t) {
 		name := filepath.Base(file)
-		if unmarked[name] {
-			continue
-		}
 		steps := read(t, file)
 		if len(steps) == 0 || testing.Short() {
 			continue
@@ -116,9 +110,6 @@ func TestNotRun(t *testing.T) {
 	const most = 25
 	count := 0
 	for _, file := range pages(t) {
-		if unmarked[filepath.Base(file)] {
-			continue
-		}
 		for _, s := range read(t, file) {
 			if s.Kind != docs.NotRun {
 				continue
