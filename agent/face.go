@@ -131,16 +131,20 @@ func (f membersFace) Join(ctx context.Context, address string) error {
 	return nil
 }
 
-// ForceLeave declares a failed member gone for good.
+// ForceLeave declares a failed member gone for good. Where one of its name is alive, too, that one stays.
 func (f membersFace) ForceLeave(ctx context.Context, name string) error {
+	alive := false
 	for p := range f.machine.Read().Peers() {
-		if p.Name != name {
-			continue
+		switch {
+		case p.Name != name:
+		case p.Status == fsm.PeerAlive:
+			alive = true
+		default:
+			return raftFace(f).RemovePeer(ctx, p.ID)
 		}
-		if p.Status == fsm.PeerAlive {
-			return fsm.Errorf(fsm.CodeConflict, "peer %q is alive: let it leave by itself with muster leave", name)
-		}
-		return raftFace(f).RemovePeer(ctx, p.ID)
+	}
+	if alive {
+		return fsm.Errorf(fsm.CodeConflict, "peer %q is alive: let it leave by itself with muster leave", name)
 	}
 	return fsm.Errorf(fsm.CodeNotFound, "there is no peer %q", name)
 }

@@ -32,6 +32,11 @@ func (a *Agent) leaveGroup(ctx context.Context) error {
 	if others == 0 {
 		return fsm.Errorf(fsm.CodeConflict, "this peer is the only voter: a group cannot be left by its last one; stop it instead")
 	}
+	if t := a.term.Load(); t != nil { // before leadership is handed over for nothing
+		if err := t.spares(ctx, a.id); err != nil {
+			return err
+		}
+	}
 	a.giveBack(ctx)
 	for a.raft.State() == raft.Leader {
 		if err := a.asker.handOver(ctx, ""); err != nil && !pause(ctx, 100*time.Millisecond) {

@@ -67,7 +67,11 @@ type leaveRequest struct {
 func (t *term) leave(ctx context.Context, q leaveRequest) (nothing, error) {
 	a := t.agent
 	if q.ID == a.id {
-		return nothing{}, fsm.Errorf(fsm.CodeConflict, "this peer leads: move leadership first")
+		return nothing{}, fsm.Errorf(fsm.CodeConflict,
+			"%s leads: have another one lead first (muster operator raft transfer-leader), or ask it to leave (muster leave)", a.cfg.Name)
+	}
+	if err := t.spares(ctx, q.ID); err != nil {
+		return nothing{}, err
 	}
 	if err := a.raft.RemoveServer(raft.ServerID(q.ID), 0, configWait).Error(); err != nil {
 		return nothing{}, fmt.Errorf("remove peer: %w", err)
@@ -79,8 +83,14 @@ type transferRequest struct {
 	ID string `json:"id"` // empty: whoever is furthest
 }
 
-// transfer moves leadership.
+// transfer moves leadership; to who leads already it is moved.
 func (t *term) transfer(ctx context.Context, q transferRequest) (nothing, error) {
+	if q.ID == t.agent.id {
+		return nothing{}, nil
+	}
+	if err := t.mayLead(q.ID); err != nil {
+		return nothing{}, err
+	}
 	if err := t.agent.asker.handOver(ctx, raft.ServerID(q.ID)); err != nil {
 		return nothing{}, fsm.Errorf(fsm.CodeConflict, "leadership was not moved: %s", err)
 	}

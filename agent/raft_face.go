@@ -90,15 +90,6 @@ func (f raftFace) RemovePeer(ctx context.Context, id string) error {
 
 // TransferLeader moves leadership.
 func (f raftFace) TransferLeader(ctx context.Context, id string) error {
-	if id != "" {
-		conf, err := f.Configuration(ctx)
-		if err != nil {
-			return err
-		}
-		if !slices.ContainsFunc(conf.Servers, func(s httpd.RaftServer) bool { return s.ID == id && s.Voter }) {
-			return fsm.Errorf(fsm.CodeNotFound, "there is no voter %q in the raft configuration", id)
-		}
-	}
 	_, err := callTransfer.call(ctx, f.Agent, transferRequest{ID: id})
 	return err
 }

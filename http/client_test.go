@@ -216,6 +216,7 @@ func TestClientGroup(t *testing.T) {
 	if r := ok[httpd.Readiness](t)(c.Live(ctx)); r.Status != "ok" {
 		t.Errorf("live is %+v", r)
 	}
+	f.apply(&fsm.PeerSet{Peer: fsm.Peer{ID: "p2", Name: "peer-b", Status: fsm.PeerGone}})
 	for _, err := range []error{
 		c.Join(ctx, "10.0.0.2:8651"), reloaded(c.Reload(ctx)), c.ForceLeave(ctx, "peer-b"), c.RemovePeer(ctx, "p1"),
 		c.TransferLeader(ctx, ""), c.TransferLeader(ctx, "p1"), c.Leave(ctx),

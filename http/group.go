@@ -55,8 +55,13 @@ func (s *Server) leave(w http.ResponseWriter, r *http.Request) error {
 
 func (s *Server) forceLeave(w http.ResponseWriter, r *http.Request) error {
 	name := r.PathValue("name")
-	if !slices.ContainsFunc(s.Members.Members(), func(m Member) bool { return m.Name == name }) {
-		return fsm.Errorf(fsm.CodeNotFound, "there is no peer %q", name)
+	g, err := s.look(r.Context())
+	if err != nil {
+		return err
+	}
+	// By the rows: gossip forgets who is away for long.
+	if !slices.ContainsFunc(slices.Collect(g.Peers()), func(p *fsm.Peer) bool { return p.Name == name }) {
+		return fsm.Errorf(fsm.CodeNotFound, "there is no peer %q; muster operator raft list-peers shows them", name)
 	}
 	if err := s.record(r, "force_leave", name); err != nil {
 		return err

@@ -357,6 +357,7 @@ func TestGroupRoutes(t *testing.T) {
 	if got := into[httpd.RaftConfiguration](f.get("/v1/operator/raft/configuration"), http.StatusOK); got.Index != 3 {
 		t.Errorf("configuration is %+v", got)
 	}
+	f.apply(&fsm.PeerSet{Peer: fsm.Peer{ID: "p2", Name: "peer-b", Status: fsm.PeerGone}})
 	for _, act := range []struct{ method, path, told, event string }{
 		{"PUT", "/v1/agent/join/10.0.0.2:8651", "join 10.0.0.2:8651", ""},
 		{"PUT", "/v1/agent/reload", "reload", ""},
