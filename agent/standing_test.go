@@ -50,14 +50,31 @@ func TestNobodyGoesAtTheCostOfTheQuorum(t *testing.T) {
 	})
 }
 
-// TestLeavesRightAfterATermBegan hands leadership over and leaves at once: the new leader has heard from nobody yet.
+// TestLeavesRightAfterATermBegan lets a peer leave while the leader has heard from nobody yet, as one that has just taken over: it
+// waits for what the others say. A minute into the term nobody is waited for.
 func TestLeavesRightAfterATermBegan(t *testing.T) {
 	inBubble(t, 3, func(t *testing.T, w *world) {
 		leader := w.leader()
-		if err := (lifeFace{leader.Agent}).Leave(t.Context()); err != nil {
-			t.Fatal(err)
+		deaf := func(began time.Time) *term {
+			now := leader.term.Load()
+			return &term{agent: now.agent, clock: &clock{began: began}, hearing: newHearing()}
 		}
-		leader.ended(nil)
+		young := deaf(time.Now())
+		go func() {
+			<-time.After(300 * time.Millisecond)
+			for _, p := range w.others(leader) {
+				young.hearing.hear(p.word())
+			}
+		}()
+		asked := time.Now()
+		if err := young.spares(t.Context(), w.others(leader)[0].id); err != nil || time.Since(asked) > time.Second {
+			t.Errorf("after %s: %v", time.Since(asked), err)
+		}
+		asked = time.Now()
+		refusedFor(t, "later", deaf(time.Now().Add(-time.Minute)).spares(t.Context(), w.others(leader)[0].id), "could not go on")
+		if took := time.Since(asked); took != 0 {
+			t.Errorf("the refusal took %s", took)
+		}
 	})
 }
 
