@@ -154,8 +154,8 @@ func newULID(at time.Time) string {
 
 // propose puts frames into the log and waits for their results.
 func (t *term) propose(ctx context.Context, frames []byte, count int, late bool) ([]fsm.Result, error) {
-	t.ripe(ctx, frames)
 	_, step := t.agent.trace.Step(ctx, "commit")
+	t.ripe(ctx, frames)
 	p := newProposal(frames, count)
 	t.batch.add(p, late)
 	select {

@@ -3,9 +3,13 @@ package agent
 import (
 	"fmt"
 	"net/http"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/google/go-cmp/cmp"
 
 	"github.com/musterhq/muster/agent/trace"
 	"github.com/musterhq/muster/agent/trace/tracetest"
@@ -18,13 +22,7 @@ const collectorAt = "127.0.2.1:4318"
 func traced(t *testing.T, ratio float64, test func(t *testing.T, w *world, c *tracetest.Collector)) {
 	inEmptyBubble(t, func(t *testing.T, w *world) {
 		c := &tracetest.Collector{}
-		server := &http.Server{Handler: c}
-		ended := make(chan error, 1)
-		go func() { ended <- server.Serve(w.net.Listen(collectorAt)) }()
-		defer func() {
-			_ = server.Close()
-			<-ended
-		}()
+		defer w.collect(c)()
 		for i := range 3 {
 			p := w.add(fmt.Sprintf("peer-%c", 'a'+i))
 			p.change = func(cfg *Config) {
@@ -47,6 +45,17 @@ func traced(t *testing.T, ratio float64, test func(t *testing.T, w *world, c *tr
 			t.Error(err)
 		}
 	})
+}
+
+// collect has a collector answer in the world's network until it is stopped.
+func (w *world) collect(c *tracetest.Collector) (stop func()) {
+	server := &http.Server{Handler: c}
+	ended := make(chan error, 1)
+	go func() { ended <- server.Serve(w.net.Listen(collectorAt)) }()
+	return func() {
+		_ = server.Close()
+		<-ended
+	}
 }
 
 // request sends a request to a peer's API and returns the status of the answer.
@@ -223,6 +232,62 @@ func TestAFailedRefreshIsTold(t *testing.T) {
 			one(t, c, "its completion with facts", func(s tracetest.Span) bool {
 				return s.Trace == p.Trace && s.Name == "complete" && s.Parent == p.Parent && s.Attributes["muster.outcome"] == ""
 			})
+		}
+	})
+}
+
+// TestReloadOfTraces: the share and the headers in the file are taken over. Headers for another collector wait for a restart, which
+// alone brings it.
+func TestReloadOfTraces(t *testing.T) {
+	inEmptyBubble(t, func(t *testing.T, w *world) {
+		c := &tracetest.Collector{}
+		defer w.collect(c)()
+		dir := t.TempDir()
+		ours, theirs := filepath.Join(dir, "ours"), filepath.Join(dir, "theirs")
+		say := func(path, value string) {
+			t.Helper()
+			if err := os.WriteFile(path, []byte("x-is: "+value+"\n"), 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+		say(ours, "first")
+		say(theirs, "another's")
+		p, f := w.add("peer-a"), &file{}
+		p.start(func(cfg *Config) {
+			cfg.BootstrapExpect = 1
+			cfg.Trace = trace.Config{Endpoint: "http://" + collectorAt, Ratio: 1, HeadersFile: ours}
+			cfg.Seams.TraceDial = w.net.DialFrom(p.host)
+			f.reads(cfg)
+		})
+		p.await("its row", rows(1))
+		shown := func() string {
+			t.Helper()
+			p.request(http.MethodGet, "/v1/clusters", "")
+			w.pass(3 * time.Second)
+			all := c.Headers()
+			return fmt.Sprintf("%d with %s", len(all), all[len(all)-1].Get("X-Is"))
+		}
+		var got []string
+		got = append(got, shown())
+		say(ours, "second")
+		p.reload()
+		got = append(got, shown())
+		say(ours, "third")
+		f.change = func(cfg *Config) { cfg.Trace.Endpoint, cfg.Trace.HeadersFile = "https://127.0.0.1:1", theirs }
+		p.reload()
+		got = append(got, shown())
+		f.change = func(cfg *Config) { cfg.Trace.Ratio = 0 }
+		p.reload()
+		got = append(got, shown())
+		if err := os.Remove(ours); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := p.Reload(t.Context()); err == nil || !strings.Contains(err.Error(), "-trace-headers-file") {
+			t.Errorf("without its file: %v", err)
+		}
+		want := []string{"1 with first", "2 with second", "3 with second", "3 with second"}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("requests of the collector (-want +got):\n%s", diff)
 		}
 	})
 }

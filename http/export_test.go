@@ -1,6 +1,7 @@
 package httpd
 
 import (
+	"net/http"
 	"slices"
 
 	"github.com/musterhq/muster/fsm"
@@ -58,4 +59,10 @@ func (s *Server) Routes() map[string]Route {
 func Description() ([]byte, error) {
 	d, err := describeOnce()
 	return d.json, err
+}
+
+// Trace does for a request all that its tracing takes, and nothing else.
+func (s *Server) Trace(r *http.Request) {
+	_, step := s.traced(r, "/v1/clusters")
+	answered(step, http.StatusServiceUnavailable, http.ErrServerClosed)
 }

@@ -80,11 +80,18 @@ func (c *Collector) take(r *http.Request) error {
 		peer := attributes(part.Resource.Attributes)["muster.peer"]
 		for _, scope := range part.ScopeSpans {
 			for _, s := range scope.Spans {
-				c.spans = append(c.spans, read(peer, s))
+				c.keep(read(peer, s))
 			}
 		}
 	}
 	return nil
+}
+
+// keep keeps a span once, though it may come again: what is on its way when a peer stops is sent anew.
+func (c *Collector) keep(s Span) {
+	if !slices.ContainsFunc(c.spans, func(o Span) bool { return o.Trace == s.Trace && o.ID == s.ID }) {
+		c.spans = append(c.spans, s)
+	}
 }
 
 func read(peer string, s *otlp.Span) Span {

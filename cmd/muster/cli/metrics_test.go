@@ -156,7 +156,7 @@ func measuredPeer(t *testing.T) *measured {
 		"--http-addr", "127.0.0.1:0", "--peer-addr", "127.0.0.1:0", "--gossip-addr", "127.0.0.1:0",
 		"--ca-file", file("muster-ca.pem"), "--cert-file", file("muster-peer-a.pem"), "--key-file", file("muster-peer-a-key.pem"),
 		"--gossip-key-file", file("gossip.key"), "--backup-dir", file("backups"), "--consul-register", "--consul-addr", "127.0.0.1:1",
-		"--config-file", file("agent.hcl"))
+		"--trace-endpoint", "http://127.0.0.1:1", "--config-file", file("agent.hcl"))
 	if err != nil {
 		t.Fatal(err)
 	}
