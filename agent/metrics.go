@@ -112,6 +112,8 @@ func newMetrics(a *Agent) (*metrics, error) {
 		gauge("muster_agent_snapshot_bytes", "Bytes of the newest snapshot; 0 with none.", func() float64 {
 			return float64(a.snapshotBytes())
 		}),
+		counter("muster_agent_snapshots_damaged_total", "Snapshots found damaged since this peer started, each replaced by a new one.",
+			func() float64 { return float64(a.snapshotsDamaged()) }),
 		counter("muster_agent_snapshots_refused_total", "Snapshots of the leader that were not taken up: too large, or too late.",
 			func() float64 { return float64(a.snapshotsRefused()) }),
 		gauge("muster_agent_backup_timestamp_seconds", "When this peer last kept a backup; 0 for never.", func() float64 {

@@ -217,6 +217,14 @@ func (a *Agent) snapshotsRefused() int64 {
 	return n
 }
 
+// snapshotsDamaged counts what was found damaged since this peer started.
+func (a *Agent) snapshotsDamaged() int64 {
+	if a.snapshots == nil {
+		return 0
+	}
+	return a.snapshots.Damaged()
+}
+
 // shutRaft ends raft and its streams, in the order that lets every future have its answer.
 func (a *Agent) shutRaft() {
 	a.asker.close()
@@ -232,7 +240,7 @@ func (a *Agent) shutRaft() {
 }
 
 // watchRaft ends the peer when its disk or its state fails it, when it was removed, and snapshots early when entries are
-// large.
+// large or the last one was found damaged.
 func (a *Agent) watchRaft(ctx context.Context) error {
 	var latched <-chan struct{}
 	if a.store != nil {
@@ -254,7 +262,7 @@ func (a *Agent) watchRaft(ctx context.Context) error {
 			}
 			return errRemoved
 		}
-		if a.machine.logBytes() > snapshotBytes {
+		if a.machine.logBytes() > snapshotBytes || a.snapshots != nil && a.snapshots.Spoiled() {
 			a.snapshot()
 		}
 	}

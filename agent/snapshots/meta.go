@@ -20,7 +20,7 @@ func (s *Store) judge(name string) *DamageError {
 	}
 	raw, err := os.ReadFile(s.path(name, fileMeta))
 	if err != nil {
-		return damaged("%s", err)
+		return &DamageError{Dir: s.cfg.Dir, File: s.path(name, fileMeta), Reason: err.Error(), cause: err}
 	}
 	var meta raft.SnapshotMeta
 	if err := json.Unmarshal(raw, &meta); err != nil {

@@ -73,6 +73,9 @@ func (s *sink) Close() error {
 		return err
 	}
 	s.store.bytes.Store(s.bytes)
+	if err := s.store.replace(s.ID()); err != nil {
+		s.store.cfg.Log.Warn("a damaged snapshot was not taken away", "error", err)
+	}
 	if err := s.store.seal(s.ID()); err != nil {
 		s.store.cfg.Log.Warn("a snapshot has no checksum of its own", "snapshot", s.ID(), "error", err)
 	}

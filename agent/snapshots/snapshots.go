@@ -16,12 +16,14 @@
 // is forgotten that this peer said it had: a snapshot that the leader sent, and one that an operator restored, have no
 // entries behind them. Where an entry lacks, Store refuses the older one and raft does not start: Damage says what is
 // damaged and what to do. Where none does, Settle takes the damaged ones away.
+//
+// A snapshot may be found damaged later, too, when it is read to be sent to a peer that needs one. It is never sent, and Spoiled asks
+// for a new one, after which the damaged one is taken away. What is in memory is not in doubt.
 package snapshots
 
 import (
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -50,6 +52,8 @@ type DamageError struct {
 	Dir    string // data directory
 	File   string
 	Reason string
+
+	cause error // of Reason, where there is one
 }
 
 // Error names the file and what the operator has to do.
@@ -82,7 +86,9 @@ type Store struct {
 	tried   []damage // until then: those that were damaged or could not be restored, and the one that is tried now
 	why     *DamageError
 
-	bytes, late atomic.Int64
+	spoiled []damage // found since raft has started, and not replaced yet
+
+	bytes, late, damaged atomic.Int64
 }
 
 // Bytes is how large the newest snapshot is, 0 when there is none.
@@ -91,11 +97,17 @@ func (s *Store) Bytes() int64 { return s.bytes.Load() }
 // Late is how many snapshots came too late.
 func (s *Store) Late() int64 { return s.late.Load() }
 
-// damage is a snapshot that raft did not start from.
+// damage is a snapshot that raft did not start from, or that was found damaged later.
 type damage struct {
 	name        string
 	term, index uint64
 	err         *DamageError
+}
+
+func damaged(name string, err *DamageError) damage {
+	d := damage{name: name, err: err}
+	d.term, d.index, _ = placeOf(name)
+	return d
 }
 
 // Open opens or makes the folder for snapshots in a data directory.
@@ -112,7 +124,7 @@ func (s *Store) path(name, file string) string { return filepath.Join(s.cfg.Dir,
 // List is raft.SnapshotStore's: those whose meta.json is as it was written, newest first. Where all are damaged, or where
 // there is none though the log has lost its beginning, that is an error.
 func (s *Store) List() ([]*raft.SnapshotMeta, error) {
-	damaged, err := s.look()
+	found, err := s.look()
 	if err != nil {
 		return nil, err
 	}
@@ -121,14 +133,14 @@ func (s *Store) List() ([]*raft.SnapshotMeta, error) {
 		return nil, err
 	}
 	sound := slices.DeleteFunc(all, func(m *raft.SnapshotMeta) bool {
-		return slices.ContainsFunc(damaged, func(d damage) bool { return d.name == m.ID })
+		return s.isSpoiled(m.ID) || slices.ContainsFunc(found, func(d damage) bool { return d.name == m.ID })
 	})
 	if len(sound) > 0 {
 		s.bytes.Store(sound[0].Size)
 		return sound, nil
 	}
-	if len(damaged) > 0 {
-		return nil, s.fail(damaged[0].err)
+	if len(found) > 0 {
+		return nil, s.fail(found[0].err)
 	}
 	first, err := s.cfg.Logs.FirstIndex()
 	if err == nil && first > 1 {
@@ -139,30 +151,30 @@ func (s *Store) List() ([]*raft.SnapshotMeta, error) {
 }
 
 // look judges every meta.json.
-func (s *Store) look() (damaged []damage, err error) {
+func (s *Store) look() (found []damage, err error) {
 	entries, err := os.ReadDir(filepath.Join(s.cfg.Dir, folder))
 	if err != nil {
 		return nil, fmt.Errorf("list snapshots: %w", err)
 	}
 	for _, e := range entries {
-		term, index, err := placeOf(e.Name())
-		if err != nil || !e.IsDir() {
+		if _, _, err := placeOf(e.Name()); err != nil || !e.IsDir() {
 			continue // being written, or nothing of raft's
 		}
 		if err := s.judge(e.Name()); err != nil {
-			damaged = append(damaged, damage{name: e.Name(), term: term, index: index, err: err})
+			found = append(found, damaged(e.Name(), err))
 		}
 	}
+	s.spoil(found...)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if !s.settled {
-		for _, d := range damaged {
+		for _, d := range found {
 			if !slices.ContainsFunc(s.tried, func(t damage) bool { return t.name == d.name }) {
 				s.tried = append(s.tried, d)
 			}
 		}
 	}
-	return damaged, nil
+	return found, nil
 }
 
 // fail keeps what is damaged for Damage.
@@ -171,81 +183,4 @@ func (s *Store) fail(err *DamageError) error {
 	defer s.mu.Unlock()
 	s.why = err
 	return err
-}
-
-// Open is raft.SnapshotStore's. While raft starts, an older snapshot than one it could not start from is opened only where
-// the log holds all between them.
-func (s *Store) Open(id string) (*raft.SnapshotMeta, io.ReadCloser, error) {
-	if err := s.judge(id); err != nil {
-		return nil, nil, s.fail(err)
-	}
-	meta, from, err := s.FileSnapshotStore.Open(id)
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.settled {
-		return meta, from, err
-	}
-	this := damage{name: id, err: &DamageError{
-		Dir: s.cfg.Dir, File: s.path(id, fileState), Reason: "its state was not restored",
-	}}
-	if err != nil {
-		this.err.Reason = err.Error()
-	}
-	this.term, this.index, _ = placeOf(id)
-	for _, d := range s.tried {
-		if lack := s.lacks(this, d); lack != nil && err == nil {
-			s.why = &DamageError{Dir: d.err.Dir, File: d.err.File, Reason: fmt.Sprintf(
-				"%s; the snapshot before it, %s, cannot take its place: %s", d.err.Reason, id, lack)}
-			return nil, nil, errors.Join(s.why, from.Close())
-		}
-	}
-	s.tried, s.why = append(s.tried, this), this.err
-	return meta, from, err
-}
-
-// lacks says which entry after an older snapshot is not in the log although a damaged one held it, nil when there is none.
-func (s *Store) lacks(older, damaged damage) error {
-	var entry raft.Log
-	for index := older.index + 1; index <= damaged.index; index++ {
-		if err := s.cfg.Logs.GetLog(index, &entry); err != nil {
-			return fmt.Errorf("entry %d: %w", index, err)
-		}
-	}
-	if older.index < damaged.index && entry.Term != damaged.term {
-		return fmt.Errorf("entry %d is of term %d, not %d", damaged.index, entry.Term, damaged.term)
-	}
-	return nil
-}
-
-// Damage is what kept raft from starting, nil when no snapshot is to blame.
-func (s *Store) Damage() error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.why == nil {
-		return nil
-	}
-	return s.why
-}
-
-// Settle says that raft has started. It takes away what is damaged, since the one before and the log hold all of it, and raft
-// would go on to send it to others.
-func (s *Store) Settle() error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.settled, s.why = true, nil
-	if len(s.tried) == 0 {
-		return nil
-	}
-	var errs []error
-	last := s.tried[len(s.tried)-1] // the one that raft started from, if it opened any
-	for _, d := range s.tried {
-		if d.name == last.name {
-			continue
-		}
-		s.cfg.Log.Warn("a damaged snapshot is taken away; the one before it and the log hold all that it did",
-			"file", d.err.File, "error", d.err.Reason)
-		errs = append(errs, os.RemoveAll(s.path(d.name, "")))
-	}
-	s.tried = nil
-	return errors.Join(errs...)
 }
