@@ -9,6 +9,12 @@ data_dir = "/var/lib/muster"
 # Each meets the others through the gossip addresses of some:
 #join = ["10.0.0.2:8652", "10.0.0.3:8652"]
 
+# Through Consul, with join = ["consul://muster"], where each is registered then:
+#consul {
+#  register   = true
+#  token_file = "/etc/muster/consul.token"
+#}
+
 # Where others reach it. Off loopback it starts only with certificates, a gossip key and ACLs. Their files are readable by
 # the group muster: install -g muster -m 640 peer-key.pem /etc/muster/
 #http_addr   = "10.0.0.1:8650"
