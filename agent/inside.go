@@ -20,6 +20,23 @@ func (f insideFace) Host() httpd.Host {
 	return h
 }
 
+// Configuration is httpd.Inside's.
+func (f insideFace) Configuration() httpd.Configuration {
+	f.reloading.Lock()
+	defer f.reloading.Unlock()
+	out := httpd.Configuration{
+		Files: f.cfg.Origin.Files, Discoveries: len(f.live.Load().declared), Waiting: f.reloads.waiting(),
+	}
+	for _, s := range f.cfg.Origin.Settings {
+		row := httpd.Setting{Name: s.Name, Value: s.Value, Reloads: s.Reloads}
+		if !s.Tells {
+			row.Value, row.Hidden = "", s.Value != ""
+		}
+		out.Settings = append(out.Settings, row)
+	}
+	return out
+}
+
 // Usage is httpd.Inside's.
 func (f insideFace) Usage() []httpd.UsageRow {
 	files := openFiles()

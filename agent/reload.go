@@ -27,6 +27,7 @@ type Setting struct {
 	Name    string
 	Value   string // never a secret
 	Reloads bool   // takes effect without a restart
+	Tells   bool   // its value may be told to who looks on: nobody can have put a secret into it
 }
 
 // tellWait is how long the other peers' memory of this one may take to be changed.

@@ -63,6 +63,7 @@ var roles = map[string]fsm.Right{
 	"GET /debug/pprof/":           "manage", "GET /debug/pprof/profile": "manage", "GET /debug/pprof/trace": "manage",
 	"GET /debug/pprof/{name}": "manage",
 	"GET /v1/openapi.json":    "anybody", "GET /v1/agent/monitor": "operate",
+	"GET /v1/agent/configuration": "operate",
 }
 
 // TestEveryRouteAsksForItsRole goes through all routes with no token, and with wrong, expired, weak and right ones.

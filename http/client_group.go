@@ -139,6 +139,12 @@ func (c *Client) Usage(ctx context.Context, o Read) (Usage, ReadMeta, error) {
 	return get[Usage](ctx, c, call{path: path("operator", "usage"), query: Read{Stale: o.Stale}.query()})
 }
 
+// Configuration is what the peer was told by its command line and its files.
+func (c *Client) Configuration(ctx context.Context) (Configuration, error) {
+	out, _, err := get[Configuration](ctx, c, call{path: path("agent", "configuration")})
+	return out, err
+}
+
 // Host is the machine that the peer runs on, and its process.
 func (c *Client) Host(ctx context.Context) (Host, error) {
 	out, _, err := get[Host](ctx, c, call{path: path("agent", "host")})

@@ -55,6 +55,7 @@ func TestClientHasEveryRoute(t *testing.T) {
 		call(t, method)
 	}
 	want := newFace(t).server.Routes()
+	delete(way.found, "GET /debug/pprof/") // which are not always served
 	for route := range want {
 		if !way.found[route] {
 			t.Errorf("the client has no method for %s", route)

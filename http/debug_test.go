@@ -19,6 +19,14 @@ func TestProfilesAreServedOnlyWhenAskedFor(t *testing.T) {
 			t.Errorf("%s is answered %d with %d bytes", page, a.Code, a.Body.Len())
 		}
 	}
+	manager := guarded(t) // nobody told it to serve them
+	for _, page := range pages {
+		if a := manager.get(page, "X-Muster-Token", "manage"); a.Code != http.StatusOK || a.Body.Len() == 0 {
+			t.Errorf("%s is answered %d to who may manage", page, a.Code)
+		}
+		manager.get(page, "X-Muster-Token", "operate").refuses(http.StatusForbidden, fsm.CodeForbidden)
+		manager.get(page).refuses(http.StatusUnauthorized, httpd.CodeUnauthorized)
+	}
 	if a := with.get("/debug/pprof/nothing"); a.Code != http.StatusNotFound {
 		t.Errorf("a profile that is none is answered %d", a.Code)
 	}

@@ -118,7 +118,7 @@
 //
 // # The client
 //
-// Client has a method for every route, but for the profiles of a process. Each request has a timeout, beside the wait that it asks
+// Client has a method for every route, and one for all profiles of a process. Each request has a timeout, beside the wait that it asks
 // for. What was surely not done may be sent again (ClientConfig.Retry); what may have been done is never sent again by itself, though
 // every write may be repeated. Lists are read a page at a time, or row by row with Rows. Follow and Following go on over as many
 // connections as it takes, each from the cursor of the last event that was taken, and end where events are lost.

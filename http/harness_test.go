@@ -198,6 +198,13 @@ func (p *peer) Usage() []httpd.UsageRow {
 	return []httpd.UsageRow{{Name: "disk", Of: httpd.OfPeer, Unit: httpd.UnitBytes, Used: 1 << 20, Limit: 1 << 30}}
 }
 
+// inside tells its Configuration apart from raft's.
+type inside struct{ *peer }
+
+func (inside) Configuration() httpd.Configuration {
+	return httpd.Configuration{Settings: []httpd.Setting{{Name: "consul.address", Hidden: true}}}
+}
+
 func (p *peer) Host() httpd.Host {
 	return httpd.Host{Name: "here", OS: "linux", Arch: "amd64", CPUs: 2, Time: p.Now()}
 }
@@ -209,7 +216,7 @@ func (p *peer) Warnings() []string { return p.warnings }
 func (p *peer) config() httpd.Config {
 	reg := prometheus.NewRegistry()
 	return httpd.Config{
-		Replica: p, Log: p, Clock: p, Rules: p, Work: p, Backups: p, Members: p, Raft: p, Life: p, Access: p, Keys: keys{p}, Journal: &journal{}, Inside: p,
+		Replica: p, Log: p, Clock: p, Rules: p, Work: p, Backups: p, Members: p, Raft: p, Life: p, Access: p, Keys: keys{p}, Journal: &journal{}, Inside: inside{p},
 		Metrics: promhttp.HandlerFor(reg, promhttp.HandlerOpts{}), Registerer: reg, Logger: slog.New(slog.DiscardHandler),
 	}
 }

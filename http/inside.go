@@ -10,6 +10,23 @@ import (
 type Inside interface {
 	Usage() []UsageRow // of what is the peer's own; the face adds its own and the group's
 	Host() Host
+	Configuration() Configuration
+}
+
+// Configuration is what a peer was told by its command line and its files.
+type Configuration struct {
+	Files       []string  `json:"files"` // that were read
+	Settings    []Setting `json:"settings"`
+	Discoveries int       `json:"discoveries"` // that the files declare
+	Waiting     int       `json:"waiting"`     // settings that were changed in files and wait for a restart
+}
+
+// Setting is one setting as a peer runs with it.
+type Setting struct {
+	Name    string `json:"name"`
+	Value   string `json:"value"`
+	Hidden  bool   `json:"hidden,omitempty"`  // it is set, and not told since it might hold a secret
+	Reloads bool   `json:"reloads,omitempty"` // it takes effect without a restart
 }
 
 // Host is the machine a peer runs on; what its system does not tell is 0 or empty.
@@ -40,6 +57,12 @@ type Process struct {
 	SoftLimit  uint64 `json:"memory_limit_bytes,omitempty"` // GOMEMLIMIT; 0 is none
 	OpenFiles  int    `json:"open_files,omitempty"`
 	MostFiles  int    `json:"open_files_limit"`
+}
+
+func (s *Server) showConfiguration(w http.ResponseWriter, r *http.Request) error {
+	c := s.Inside.Configuration()
+	c.Files, c.Settings = told(c.Files), told(c.Settings)
+	return s.reply(w, r, http.StatusOK, c)
 }
 
 func (s *Server) showHost(w http.ResponseWriter, r *http.Request) error {

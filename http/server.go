@@ -60,7 +60,7 @@ type Config struct {
 	MaxConns, MaxConnsPerIP int
 	// TLS is how Run's listener is secured; nil is plain HTTP.
 	TLS *tls.Config
-	// Debug serves the process's profiles at /debug/pprof/.
+	// Debug serves the process's profiles at /debug/pprof/ also where ACL is off.
 	Debug bool
 	// Tracer follows requests; nil follows none.
 	Tracer Tracer

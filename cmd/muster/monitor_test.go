@@ -14,11 +14,17 @@ import (
 func watching(t *testing.T, api *httpd.Client, address string, args ...string) *process {
 	t.Helper()
 	p := start(t, append([]string{"monitor", "-http-addr", address}, args...)...)
+	watched(t, api)
+	return p
+}
+
+// watched waits until a peer's log has a reader.
+func watched(t *testing.T, api *httpd.Client) {
+	t.Helper()
 	until(t, "a reader of the log", func(ctx context.Context) bool {
 		text, err := api.Metrics(ctx)
 		return err == nil && strings.Contains(string(text), "\nmuster_monitor_readers 1\n")
 	})
-	return p
 }
 
 // TestMonitorOfARealPeer watches a peer that itself logs warnings alone, until its reader is interrupted and until it stops.

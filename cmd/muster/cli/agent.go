@@ -112,7 +112,7 @@ func (o *options) flags(c *cobra.Command) {
 	f.StringArrayVar(&cfg.GossipAllow, "gossip-allow", nil, "`NET` that other peers gossip from; may be repeated (default everywhere)")
 	f.StringArrayVar(&cfg.Dial.Allow, "dial-allow", nil, "`NET[:PORTS]` that probers may dial; may be repeated")
 	f.StringArrayVar(&cfg.Dial.Deny, "dial-deny", nil, "`NET[:PORTS]` that probers may not dial; may be repeated")
-	f.BoolVar(&cfg.Debug, "enable-debug", false, "serve profiles of the process at /debug/pprof/ of the API")
+	f.BoolVar(&cfg.Debug, "enable-debug", false, "serve profiles of the process at /debug/pprof/ of the API also without -acl")
 	f.StringVar(&cfg.TLS.CAFile, "ca-file", "", "`FILE` of the authorities whose certificates are trusted, PEM")
 	f.StringVar(&cfg.TLS.CertFile, "cert-file", "", "`FILE` of this peer's certificate, PEM")
 	f.StringVar(&cfg.TLS.KeyFile, "key-file", "", "`FILE` of its private key, PEM")

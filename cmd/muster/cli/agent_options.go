@@ -73,6 +73,10 @@ func (o *options) inFiles(f *pflag.FlagSet) {
 	s.Check(conf.AtLeast(backup.MinInterval), "backup-interval")
 	s.Check(conf.Between(1, 1<<20), "backup-retain")
 	s.Reloads("backup-dir", "backup-interval", "backup-retain", "join", "label", "log-level", "trace-ratio")
+	s.Tells("data-dir", "name", "group", "http-addr", "peer-addr", "gossip-addr", "join", "label", "gossip-allow", "gossip-key-file",
+		"dial-allow", "dial-deny", "ca-file", "cert-file", "key-file", "backup-dir", "log-level", "log-format", "consul-service",
+		"consul-tag", "consul-token-file", "consul-ca-file", "consul-cert-file", "consul-key-file", "consul-tls-server-name",
+		"trace-headers-file", "trace-ca-file")
 	o.schema = s
 }
 
@@ -122,7 +126,7 @@ func (o *options) compose(p *Program) (agent.Config, error) {
 	}
 	cfg.Origin = agent.Origin{Files: o.found.Files}
 	for _, s := range o.schema.Settings() {
-		cfg.Origin.Settings = append(cfg.Origin.Settings, agent.Setting{Name: s.Path, Value: s.Value, Reloads: s.Reloads})
+		cfg.Origin.Settings = append(cfg.Origin.Settings, agent.Setting{Name: s.Path, Value: s.Value, Reloads: s.Reloads, Tells: s.Tells})
 	}
 	return cfg, o.found.Explain(cfg.Validate())
 }

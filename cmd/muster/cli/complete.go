@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/musterhq/muster/cmd/muster/bundle"
 	httpd "github.com/musterhq/muster/http"
 )
 
@@ -44,6 +45,7 @@ func (p *Program) completesOptions(c *cobra.Command) {
 		"format":     cobra.FixedCompletions([]string{"table", formatJSON}, cobra.ShellCompDirectiveNoFileComp),
 		"log-level":  cobra.FixedCompletions([]string{"debug", "info", "warn", "error"}, cobra.ShellCompDirectiveNoFileComp),
 		"log-format": cobra.FixedCompletions([]string{"text", formatJSON}, cobra.ShellCompDirectiveNoFileComp),
+		"capture":    cobra.FixedCompletions(bundle.Parts, cobra.ShellCompDirectiveNoFileComp),
 		"cluster":    p.names(clusterNames, true),
 	}
 	for name, complete := range known {

@@ -35,6 +35,7 @@ func TestTables(t *testing.T) {
 		"list_peers":            {"operator", "raft", "list-peers"},
 		"usage":                 {"operator", "usage"},
 		"help_monitor":          {"monitor", "-help"},
+		"help_debug":            {"debug", "-help"},
 		"version":               {"version"},
 		"info_live":             {"info", "-live"},
 		"help":                  {"-help"},

@@ -60,8 +60,7 @@ func (p *Program) section(head string, facts []fact) {
 func raftFacts(stats map[string]string) []fact {
 	var out []fact
 	for _, name := range []string{
-		"last_contact", "num_peers", "last_log_index", "last_log_term", "last_snapshot_index", "last_snapshot_term", "fsm_pending",
-		"latest_configuration_index", "protocol_version",
+		"last_contact", "num_peers", "last_snapshot_index", "last_snapshot_term", "fsm_pending",
 	} {
 		if said := stats[name]; said != "" {
 			out = append(out, plain(strings.ReplaceAll(name, "_", " "), said))

@@ -115,7 +115,7 @@ picture of each cluster and one ordered log of everything that changed.`,
 	}
 	add(groupPeer, p.agent(), p.fleet(), p.sidecar())
 	add(groupObserved, p.discovery(), p.cluster(), p.node(), p.event())
-	add(groupGroup, p.members(), p.join(), p.leave(), p.forceLeave(), p.info(), p.monitor(), p.reload(), p.settings(), p.pause(), p.resume(), p.acl(), p.snapshot(),
+	add(groupGroup, p.members(), p.join(), p.leave(), p.forceLeave(), p.info(), p.monitor(), p.debug(), p.reload(), p.settings(), p.pause(), p.resume(), p.acl(), p.snapshot(),
 		p.keyring(), p.operator())
 	add(groupOther, p.tls(), p.validate(), p.keygen(), p.version(), p.completion())
 	root.SetHelpCommandGroupID(groupOther)

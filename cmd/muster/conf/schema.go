@@ -17,6 +17,7 @@ type Schema struct {
 	pairs   map[string]bool
 	absent  map[string]bool
 	reloads map[string]bool
+	tells   map[string]bool
 	checks  map[string]func(string) error
 
 	mistakes []error
@@ -26,7 +27,7 @@ type Schema struct {
 func Of(options *pflag.FlagSet) *Schema {
 	return &Schema{
 		options: options, paths: map[string]string{}, pairs: map[string]bool{}, absent: map[string]bool{"help": true},
-		reloads: map[string]bool{}, checks: map[string]func(string) error{},
+		reloads: map[string]bool{}, tells: map[string]bool{}, checks: map[string]func(string) error{},
 	}
 }
 
@@ -52,6 +53,10 @@ func (s *Schema) Absent(names ...string) { s.mark(s.absent, names) }
 
 // Reloads marks settings that take effect when a running peer reads its files again.
 func (s *Schema) Reloads(names ...string) { s.mark(s.reloads, names) }
+
+// Tells marks settings whose text may be told to who looks at a running peer, since it can hold no secret. Numbers, times, and what
+// is true or false need no mark.
+func (s *Schema) Tells(names ...string) { s.mark(s.tells, names) }
 
 // Check has what files say of a setting, or each item of it, judged: the error says what would be right.
 func (s *Schema) Check(check func(string) error, names ...string) {
@@ -120,6 +125,7 @@ type Setting struct {
 	Path    string // in files
 	Value   string
 	Reloads bool
+	Tells   bool
 }
 
 // Settings are all settings as they are now, by path.
@@ -127,9 +133,18 @@ func (s *Schema) Settings() []Setting {
 	all := s.settings()
 	out := make([]Setting, 0, len(all))
 	for _, path := range slices.Sorted(maps.Keys(all)) {
-		out = append(out, Setting{Path: path, Value: all[path].text(), Reloads: s.reloads[all[path].Name]})
+		out = append(out, Setting{Path: path, Value: all[path].text(), Reloads: s.reloads[all[path].Name], Tells: s.told(all[path])})
 	}
 	return out
+}
+
+// told says whether the value of a setting may be told.
+func (s *Schema) told(set setting) bool {
+	switch set.Value.Type() {
+	case "bool", "int", "float64", "duration":
+		return true
+	}
+	return s.tells[set.Name]
 }
 
 func (s setting) text() string {
