@@ -7,7 +7,7 @@
 // Blocks indented by four spaces and those fenced as sh or console hold commands. A page's blocks are run in their order by one
 // shell, so that variables and the working folder last, as root, in an empty folder, where muster, consul and redis-server are
 // on PATH. Each command must succeed; curl fails where the answer is an error. In a block with lines that begin with "$ " the others are what the command
-// before them writes; it is compared where it is shown, and where that begins with "Error:" the command must fail. Comments of HTML,
+// before them writes; it is compared where it is shown, and where a line of it begins with "Error:" the command must fail. Comments of HTML,
 // which readers do not see, say the rest:
 //
 //	<!-- not run: WHY -->       the next block is not run; the test lists it
