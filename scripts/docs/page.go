@@ -33,7 +33,9 @@ type Step struct {
 }
 
 // Fails says whether a command is shown to fail.
-func (s Step) Fails() bool { return strings.HasPrefix(s.Want, "Error:") || strings.Contains(s.Want, "\nError:") }
+func (s Step) Fails() bool {
+	return strings.HasPrefix(s.Want, "Error:") || strings.Contains(s.Want, "\nError:")
+}
 
 // reader takes a page apart.
 type reader struct {
