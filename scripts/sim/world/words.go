@@ -141,7 +141,7 @@ func (k *checker) refreshed(c *committed, claim *fsm.Claim, done *fsm.RefreshCom
 				continue
 			}
 		}
-		k.answered(claim, a.reported(), after)
+		k.answered(claim, a.reported(), before) // a run in the same entry may have taken nodes away
 		return
 	}
 	k.w.fail("I9", "entry %d: after a refresh of %s its nodes have still said %s", c.entry.index, after.Cluster.Name, why)
