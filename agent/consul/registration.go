@@ -15,7 +15,6 @@ import (
 
 	"github.com/musterhq/muster/discovery"
 	source "github.com/musterhq/muster/discovery/consul"
-	"github.com/musterhq/muster/fsm"
 	httpd "github.com/musterhq/muster/http"
 )
 
@@ -64,35 +63,16 @@ func NewRegistration(c Config, env discovery.Env, say func() (Instance, bool), r
 	r := &Registration{
 		cfg: c, say: say, log: env.Logger(),
 		caller: c.caller(env, fmt.Sprintf("service %q {policy = \"write\"}", c.Service)),
-		failures: prometheus.NewCounter(prometheus.CounterOpts{
-			Name: "muster_consul_failures_total", Help: "Times that Consul was not told how this peer is.",
-		}),
 	}
-	registered := prometheus.NewGaugeFunc(prometheus.GaugeOpts{
-		Name: "muster_consul_registered", Help: "1 while this peer is registered in Consul.",
-	}, func() float64 {
-		if r.Status().Registered {
-			return 1
-		}
-		return 0
-	})
-	if err := errors.Join(reg.Register(registered), reg.Register(r.failures)); err != nil {
-		return nil, fmt.Errorf("metrics: %w", err)
+	r.status = httpd.Registration{Address: r.caller.Name(), Service: c.Service, Tags: []string{}}
+	if err := r.measure(reg); err != nil {
+		return nil, err
 	}
 	return r, nil
 }
 
 // Close ends the connections.
 func (r *Registration) Close() { r.caller.Close() }
-
-// Status is how it stands; any goroutine may ask.
-func (r *Registration) Status() httpd.Registration {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	s := r.status
-	s.Tags = slices.Clone(s.Tags)
-	return s
-}
 
 // Run keeps the entry until ctx ends, and leaves it as it is then: Withdraw or Fail is the last word. What Consul says or
 // does not say ends nothing.
@@ -199,7 +179,10 @@ func (r *Registration) Withdraw(ctx context.Context) {
 	_, err := told(ctx, r, func(to *api.Client, o *api.QueryOptions) (struct{}, error) {
 		return struct{}{}, to.Agent().ServiceDeregisterOpts(r.id, o)
 	})
-	if err != nil {
+	switch {
+	case err != nil && r.Status().At == 0:
+		return // most likely nothing was ever there, which was told
+	case err != nil:
 		r.log.Warn("peer was not deregistered in Consul", "id", r.id, "error", err)
 		return
 	}
@@ -215,32 +198,6 @@ func (r *Registration) Fail(ctx context.Context, why error) {
 	defer cancel()
 	if err := r.set(ctx, r.id, api.HealthCritical, "The peer has ended: "+why.Error()); err != nil {
 		r.log.Warn("consul was not told that this peer failed", "id", r.id, "error", err)
-	}
-}
-
-// note remembers how telling went, tells people what is new of it, and says when to try again.
-func (r *Registration) note(ctx context.Context, is Instance, err error) {
-	if ctx.Err() != nil {
-		return
-	}
-	was := r.Status()
-	now := httpd.Registration{Address: r.caller.Name(), Service: r.cfg.Service, ID: is.serviceID(), Registered: err == nil}
-	if err == nil {
-		now.Tags, now.At, r.wait = r.kept.entry.Tags, fsm.TimeOf(r.kept.fed), 0
-	} else {
-		now.Error, now.Failures, now.Tags, now.At = err.Error(), was.Failures+1, was.Tags, was.At
-		r.kept, r.wait = nil, min(max(2*r.wait, lookEach), retryMax)
-		r.failures.Inc()
-	}
-	r.next = time.Now().Add(r.wait)
-	r.mu.Lock()
-	r.status = now
-	r.mu.Unlock()
-	switch {
-	case err != nil && now.Error != was.Error:
-		r.log.Warn("consul was not told how this peer is; it is tried again and again", "id", now.ID, "error", err)
-	case err == nil && !was.Registered:
-		r.log.Info("peer registered in Consul", "consul", now.Address, "service", now.Service, "id", now.ID)
 	}
 }
 

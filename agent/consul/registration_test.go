@@ -103,6 +103,7 @@ func none(all []*api.ServiceEntry) bool { return len(all) == 0 }
 
 // TestRegistration follows a peer's life in a real Consul, with exactly the rights that are documented.
 func TestRegistration(t *testing.T) {
+	probetest.Real(t)
 	s := startServer(t)
 	s.register(t, api.HealthPassing, api.AgentServiceRegistration{ID: "muster", Name: "other", Port: 1})
 	p := registered(t, consul.Config{
@@ -148,6 +149,7 @@ func TestRegistration(t *testing.T) {
 
 // TestSilentPeersAreCritical: of a peer that is gone without a word, and of one that said why it ends.
 func TestSilentPeersAreCritical(t *testing.T) {
+	probetest.Real(t)
 	s := startServer(t)
 	config := consul.Config{Address: s.Address, TokenFile: written(t, consultest.Root), TTL: consul.MinTTL}
 	p := registered(t, config, discovery.Env{})
@@ -167,6 +169,7 @@ func TestSilentPeersAreCritical(t *testing.T) {
 
 // TestConsulThatHasForgotten is told again.
 func TestConsulThatHasForgotten(t *testing.T) {
+	probetest.Real(t)
 	s := startServer(t)
 	registered(t, consul.Config{Address: s.Address, TokenFile: written(t, consultest.Root), TTL: consul.MinTTL}, discovery.Env{})
 	s.await(t, "the instance", one(api.HealthPassing, "voter"))
@@ -218,6 +221,7 @@ func waited(t *testing.T, p *peer, what string, as func() bool) string {
 
 // TestTokenIsReplaced: Consul keeps the token of an instance to tell its servers of it, so a new one registers it again.
 func TestTokenIsReplaced(t *testing.T) {
+	probetest.Real(t)
 	s := startServer(t)
 	old := s.Token(t, "old", documented)
 	path := written(t, old)
