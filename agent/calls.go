@@ -1,6 +1,7 @@
 package agent
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -32,23 +33,24 @@ type leaderCall[Q, A any] struct {
 	path  string
 	do    func(t *term, ctx context.Context, q Q) (A, error) // a method expression
 	reads bool                                               // changes nothing, so that it may be asked again whatever came of it
+	wait  time.Duration                                      // where the caller set nothing shorter; 0 is callWait
 }
 
 // The calls; handler serves each on its path.
 var (
-	callIndex    = leaderCall[nothing, uint64]{"/index", (*term).index, true}
-	callJoin     = leaderCall[joinRequest, nothing]{"/join", (*term).join, false}
-	callLeave    = leaderCall[leaveRequest, nothing]{"/leave", (*term).leave, false}
-	callTransfer = leaderCall[transferRequest, nothing]{"/transfer", (*term).transfer, false}
-	callAsk      = leaderCall[askRequest, fsm.Result]{"/ask", (*term).ask, false}
-	callRaft     = leaderCall[nothing, httpd.RaftConfiguration]{"/raft", (*term).servers, true}
+	callIndex    = leaderCall[nothing, uint64]{"/index", (*term).index, true, 0}
+	callJoin     = leaderCall[joinRequest, nothing]{"/join", (*term).join, false, 0}
+	callLeave    = leaderCall[leaveRequest, nothing]{"/leave", (*term).leave, false, 0}
+	callTransfer = leaderCall[transferRequest, nothing]{"/transfer", (*term).transfer, false, 0}
+	callAsk      = leaderCall[askRequest, fsm.Result]{"/ask", (*term).ask, false, 0}
+	callRaft     = leaderCall[nothing, httpd.RaftConfiguration]{"/raft", (*term).servers, true, 0}
 )
 
 type nothing struct{}
 
-// call asks the leader, trying again while there is none, until ctx ends or callWait is over.
+// call asks the leader, trying again while there is none, until ctx ends or its wait is over.
 func (c leaderCall[Q, A]) call(ctx context.Context, a *Agent, q Q) (A, error) {
-	ctx, cancel := context.WithTimeout(ctx, callWait)
+	ctx, cancel := context.WithTimeout(ctx, cmp.Or(c.wait, callWait))
 	defer cancel()
 	for {
 		answer, err := c.once(ctx, a, q)
@@ -159,6 +161,7 @@ func (a *Agent) handler() http.Handler {
 	mux.Handle("POST "+pathHear, answering(a.serveHear))
 	mux.Handle("POST "+pathKeyring, answering(a.serveKeyring))
 	mux.HandleFunc("POST "+pathRestore, a.serveRestore)
+	mux.Handle("POST "+callKeyring.path, callKeyring.serve(a))
 	mux.Handle("POST "+callIndex.path, callIndex.serve(a))
 	mux.Handle("POST "+callJoin.path, callJoin.serve(a))
 	mux.Handle("POST "+callLeave.path, callLeave.serve(a))

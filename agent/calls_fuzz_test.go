@@ -19,6 +19,7 @@ import (
 // called are the routes of peer-HTTP whose body is read whole.
 var called = []string{
 	pathHear, pathPromise, pathPropose, callIndex.path, callJoin.path, callLeave.path, callTransfer.path, callAsk.path, callRaft.path,
+	pathKeyring, callKeyring.path,
 }
 
 // stranger is a peer that leads nothing, asked by nobody known.

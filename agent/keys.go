@@ -92,14 +92,19 @@ func (d *directory) keyring() keyring.Disk {
 // serveKeyring does one step on this peer for another that is in the group.
 func (a *Agent) serveKeyring(ctx context.Context, q keyringRequest) (keyringAnswer, error) {
 	caller, _ := peerport.CallerOf(ctx)
-	servers, err := a.configuration()
-	if err != nil {
+	if err := a.mayChangeKeys(caller.ID); err != nil {
 		return keyringAnswer{}, err
 	}
-	if !slices.ContainsFunc(servers, func(s raft.Server) bool { return string(s.ID) == caller.ID }) {
-		return keyringAnswer{}, fsm.Errorf(fsm.CodeForbidden, "peer %s is not in the group", caller.ID)
-	}
 	return a.changeKeyring(q)
+}
+
+// mayChangeKeys refuses who is not in the group.
+func (a *Agent) mayChangeKeys(id string) error {
+	servers, err := a.configuration()
+	if err == nil && !slices.ContainsFunc(servers, func(s raft.Server) bool { return string(s.ID) == id }) {
+		err = fsm.Errorf(fsm.CodeForbidden, "peer %s is not in the group", id)
+	}
+	return err
 }
 
 // changeKeyring does one step on this peer.

@@ -3,6 +3,7 @@ package agent
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -12,14 +13,21 @@ import (
 
 	"github.com/musterhq/muster/agent/gossip"
 	"github.com/musterhq/muster/agent/keyring"
+	"github.com/musterhq/muster/agent/peerport"
 	"github.com/musterhq/muster/fsm"
 	httpd "github.com/musterhq/muster/http"
 )
 
 const (
-	keyringWait  = 5 * time.Second // for one peer
-	keyringAtOne = 16              // peers asked side by side
+	keyringWait  = 3 * time.Second  // for one peer
+	keyringStep  = 8 * time.Second  // for a whole step
+	keyringTurn  = 25 * time.Second // until it is a step's turn, and it is done
+	keyringAtOne = 16               // peers asked side by side
 )
+
+// callKeyring takes a step on all peers. The leader takes them one after the other: what another operator does between the look at who
+// would be cut off and the step itself could cut one off all the same.
+var callKeyring = leaderCall[keyringRequest, httpd.Keyring]{path: "/keyring-step", do: (*term).changeKeys, wait: keyringTurn}
 
 // keysFace is this peer's httpd.Keys.
 type keysFace struct{ *Agent }
@@ -34,30 +42,72 @@ func (f keysFace) Keyring(ctx context.Context) (httpd.Keyring, error) {
 
 // InstallKey adds a key on all peers.
 func (f keysFace) InstallKey(ctx context.Context, key string) (httpd.Keyring, error) {
-	return f.spread(ctx, keyringRequest{Op: keyringInstall, Key: key})
+	return callKeyring.call(ctx, f.Agent, keyringRequest{Op: keyringInstall, Key: key})
 }
 
-// UseKey has all peers encrypt with a key. While one that answers does not hold it nothing is done: it would no longer
-// understand the others.
+// UseKey has all peers encrypt with a key.
 func (f keysFace) UseKey(ctx context.Context, id string) (httpd.Keyring, error) {
-	without := f.peersThat(ctx, func(p httpd.KeyringPeer) bool { return !slices.Contains(p.Keys, id) })
-	if len(without) > 0 {
-		return httpd.Keyring{}, fsm.Errorf(fsm.CodeConflict,
-			"%s would be cut off, since the key %s is not installed there: muster keyring install it on all peers first",
-			strings.Join(without, ", "), id)
-	}
-	return f.spread(ctx, keyringRequest{Op: keyringUse, Key: id})
+	return callKeyring.call(ctx, f.Agent, keyringRequest{Op: keyringUse, Key: id})
 }
 
-// RemoveKey takes a key from all peers. While one that answers encrypts with it nothing is done: the others would no longer
-// understand it.
+// RemoveKey takes a key from all peers.
 func (f keysFace) RemoveKey(ctx context.Context, id string) (httpd.Keyring, error) {
-	using := f.peersThat(ctx, func(p httpd.KeyringPeer) bool { return len(p.Keys) > 0 && p.Keys[0] == id })
-	if len(using) > 0 {
-		return httpd.Keyring{}, fsm.Errorf(fsm.CodeConflict,
-			"%s would be cut off, since the key %s is in use there: muster keyring use another one first", strings.Join(using, ", "), id)
+	return callKeyring.call(ctx, f.Agent, keyringRequest{Op: keyringRemove, Key: id})
+}
+
+// changeKeys takes a step on all peers while no other step is under way: none of this term, and none that an earlier leader began
+// when it still led.
+func (t *term) changeKeys(ctx context.Context, q keyringRequest) (httpd.Keyring, error) {
+	if caller, called := peerport.CallerOf(ctx); called {
+		if err := t.agent.mayChangeKeys(caller.ID); err != nil {
+			return httpd.Keyring{}, err
+		}
+		ctx = errand{ctx}
 	}
-	return f.spread(ctx, keyringRequest{Op: keyringRemove, Key: id})
+	select {
+	case t.keyring <- struct{}{}:
+		defer func() { <-t.keyring }()
+	case <-ctx.Done():
+		return httpd.Keyring{}, fsm.Errorf(fsm.CodeUnavailable, "another change of the keyring is under way; it was not done, try again")
+	}
+	if !pause(ctx, keyringStep-time.Since(t.clock.began)) {
+		return httpd.Keyring{}, errNotLeading
+	}
+	if err := t.leads(ctx); err != nil || !t.lasts() {
+		return httpd.Keyring{}, errors.Join(errNotLeading, err)
+	}
+	ctx, cancel := context.WithTimeout(ctx, keyringStep)
+	defer cancel()
+	f := keysFace{t.agent}
+	if err := f.cutsOff(ctx, q); err != nil {
+		return httpd.Keyring{}, err
+	}
+	return f.spread(ctx, q)
+}
+
+// errand is the context of what a leader asks others on behalf of a peer that called it: no request that is passed on.
+type errand struct{ context.Context }
+
+// Value is context.Context's.
+func (errand) Value(any) any { return nil }
+
+// cutsOff refuses a step that would cut peers off. While one that answers does not hold a key it is not used: that peer would no
+// longer understand the others. While one that answers encrypts with it it is not removed: the others would no longer understand it.
+func (f keysFace) cutsOff(ctx context.Context, q keyringRequest) error {
+	var cut []string
+	why := ""
+	switch q.Op {
+	case keyringUse:
+		cut = f.peersThat(ctx, func(p httpd.KeyringPeer) bool { return !slices.Contains(p.Keys, q.Key) })
+		why = "is not installed there: muster keyring install it on all peers first"
+	case keyringRemove:
+		cut = f.peersThat(ctx, func(p httpd.KeyringPeer) bool { return len(p.Keys) > 0 && p.Keys[0] == q.Key })
+		why = "is in use there: muster keyring use another one first"
+	}
+	if len(cut) == 0 {
+		return nil
+	}
+	return fsm.Errorf(fsm.CodeConflict, "%s would be cut off, since the key %s %s", strings.Join(cut, ", "), q.Key, why)
 }
 
 // peersThat are the names of those peers that answer and of which it is true.

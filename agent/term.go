@@ -23,6 +23,7 @@ type term struct {
 	batch   *batcher
 	hearing *hearing
 	pulse   *pulse
+	keyring chan struct{}             // held while a step is taken on the peers' keyrings
 	joining sync.Mutex                // held while a server is added, or the feature level raised to what all servers understand
 	full    atomic.Pointer[fsm.Error] // why operators' writes are refused
 }
@@ -94,6 +95,7 @@ func (a *Agent) lead(ctx context.Context) error {
 	}
 	t := &term{
 		agent: a, number: number, clock: newClock(a.cfg.Seams.Now, a.machine.Read().Meta().Time), hearing: newHearing(), pulse: newPulse(),
+		keyring: make(chan struct{}, 1),
 	}
 	t.batch = newBatcher(a.raft, a.machine, t.clock, t.lasts)
 	t.batch.granted = a.granted(ctx)
