@@ -26,7 +26,7 @@ var workBugs = []bug{
 		26, "tags are kept of what was never accepted: 304 hides it", "refresh/complete.go",
 		[]edit{
 			{"		if unchanged && !c.Again {\n", "		unsent := unchanged && !c.Again\n		if !c.Again {\n"},
-			{"			w.unchanged.add(claim, c.Took, b.asOf)\n", "		}\n		if unsent {\n			w.unchanged.add(claim, c.Took, b.asOf)\n"},
+			{"			w.standing(ctx, round, b.asOf)\n", "		}\n		if unsent {\n			w.standing(ctx, round, b.asOf)\n"},
 		},
 		[]catch{simulated},
 	},
