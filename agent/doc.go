@@ -53,6 +53,11 @@
 // agreed on. Entries that go on from it stay, since this peer has said that it has them. Raft tells the leader how far it is by
 // log entries alone; the place of the snapshot is therefore answered for as if it were one of them (logs).
 //
+// # Traces
+//
+// What package trace follows goes from the API through Propose to the leader by a header of peer-HTTP, and through the log by
+// nothing: a claim's spans find each other by what the claim is. A tracer runs from before all else until after it.
+//
 // # Stopping
 //
 // In order: the API and the workers, claims given back, leadership handed over, gossip's farewell, a snapshot when much was

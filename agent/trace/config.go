@@ -12,7 +12,7 @@ import (
 // Config says where spans go. Without an endpoint nothing is followed.
 type Config struct {
 	Endpoint    string  // URL of a collector that takes OTLP over HTTP; /v1/traces is meant where it has no path
-	HeadersFile string  // lines of NAME: VALUE to send with each request; only its owner may read it
+	HeadersFile string  // lines of NAME: VALUE to send with each request; only its owner and its group may read it
 	CAFile      string  // PEM: whom the collector's certificate is judged by; the system's authorities where there is none
 	Ratio       float64 // share of requests and claims that are followed, 0 to 1
 }

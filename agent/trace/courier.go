@@ -105,7 +105,7 @@ func readRoots(path string) (*x509.CertPool, error) {
 	return roots, nil
 }
 
-// readHeaders reads a file that only its owner may read. Its errors show no value.
+// readHeaders reads a file that only its owner and its group may read. Its errors show no value.
 func readHeaders(path string) (http.Header, error) {
 	if path == "" {
 		return nil, nil
@@ -127,8 +127,8 @@ func openHeaders(path string) (http.Header, error) {
 	if err != nil {
 		return nil, err
 	}
-	if mode := info.Mode().Perm(); mode&0o077 != 0 {
-		return nil, fmt.Errorf("%s may be read by others (mode %04o): chmod 600 %s", path, mode, path)
+	if mode := info.Mode().Perm(); mode&0o037 != 0 {
+		return nil, fmt.Errorf("%s is open to others (mode %04o): chmod 640 %s", path, mode, path)
 	}
 	text, err := io.ReadAll(io.LimitReader(f, maxHeaders+1))
 	if err != nil {

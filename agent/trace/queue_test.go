@@ -118,26 +118,41 @@ func tracer(t *testing.T, p *peer, c trace.Config, dial trace.Dial) *trace.Trace
 	return made
 }
 
+// near runs a peer beside a collector in virtual time, until stop has returned.
+func near(t *testing.T, c *tracetest.Collector) (p *peer, stop func()) {
+	t.Helper()
+	network := memnet.New()
+	server := &http.Server{Handler: c}
+	closed := make(chan error, 1)
+	go func() { closed <- server.Serve(network.Listen("127.0.0.1:4318")) }()
+	p = &peer{reg: prometheus.NewRegistry(), said: &strings.Builder{}}
+	cfg := trace.Config{Endpoint: "http://127.0.0.1:4318/otlp/v1/traces", Ratio: 1}
+	p.Tracer = tracer(t, p, cfg, network.DialFrom("127.0.0.2"))
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() { ended <- p.Run(ctx) }()
+	return p, func() {
+		t.Helper()
+		cancel()
+		if err := <-ended; err != nil {
+			t.Error(err)
+		}
+		_ = server.Close()
+		<-closed
+	}
+}
+
 // TestACollectorThatRefuses is told of once, and so is its return; what it refused is counted.
 func TestACollectorThatRefuses(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		c, network, bad := &tracetest.Collector{}, memnet.New(), true
-		c.Answer = func(w http.ResponseWriter, _ *http.Request) bool {
+		bad := true
+		p, stop := near(t, &tracetest.Collector{Answer: func(w http.ResponseWriter, _ *http.Request) bool {
 			if bad {
 				w.WriteHeader(http.StatusForbidden)
 				_, _ = io.WriteString(w, "no such tenant: "+strings.Repeat("x", 10_000))
 			}
 			return bad
-		}
-		server := &http.Server{Handler: c}
-		closed := make(chan error, 1)
-		go func() { closed <- server.Serve(network.Listen("127.0.0.1:4318")) }()
-		p := &peer{reg: prometheus.NewRegistry(), said: &strings.Builder{}}
-		cfg := trace.Config{Endpoint: "http://127.0.0.1:4318/otlp/v1/traces", Ratio: 1}
-		p.Tracer = tracer(t, p, cfg, network.DialFrom("127.0.0.2"))
-		ctx, stop := context.WithCancel(t.Context())
-		ended := make(chan error, 1)
-		go func() { ended <- p.Run(ctx) }()
+		}})
 		for range 2 {
 			end(t, p, 512)
 			synctest.Wait()
@@ -145,17 +160,39 @@ func TestACollectorThatRefuses(t *testing.T) {
 		bad = false
 		end(t, p, 3)
 		stop()
-		if err := <-ended; err != nil {
-			t.Error(err)
-		}
-		_ = server.Close()
-		<-closed
 		if diff := cmp.Diff(map[string]float64{"sent": 3, "dropped": 0, "failed": 1024}, count(t, p)); diff != "" {
 			t.Errorf("spans (-want +got):\n%s", diff)
 		}
 		said := p.said.String()
 		if strings.Count(said, "level=WARN") != 1 || strings.Count(said, "traces are taken again") != 1 || len(said) > 1500 {
 			t.Errorf("it is told as\n%s", said)
+		}
+	})
+}
+
+// TestWhatIsOnItsWay when the peer stops is sent anew, with what came after it.
+func TestWhatIsOnItsWay(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		hangs := true
+		c := &tracetest.Collector{Answer: func(_ http.ResponseWriter, r *http.Request) bool {
+			first := hangs
+			if first {
+				_, _ = io.Copy(io.Discard, r.Body)
+				<-r.Context().Done()
+			}
+			return first
+		}}
+		p, stop := near(t, c)
+		end(t, p, 512)
+		synctest.Wait()
+		end(t, p, 2)
+		hangs = false
+		stop()
+		if diff := cmp.Diff(map[string]float64{"sent": 514, "dropped": 0, "failed": 0}, count(t, p)); diff != "" {
+			t.Errorf("spans (-want +got):\n%s", diff)
+		}
+		if n := len(c.Spans()); n != 514 {
+			t.Errorf("the collector has %d spans", n)
 		}
 	})
 }
@@ -234,12 +271,25 @@ func TestBadFiles(t *testing.T) {
 	if err := os.Chmod(open, 0o644); err != nil {
 		t.Fatal(err)
 	}
+	grouped := filepath.Join(dir, "grouped")
+	write(t, grouped, "a: b\n")
+	for mode, good := range map[os.FileMode]bool{0o600: true, 0o640: true, 0o660: false, 0o604: false, 0o400: true} {
+		if err := os.Chmod(grouped, mode); err != nil {
+			t.Fatal(err)
+		}
+		_, err := trace.New(t.Context(), trace.Options{
+			Config: trace.Config{Endpoint: "https://127.0.0.1:4318", HeadersFile: grouped}, Registerer: prometheus.NewRegistry(),
+		})
+		if (err == nil) != good {
+			t.Errorf("a file of mode %04o: %v", mode, err)
+		}
+	}
 	for name, tt := range map[string]struct {
 		headers, authority string
 		want               []string
 	}{
 		"not there":            {filepath.Join(dir, "none"), "", []string{"-trace-headers-file: ", "no such file"}},
-		"for all to read":      {open, "", []string{"may be read by others (mode 0644): chmod 600 " + open}},
+		"for all to read":      {open, "", []string{"(mode 0644): chmod 640 " + open}},
 		"no header":            {path("a: b\ncanary\n"), "", []string{"line 2 is not NAME: VALUE"}},
 		"no value":             {path("authorization:\n"), "", []string{"line 1 is not NAME: VALUE"}},
 		"a name with a space":  {path("my canary: x\n"), "", []string{"line 1 is not NAME: VALUE"}},

@@ -115,6 +115,35 @@ func TestAClaimIsOneTrace(t *testing.T) {
 // vector is the counter of spans that a peer's collector took.
 func vector(t *testing.T, p *peer) prometheus.Collector { return outcome(t, p, "sent") }
 
+// TestClaimsApart: each claim is a trace of its own, in each group.
+func TestClaimsApart(t *testing.T) {
+	c, s := collect(t)
+	one := start(t, "a", trace.Config{Endpoint: s.URL, Ratio: 1})
+	run := &fsm.Claim{Subject: fsm.Subject{Kind: fsm.KindRun, ID: 7}, Token: 90}
+	one.Granted(t.Context(), time.Now(), []*fsm.Claim{claim(7, 90, ""), claim(7, 91, ""), claim(8, 90, ""), run})
+	one.stop()
+	other, err := trace.New(t.Context(), trace.Options{
+		Config: trace.Config{Endpoint: s.URL, Ratio: 1}, Peer: "a", GroupID: func() string { return "01JE" },
+		Log: slog.New(slog.DiscardHandler), Registerer: prometheus.NewRegistry(),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	other.Granted(t.Context(), time.Now(), []*fsm.Claim{claim(7, 90, "")})
+	ctx, stop := context.WithCancel(t.Context())
+	stop()
+	if err := other.Run(ctx); err != nil {
+		t.Fatal(err)
+	}
+	traces := map[string]bool{}
+	for _, s := range c.Spans() {
+		traces[s.Trace] = true
+	}
+	if len(traces) != 5 {
+		t.Errorf("5 claims are %d traces: %+v", len(traces), c.Spans())
+	}
+}
+
 // TestPeersAgreeOnTheShare without a word between them. What an operator asked for is always in it.
 func TestPeersAgreeOnTheShare(t *testing.T) {
 	c, s := collect(t)

@@ -33,3 +33,9 @@ data_dir = "/var/lib/muster"
 #labels {
 #  zone = "eu-1a"
 #}
+
+# What requests, runs and refreshes do, told to an OpenTelemetry collector:
+#trace {
+#  endpoint = "https://collector.example.com:4318"
+#  ratio    = 0.01
+#}
