@@ -33,6 +33,8 @@ need strace /usr/bin/strace
 # What judges the units of the package, and completes names.
 need systemd /usr/bin/systemd-analyze
 need bash-completion /usr/share/bash-completion/bash_completion
+need zsh /usr/bin/zsh
+need fish /usr/bin/fish
 
 [ -n "$packages" ] || exit 0
 if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then

@@ -118,15 +118,25 @@ func (m *machine) units() {
 	}
 }
 
-// completes has bash do what it does when somebody types "muster force-leave pe" and the tabulator. The complaint of compopt that
-// nobody did is not of interest.
-const completes = `
+// completes has each shell do what it does when somebody types "muster force-leave pe" and the tabulator, with what the package
+// installed. The complaint of bash's compopt that nobody did is not of interest; _describe is what zsh shows by.
+var completes = map[string]string{
+	"fish": `complete -C "muster force-leave pe"`,
+	"zsh": `
+autoload -U compinit && compinit -u -d /tmp/zcompdump
+[ "$_comps[muster]" = _muster ] || exit 1
+_describe() { print -- ${(P)2} }
+words=(muster force-leave pe) CURRENT=3
+_muster
+`,
+	"bash": `
 . /usr/share/bash-completion/bash_completion
 . /usr/share/bash-completion/completions/muster
 COMP_LINE="muster force-leave pe" COMP_POINT=21 COMP_TYPE=9 COMP_WORDS=(muster force-leave pe) COMP_CWORD=2
 __start_muster muster pe force-leave 2>/dev/null
 echo "${COMPREPLY[@]}"
-`
+`,
+}
 
 // serves runs a peer as its unit does, by its user and from the shipped settings.
 func (m *machine) serves() {
@@ -144,8 +154,10 @@ func (m *machine) serves() {
 	if out := m.does("muster", "members", "-http-addr="+at[0]); !strings.Contains(out, "v1.2.3") {
 		m.Errorf("members are\n%s", out)
 	}
-	if out := m.does("env", "MUSTER_HTTP_ADDR="+at[0], "bash", "-c", completes); out != "peer-a" {
-		m.Errorf("bash completes a peer's name to %q", out)
+	for shell, script := range completes {
+		if out := m.does("env", "HOME=/tmp", "MUSTER_HTTP_ADDR="+at[0], shell, "-c", script); out != "peer-a" {
+			m.Errorf("%s completes a peer's name to %q", shell, out)
+		}
 	}
 	m.must(peer.Stop())
 	m.must(peer.Err())
