@@ -35,9 +35,14 @@ func colours(terminal bool, getenv func(string) string) bool {
 	return terminal && getenv("NO_COLOR") == "" && getenv("TERM") != "dumb"
 }
 
+// terminal says whether a person may be at a file. What takes everything and shows nothing is a character device, too.
 func terminal(f *os.File) bool {
 	s, err := f.Stat()
-	return err == nil && s.Mode()&os.ModeCharDevice != 0
+	if err != nil || s.Mode()&os.ModeCharDevice == 0 {
+		return false
+	}
+	nothing, err := os.Stat(os.DevNull)
+	return err != nil || !os.SameFile(s, nothing)
 }
 
 // Build says what was built.

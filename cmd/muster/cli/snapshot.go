@@ -2,8 +2,11 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
+	"os"
+	"path/filepath"
 	"strconv"
 
 	"github.com/spf13/cobra"
@@ -30,11 +33,17 @@ func (p *Program) snapshotSave() *cobra.Command {
 		Short: "Save a backup of the group's state to a file",
 		Long: `Saves all that the group knows: settings, discoveries, clusters, nodes and the events that are kept. The file is
 verified, written with mode 0600, and in its place only when all of it is there. It holds no password, but all the rest.
+As "-" it goes to the output once it was verified, and what came of it is told beside that.
 
 Without a leader, -stale saves what the asked peer knows.`,
-		Example: "  muster snapshot save muster.backup\n  muster snapshot save -stale last-words.backup",
-		Args:    exactly(1),
+		Example: `  muster snapshot save muster.backup
+  muster snapshot save -stale last-words.backup
+  ssh peer-a muster snapshot save - > muster.backup`,
+		Args: exactly(1),
 		RunE: p.verb(true, func(ctx context.Context, api *httpd.Client, args []string) error {
+			if args[0] == "-" {
+				return p.sendSnapshot(ctx, api)
+			}
 			b, err := backup.Save(ctx, args[0], func(to io.Writer) error {
 				_, err := api.Snapshot(ctx, p.read(), to)
 				return err
@@ -46,6 +55,36 @@ Without a leader, -stale saves what the asked peer knows.`,
 			return p.andJSON(b.Meta)
 		}),
 	}
+}
+
+// sendSnapshot writes a backup to the output. It is kept in a file until it was verified, so that nobody reads half of one.
+func (p *Program) sendSnapshot(ctx context.Context, api *httpd.Client) (err error) {
+	if f, ok := p.Out.(*os.File); ok && terminal(f) {
+		return errors.New("a terminal cannot show a backup: name a file, or send the output somewhere")
+	}
+	dir, err := os.MkdirTemp("", "muster-snapshot-")
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
+	path := filepath.Join(dir, "backup")
+	b, err := backup.Save(ctx, path, func(to io.Writer) error {
+		_, err := api.Snapshot(ctx, p.read(), to)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	_, err = io.Copy(p.Out, f)
+	if err = errors.Join(err, f.Close()); err != nil {
+		return fmt.Errorf("write the backup: %w", err)
+	}
+	fmt.Fprintf(p.Err, "Verified and wrote snapshot to index %d\n", b.Index)
+	return nil
 }
 
 func (p *Program) snapshotRestore() *cobra.Command {

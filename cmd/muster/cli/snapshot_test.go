@@ -128,6 +128,23 @@ func TestSnapshotAgentOnce(t *testing.T) {
 	}
 }
 
+// TestSnapshotSaveToTheOutput: all of a backup or nothing, and nothing else.
+func TestSnapshotSaveToTheOutput(t *testing.T) {
+	t.Chdir(t.TempDir())
+	whole := archive(t)
+	r := run{}.do(t, serving(t, "follower", whole), "snapshot", "save", "-", "-stale")
+	if r.code != 0 || r.out != string(whole) || r.err != "Verified and wrote snapshot to index 12\n" {
+		t.Errorf("exit %d, %d bytes, want %d; stderr %q", r.code, len(r.out), len(whole), r.err)
+	}
+	r = run{}.do(t, serving(t, "follower", whole[:len(whole)-4]), "snapshot", "save", "-")
+	if r.code != 1 || r.out != "" || !strings.Contains(r.err, "cut short") {
+		t.Errorf("half a backup: %+v", r)
+	}
+	if left, err := os.ReadDir("."); err != nil || len(left) > 0 {
+		t.Errorf("left here: %v, %v", left, err)
+	}
+}
+
 func TestInfoTellsOfBackups(t *testing.T) {
 	for says, b := range map[string]httpd.BackupStatus{
 		"/b: none yet, whoever leads keeps them":   {Dir: "/b"},
