@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"slices"
 	"strings"
 	"testing"
 
@@ -23,10 +22,6 @@ func TestPeersFindEachOtherInConsul(t *testing.T) {
 	w.must(err)
 	asked, err := api.NewClient(&api.Config{Address: consul})
 	w.must(err)
-	seen := func(want map[string]string) {
-		w.Helper()
-		w.until("Consul to know the peers as they are", func(ctx context.Context) error { return unlike(ctx, asked, want) })
-	}
 	g := w.rig.NewGroup(program)
 	for _, name := range []string{"peer-a", "peer-b", "peer-c"} {
 		_, err := g.Add(name)
@@ -41,37 +36,42 @@ func TestPeersFindEachOtherInConsul(t *testing.T) {
 		start(p)
 	}
 	w.must(g.Ready(w.soon()))
-	want := map[string]string{}
-	for _, p := range g.Peers {
-		want[p.Name] = "passing prod,voter"
+	want := map[string]string{"peer-a": api.HealthPassing, "peer-b": api.HealthPassing, "peer-c": api.HealthPassing}
+	seen := func() {
+		w.Helper()
+		w.until("Consul to know the peers as they are", func(ctx context.Context) error {
+			leader, err := g.Leader(ctx)
+			if err != nil {
+				return err
+			}
+			return unlike(ctx, asked, want, leader.Name)
+		})
 	}
-	first := w.leader(g)
-	want[first.Name] = "passing leader,prod,voter"
-	seen(want)
+	seen()
 
+	first := w.leader(g)
 	first.Kill()
-	next := w.leader(g)
-	want[first.Name], want[next.Name] = "critical leader,prod,voter", "passing leader,prod,voter"
-	seen(want)
+	want[first.Name] = api.HealthCritical
+	seen()
 	start(first)
-	want[first.Name] = "passing prod,voter"
-	seen(want)
+	want[first.Name] = api.HealthPassing
+	seen()
 
 	w.must(first.Stop())
 	delete(want, first.Name)
-	seen(want)
+	seen()
 	start(first)
-	want[first.Name] = "passing prod,voter"
-	seen(want)
+	want[first.Name] = api.HealthPassing
+	seen()
 	if self, err := first.API.Self(w.soon()); err != nil || self.Consul == nil || !self.Consul.Registered || self.Consul.Address != consul {
 		t.Errorf("it says of itself %+v, %v", self.Consul, err)
 	}
 	w.must(first.API.Leave(w.soon()))
 	delete(want, first.Name)
-	seen(want)
+	seen()
 	<-first.Done()
 
-	res, err := http.Get("http://" + next.HTTP + "/metrics")
+	res, err := http.Get("http://" + w.leader(g).HTTP + "/metrics")
 	w.must(err)
 	defer res.Body.Close()
 	text, err := io.ReadAll(res.Body)
@@ -80,18 +80,24 @@ func TestPeersFindEachOtherInConsul(t *testing.T) {
 	}
 }
 
-// unlike says how the instances of muster differ from what is wanted: health and tags by the name of the peer.
-func unlike(ctx context.Context, asked *api.Client, want map[string]string) error {
+// unlike says how the instances of muster differ from what is wanted: health by the name of the peer, and of those that pass the
+// tags of their role.
+func unlike(ctx context.Context, asked *api.Client, want map[string]string, leader string) error {
 	all, _, err := asked.Health().Service("muster", "", false, (&api.QueryOptions{}).WithContext(ctx))
 	if err != nil {
 		return err
 	}
-	got := map[string]string{}
+	got, tags, roles := map[string]string{}, map[string][]string{}, map[string][]string{}
 	for _, e := range all {
-		slices.Sort(e.Service.Tags)
-		got[e.Service.Meta["name"]] = e.Checks.AggregatedStatus() + " " + strings.Join(e.Service.Tags, ",")
+		name, health := e.Service.Meta["name"], e.Checks.AggregatedStatus()
+		if got[name] = health; health != api.HealthPassing {
+			continue
+		}
+		if tags[name], roles[name] = e.Service.Tags, []string{"prod", "voter"}; name == leader {
+			roles[name] = []string{"leader", "prod", "voter"}
+		}
 	}
-	if diff := cmp.Diff(want, got); diff != "" {
+	if diff := cmp.Diff(want, got) + cmp.Diff(roles, tags); diff != "" {
 		return fmt.Errorf("(-want +got):\n%s", diff)
 	}
 	return nil
