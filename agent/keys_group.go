@@ -86,7 +86,7 @@ func (t *term) changeKeys(ctx context.Context, q keyringRequest) (httpd.Keyring,
 }
 
 // errand is the context of what a leader asks others on behalf of a peer that called it: no request that is passed on.
-type errand struct{ context.Context }
+type errand struct{ context.Context } //nolint:containedctx // it is one
 
 // Value is context.Context's.
 func (errand) Value(any) any { return nil }
