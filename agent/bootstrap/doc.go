@@ -75,7 +75,7 @@
 // either, since only the holder hands back. The peer says so in its log every
 // minute. An operator who knows that the holder's data directory is destroyed,
 // or will never be started again, stops each peer bound to it, calls Release on
-// its data directory, and starts it. Releasing a peer whose holder is merely
+// its data directory (muster operator release-promise), and starts it. Releasing a peer whose holder is merely
 // unreachable gives the protection away: the holder may found a group with it
 // while it founds another. Deleting the file is worse than Release, as that
 // also forgets what was handed back.

@@ -109,6 +109,13 @@ func syncDir(dir string) error {
 	return errors.Join(d.Sync(), d.Close())
 }
 
+// PromisedTo is the peer to which the one whose data directory is dir has
+// promised itself, "" for none.
+func PromisedTo(dir, id string) (string, error) {
+	p, err := load(dir, id)
+	return p.To, err
+}
+
 // Release frees the peer whose data directory is dir from its promise to
 // holder. It is an operator's word that holder's own data directory will never
 // be used again, and for a peer that is not running.

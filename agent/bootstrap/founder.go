@@ -311,7 +311,8 @@ func (f *Founder) remind(act Action, now time.Time) {
 	}
 	if now.Sub(f.reminded) >= remindEvery {
 		f.reminded = now
-		f.cfg.Log.Warn("promised to a peer that is not there; if its data directory is gone for good, release this peer",
+		f.cfg.Log.Warn("promised to a peer that is not there; if its data directory is gone for good, stop this peer, release it "+
+			"with muster operator release-promise, and start it",
 			"holder", act.Offer.To, "unseen_for", now.Sub(f.absent).Round(time.Second))
 	}
 }

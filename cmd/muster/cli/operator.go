@@ -23,7 +23,7 @@ func (p *Program) operator() *cobra.Command {
 		Short:   "Mend the group",
 		Example: "  muster operator raft list-peers",
 	})
-	c.AddCommand(raft, p.usage(), p.recover(), p.compactLog(), p.aclReset())
+	c.AddCommand(raft, p.usage(), p.recover(), p.compactLog(), p.releasePromise(), p.aclReset())
 	return c
 }
 
