@@ -79,6 +79,9 @@ func (w *World) copyOf(raw []byte, lists map[string][]fsm.Record) *replica {
 		open.Claims = append(open.Claims, c.Ticket())
 	}
 	x.apply(&open)
+	if x.Read().Settings().Pause != nil {
+		x.apply(&fsm.ScheduleResume{})
+	}
 	return x
 }
 
