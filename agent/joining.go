@@ -31,6 +31,10 @@ func (a *Agent) finders() (map[string]gossip.Finder, error) {
 	if err != nil {
 		return nil, err
 	}
+	if a.cfg.Consul.InTheClear() {
+		a.log.Warn("the token for Consul goes over the network in the clear: say https:// in -consul-addr, with -consul-ca-file",
+			"consul", a.cfg.Consul.Address)
+	}
 	a.did("connections to Consul", func() error { client.Close(); return nil })
 	return map[string]gossip.Finder{consul.Scheme: client.Find}, nil
 }

@@ -37,7 +37,8 @@ func TestFindersAskTheConsulOfTheConfiguration(t *testing.T) {
 		fmt.Fprint(w, `[{"Node": {"Address": "10.0.0.1"}, "Service": {"Port": 8652}, "Checks": []}]`)
 	}))
 	t.Cleanup(s.Close)
-	a := &Agent{log: slog.New(slog.DiscardHandler), cfg: Config{Consul: consul.Config{Address: s.URL}}}
+	var said strings.Builder
+	a := &Agent{log: slog.New(slog.NewTextHandler(&said, nil)), cfg: Config{Consul: consul.Config{Address: s.URL}}}
 	finders, err := a.finders()
 	if err != nil {
 		t.Fatal(err)
@@ -45,6 +46,10 @@ func TestFindersAskTheConsulOfTheConfiguration(t *testing.T) {
 	got, err := finders["consul"](t.Context(), &url.URL{Scheme: "consul", Host: "muster"})
 	if diff := cmp.Diff([]string{"10.0.0.1:8652"}, got); diff != "" || err != nil {
 		t.Errorf("%v\n%s", err, diff)
+	}
+	a.cfg.Consul = consul.Config{Address: "10.0.0.1:8500", TokenFile: "token"}
+	if _, err := a.finders(); err != nil || strings.Count(said.String(), "in the clear") != 1 {
+		t.Errorf("of a token in the clear: %v, %s", err, said.String())
 	}
 	if err := a.rollBack(); err != nil {
 		t.Error(err)

@@ -3,6 +3,8 @@ package consul
 import (
 	"errors"
 	"fmt"
+	"net/netip"
+	"net/url"
 	"strings"
 	"time"
 
@@ -61,6 +63,24 @@ func (c Config) Validate() error {
 		return errors.New("-consul-service, -consul-tag and -consul-check-ttl say how a peer is registered: say -consul-register as well")
 	}
 	return nil
+}
+
+// InTheClear says whether the token goes over a network where others may read it. What the CONSUL_HTTP_* variables say it does not
+// know.
+func (c Config) InTheClear() bool {
+	scheme, rest, found := strings.Cut(c.Address, "://")
+	if !found {
+		scheme, rest = "http", c.Address
+	}
+	if c.TokenFile == "" || c.Address == "" || scheme != "http" {
+		return false
+	}
+	u, err := url.Parse("http://" + rest)
+	if err != nil || strings.EqualFold(u.Hostname(), "localhost") {
+		return false
+	}
+	ip, err := netip.ParseAddr(u.Hostname())
+	return err != nil || !ip.IsLoopback()
 }
 
 // CheckService says what is wrong with the name of a service: Consul's DNS is to find it.

@@ -63,6 +63,21 @@ func TestConfigIsJudged(t *testing.T) {
 	}
 }
 
+func TestTokensInTheClear(t *testing.T) {
+	for address, want := range map[string]bool{
+		"10.0.0.1:8500": true, "http://consul.test:8500": true, "http://[fd00::1]:8500": true,
+		"127.0.0.1:8500": false, "http://localhost:8500": false, "[::1]:8500": false, "https://10.0.0.1:8501": false,
+		"unix:///run/consul.sock": false, "": false,
+	} {
+		if got := (consul.Config{Address: address, TokenFile: "token"}).InTheClear(); got != want {
+			t.Errorf("%q: %v, want %v", address, got, want)
+		}
+	}
+	if (consul.Config{Address: "10.0.0.1:8500"}).InTheClear() {
+		t.Error("there is no token that could")
+	}
+}
+
 // TestFind finds instances of a real Consul with exactly the rights that are documented, and says what is wrong with less.
 func TestFind(t *testing.T) {
 	s := startServer(t)

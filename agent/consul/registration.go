@@ -126,11 +126,11 @@ func (r *Registration) register(ctx context.Context, is Instance) error {
 	if err != nil {
 		return fmt.Errorf("register %s: %w", entry.ID, err)
 	}
-	told := &kept{entry: entry, renewed: r.caller.Renewed(), read: time.Now()}
-	if err := r.feed(ctx, is, told); err != nil {
+	put := &kept{entry: entry, renewed: r.caller.Renewed(), read: time.Now()}
+	if err := r.feed(ctx, is, put); err != nil {
 		return err
 	}
-	r.kept = told
+	r.kept = put
 	return nil
 }
 
