@@ -177,7 +177,7 @@ func TestARefreshHangsTogether(t *testing.T) {
 		for _, s := range c.Spans() {
 			all[s.Trace] = append(all[s.Trace], s)
 		}
-		elsewhere, runs := 0, 0
+		elsewhere, runs, unchanged := 0, 0, 0
 		for _, spans := range all {
 			by := map[string]tracetest.Span{}
 			for _, s := range spans {
@@ -203,12 +203,42 @@ func TestARefreshHangsTogether(t *testing.T) {
 			if claim.Start > claim.End || claim.End > complete.End {
 				t.Errorf("a claim from %d to %d, completed at %d", claim.Start, claim.End, complete.End)
 			}
+			if complete.Attributes["muster.outcome"] == "unchanged" && by["propose"].Parent == complete.ID {
+				unchanged++
+			}
 			if there := by["peer /propose"]; work.Peer != leader.name && there.ID != "" && by["commit"].Parent == there.ID {
 				elsewhere++
 			}
 		}
-		if elsewhere == 0 || runs == 0 {
-			t.Errorf("%d refreshes were completed at the leader by another peer, %d runs; wanted are some:\n%s", elsewhere, runs, spelled(c))
+		if elsewhere == 0 || runs == 0 || unchanged == 0 {
+			t.Errorf("%d refreshes were completed at the leader by another peer, %d changed nothing, %d runs; wanted are some of each:\n%s",
+				elsewhere, unchanged, runs, spelled(c))
+		}
+	})
+}
+
+// TestTracesOutliveTheWork: what a peer had begun when it was stopped is told, too.
+func TestTracesOutliveTheWork(t *testing.T) {
+	traced(t, 1, func(t *testing.T, w *world, c *tracetest.Collector) {
+		w.settled(1, 3, nil)
+		w.nodes.slow(800*time.Millisecond, addrOf(0, 0), addrOf(0, 1), addrOf(0, 2))
+		var holder *peer
+		w.until("polls under way", func() bool {
+			for _, p := range w.peers {
+				if p.worker.Polls() > 0 {
+					holder = p
+				}
+			}
+			return holder != nil
+		})
+		w.pass(100 * time.Millisecond)
+		stopped := uint64(time.Now().UnixNano())
+		holder.end()
+		cut := c.Find(func(s tracetest.Span) bool {
+			return s.Peer == holder.name && s.Name == "refresh" && s.Start < stopped && s.End >= stopped
+		})
+		if len(cut) != 1 {
+			t.Errorf("%d refreshes are told of that were under way at the end:\n%s", len(cut), spelled(c))
 		}
 	})
 }
