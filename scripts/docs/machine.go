@@ -28,7 +28,7 @@ type StepError struct {
 }
 
 func (f *StepError) Error() string {
-	return fmt.Sprintf("line %d: %s\n%swrote:\n%s%s", f.Step.Line, f.Why, f.Step.Text, f.Wrote, f.Rest)
+	return fmt.Sprintf("line %d: %s\n%s\nwrote:\n%s%s", f.Step.Line, f.Why, strings.TrimSpace(f.Step.Text), f.Wrote, f.Rest)
 }
 
 // begin makes the machine and enters it. Its arguments are the folder for the machine's files, the one that is /mnt there, and
@@ -89,7 +89,7 @@ func (m Machine) Follow(ctx context.Context, steps []Step) error {
 		return err
 	}
 	for i, s := range steps[:last] {
-		if s.Kind == Shown && !Same(s.Want, wrote(page, i)) {
+		if s.Kind == Shown && s.Want != "" && !Same(s.Want, wrote(page, i)) {
 			return m.failure(page, steps, i, "the page shows another output:\n"+s.Want)
 		}
 	}
@@ -102,13 +102,14 @@ func (m Machine) Follow(ctx context.Context, steps []Step) error {
 		return m.failure(page, steps, number, "this was to run on and failed")
 	}
 	switch {
+	case last == len(steps):
 	case ctx.Err() != nil:
 		return m.failure(page, steps, last, "this was not done in time")
 	case ended != nil && steps[last].Fails():
 		return m.failure(page, steps, last, "this must fail and did not")
 	case ended != nil:
 		return m.failure(page, steps, last, fmt.Sprintf("this failed: %s %s", ended, said.String()))
-	case last < len(steps):
+	default:
 		return m.failure(page, steps, last, "this ended the shell")
 	}
 	return nil
@@ -118,7 +119,7 @@ func (m Machine) failure(page string, steps []Step, at int, why string) error {
 	f := &StepError{Step: steps[at], Why: why, Wrote: end(wrote(page, at))}
 	for i, s := range steps[:at] {
 		if out := end(wrote(page, i)); s.Kind == Stays || s.Kind == Hidden && out != "" {
-			f.Rest += fmt.Sprintf("--- line %d, %s: %s%s", s.Line, s.Kind, s.Text, out)
+			f.Rest += fmt.Sprintf("--- line %d, %s: %s\n%s", s.Line, s.Kind, strings.TrimSpace(s.Text), out)
 		}
 	}
 	return f

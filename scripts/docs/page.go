@@ -42,20 +42,21 @@ type reader struct {
 	lines []string
 	at    int // the line to read next
 	words map[string]string
-	next  *Step // what was said of the next block
-	list  bool  // within an item of a list, where indented lines are text
+	idle  map[string]int // words that stand nowhere yet, and the lines that say what for
+	next  *Step          // what was said of the next block
+	list  bool           // within an item of a list, where indented lines are text
 	steps []Step
 }
 
 var (
-	item      = regexp.MustCompile(`^\s*([-*]|\d+\.)\s`)
+	item      = regexp.MustCompile(`^ {0,3}([-*]|\d+\.)\s`)
 	fence     = regexp.MustCompile("^( *)```(\\w*)")
 	directive = regexp.MustCompile(`(?s)^<!-- (not run|file|stays|until|run|for .+?)(?:: (.*))?\s-->$`)
 )
 
 // Read takes a page apart into its steps. What is wrong with its comments is an error that names the line.
 func Read(page string) ([]Step, error) {
-	r := &reader{lines: strings.Split(page, "\n"), words: map[string]string{}}
+	r := &reader{lines: strings.Split(page, "\n"), words: map[string]string{}, idle: map[string]int{}}
 	for r.at < len(r.lines) {
 		line := r.lines[r.at]
 		if item.MatchString(line) {
@@ -77,6 +78,9 @@ func Read(page string) ([]Step, error) {
 		if err != nil {
 			return nil, err
 		}
+	}
+	for word, line := range r.idle {
+		return nil, r.fail(line, fmt.Sprintf("nothing that follows has %q", word))
 	}
 	if r.next != nil {
 		return nil, r.fail(r.next.Line, "no block follows")
@@ -113,7 +117,7 @@ func (r *reader) comment() error {
 	kind, text := Kind(m[1]), m[2]
 	switch {
 	case isWord:
-		r.words[word] = r.filled(text)
+		r.words[word], r.idle[word] = r.filled(text), begin
 	case kind != Stays && text == "":
 		return r.fail(begin, fmt.Sprintf("%q says nothing after its colon", kind))
 	case kind == Until, kind == Hidden:
@@ -208,6 +212,9 @@ func (r *reader) filled(text string) string {
 	byLength := func(a, b string) int { return cmp.Or(len(b)-len(a), cmp.Compare(a, b)) }
 	for _, word := range slices.SortedFunc(maps.Keys(r.words), byLength) {
 		pairs = append(pairs, word, r.words[word])
+		if strings.Contains(text, word) {
+			delete(r.idle, word)
+		}
 	}
 	return strings.NewReplacer(pairs...).Replace(text)
 }

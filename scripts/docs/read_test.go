@@ -88,6 +88,7 @@ func TestReadRefuses(t *testing.T) {
 		{"<!-- file: a -->\n<!-- stays -->\n\n    x\n", `line 2: the next block is "file" already`},
 		{"<!-- stays -->\n```json\n{}\n```\n", `line 3: the block is no commands and cannot be "stays"`},
 		{"<!-- stays -->\n\n    x\n\nx\n\n    y\n", "line 3: what stays is to be followed by until"},
+		{"<!-- for x: y -->\n\n    z\n", `line 1: nothing that follows has "x"`},
 		{"```sh\nx\n", "line 1: the block has no end"},
 		{"\n    out\n    $ x\n", "line 2: the block shows an output before"},
 	} {
