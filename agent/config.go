@@ -49,6 +49,7 @@ type Config struct {
 	Labels          map[string]string // for `on`, such as zone=a
 	Dial            DialRules         // what probers may dial
 	HTTPMaxConns    int               // connections to the API from one address; 0 is 100
+	HTTPMaxRate     int               // requests a second from one address off loopback; 0 is 1000
 	Insecure        bool              // allow addresses off loopback without TLS, gossip key and ACLs
 	TLS             TLS               // the certificate and whom it trusts; see tls.go
 	GossipKeyFile   string            // what gossip is encrypted with; "" is in the clear
@@ -156,6 +157,8 @@ func (c *Config) validate() error {
 		return fmt.Errorf("-bootstrap-expect %d is not between 1 and 9", c.BootstrapExpect)
 	case c.Worker && c.BootstrapExpect > 0:
 		return errors.New("-worker never votes, so it cannot found a group: leave -bootstrap-expect out and use -join")
+	case c.HTTPMaxRate < 0:
+		return fmt.Errorf("-http-max-rate-per-client %d is below 1", c.HTTPMaxRate)
 	case c.HTTPMaxConns < 0:
 		return fmt.Errorf("-http-max-conns-per-client %d is below 1", c.HTTPMaxConns)
 	case len(c.Name) > 64:

@@ -64,6 +64,7 @@ func TestConfigIsJudged(t *testing.T) {
 			"-ca-file and -key-file without -cert-file", "muster tls cert create",
 		}},
 		{"clients without TLS", func(c *Config) { c.TLS.VerifyClient = true }, []string{"-verify-client", "-cert-file"}},
+		{"negative rate", func(c *Config) { c.HTTPMaxRate = -1 }, []string{"-http-max-rate-per-client -1"}},
 		{"negative connections", func(c *Config) { c.HTTPMaxConns = -1 }, []string{"-http-max-conns-per-client -1"}},
 		{"peer off loopback", func(c *Config) { c.PeerAddr = "0.0.0.0:8651" }, []string{"-peer-addr 0.0.0.0:8651", "-insecure"}},
 		{"gossip off loopback", func(c *Config) { c.GossipAddr = "[::]:8652" }, []string{"-gossip-addr [::]:8652", "-insecure"}},

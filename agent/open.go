@@ -286,7 +286,7 @@ func (a *Agent) makeFace(context.Context) error {
 		Members: membersFace{a}, Raft: raftFace{a}, Life: lifeFace{a}, Access: accessFace{a}, Keys: keysFace{a}, Journal: journalFace{a}, Inside: insideFace{a}, ACL: a.cfg.ACL,
 		Metrics:    promhttp.HandlerFor(a.cfg.Gatherer, promhttp.HandlerOpts{ErrorLog: slog.NewLogLogger(a.log.Handler(), slog.LevelWarn)}),
 		Registerer: a.cfg.Registerer, Logger: a.log, Debug: a.cfg.Debug, MaxWaiting: waiting, TLS: a.apiTLS(),
-		MaxConnsPerIP: a.cfg.HTTPMaxConns,
+		MaxConnsPerIP: a.cfg.HTTPMaxConns, MaxRate: a.cfg.HTTPMaxRate,
 	}
 	if a.trace != nil {
 		face.Tracer = a.trace

@@ -173,7 +173,7 @@ func TestRefusalsSayWhatToDo(t *testing.T) {
 		t.Errorf("the log has %d lines:\n%s", n, &log)
 	}
 	reasons := []string{
-		"host", "cross_origin", "waiting", "backups", "no_token", "unknown_token", "expired_token", "weak_token", "bootstrap",
+		"rate", "host", "cross_origin", "waiting", "backups", "no_token", "unknown_token", "expired_token", "weak_token", "bootstrap",
 		"conns", "conns_per_ip", "plain",
 	}
 	want := "# TYPE muster_http_refused_total counter\n# HELP muster_http_refused_total Requests refused before their handler, " +

@@ -13,7 +13,7 @@ import (
 
 // reasons are those for which something is refused before a handler has it; the last ones are those of connections.
 var reasons = []string{
-	"host", "cross_origin", "waiting", "backups", noToken, unknownToken, expiredToken, weakToken, unprovedBootstrap,
+	"rate", "host", "cross_origin", "waiting", "backups", noToken, unknownToken, expiredToken, weakToken, unprovedBootstrap,
 	"conns", "conns_per_ip", "plain",
 }
 

@@ -21,6 +21,7 @@ import (
 const (
 	defaultMaxWaiting = 4096
 	defaultMaxPerIP   = 100
+	defaultMaxRate    = 1000
 	leastConns        = 256
 	headerTimeout     = 5 * time.Second // also of a handshake
 	maxHeader         = 64 << 10
@@ -58,6 +59,8 @@ type Config struct {
 	// MaxConns bounds the open connections; 0 is twice MaxWaiting, and 256 at least. MaxConnsPerIP bounds those from one address;
 	// 0 is 100.
 	MaxConns, MaxConnsPerIP int
+	// MaxRate bounds the requests a second from one address off loopback, after a burst of two seconds' worth; 0 is 1000.
+	MaxRate int
 	// TLS is how Run's listener is secured; nil is plain HTTP.
 	TLS *tls.Config
 	// Debug serves the process's profiles at /debug/pprof/ also where ACL is off.
@@ -77,7 +80,7 @@ func (c *Config) validate() error {
 			return fmt.Errorf("http: %s is not set", name)
 		}
 	}
-	if min(c.MaxWaiting, c.MaxConns, c.MaxConnsPerIP) < 0 {
+	if min(c.MaxWaiting, c.MaxConns, c.MaxConnsPerIP, c.MaxRate) < 0 {
 		return errors.New("http: a limit is below 0")
 	}
 	return nil
@@ -97,6 +100,7 @@ type Server struct {
 	stop      func()
 	crossing  *http.CrossOriginProtection
 	refusals  sparse
+	pace      *pace
 	elsewhere chan struct{} // held by requests that look for their token at the leader
 	handler   http.Handler
 }
@@ -109,13 +113,14 @@ func New(c Config) (*Server, error) {
 	c.MaxWaiting = cmp.Or(c.MaxWaiting, defaultMaxWaiting)
 	c.MaxConns = cmp.Or(c.MaxConns, max(leastConns, 2*c.MaxWaiting))
 	c.MaxConnsPerIP = cmp.Or(c.MaxConnsPerIP, defaultMaxPerIP)
+	c.MaxRate = cmp.Or(c.MaxRate, defaultMaxRate)
 	m, err := newMetrics(c.Registerer)
 	if err != nil {
 		return nil, fmt.Errorf("http: register metrics: %w", err)
 	}
 	s := &Server{
 		Config: c, log: c.Logger, metrics: m, turn: make(chan struct{}, 1), most: maxBackup, stopping: make(chan struct{}),
-		crossing: http.NewCrossOriginProtection(), elsewhere: make(chan struct{}, elsewherePlace),
+		crossing: http.NewCrossOriginProtection(), pace: newPace(c.MaxRate), elsewhere: make(chan struct{}, elsewherePlace),
 		waiting: waiting{
 			full:   "%d requests are waiting already; ask without index, or another peer",
 			places: make(chan struct{}, c.MaxWaiting), now: m.waiting, refused: m.refused.WithLabelValues("waiting"),
@@ -137,7 +142,7 @@ func (s *Server) Handler() http.Handler { return s.handler }
 // and followers told to go elsewhere; whoever has not finished 5 s later is cut off.
 func (s *Server) Run(ctx context.Context, ln net.Listener) error {
 	server := &http.Server{
-		Handler: s.guard(ln.Addr()), ReadHeaderTimeout: headerTimeout, WriteTimeout: writeTimeout, IdleTimeout: idleTimeout,
+		Handler: s.paced(s.guard(ln.Addr())), ReadHeaderTimeout: headerTimeout, WriteTimeout: writeTimeout, IdleTimeout: idleTimeout,
 		MaxHeaderBytes: maxHeader, ErrorLog: slog.NewLogLogger(s.log.Handler(), slog.LevelDebug),
 	}
 	group, gctx := errgroup.WithContext(ctx)

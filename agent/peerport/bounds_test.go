@@ -90,6 +90,33 @@ func TestConnectionCaps(t *testing.T) {
 	})
 }
 
+// TestStrangersOfOneAddress: one address has a share of the handshakes, and others are still listened to; one that has shown who it is
+// counts no more.
+func TestStrangersOfOneAddress(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w, network := piped()
+		a := w.start(t, "a", func(cfg *peerport.Config) { cfg.Dial = network.DialFrom("10.1.0.2") })
+		b := w.start(t, "b", func(cfg *peerport.Config) { cfg.MaxHandshakes, cfg.MaxHandshakesPerIP = 4, 2 })
+		b.echo(t)
+		from := func(addr string) net.Conn {
+			w.dial = network.DialFrom(addr)
+			return w.connect(t, "b")
+		}
+		first := from("10.1.0.1")
+		from("10.1.0.1")
+		expectClosed(t, "third stranger from one ip", from("10.1.0.1"))
+		for range 4 {
+			exchange(t, a.dialStream(t, "b"), "hello")
+		}
+		if n := b.count(t, "refused_total", "handshakes_per_ip"); n != 1 {
+			t.Errorf("%v refusals counted, want 1", n)
+		}
+		first.Close()
+		synctest.Wait()
+		expectOpen(t, "in the place of one that closed", from("10.1.0.1"))
+	})
+}
+
 func TestAcceptOutlastsErrors(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w, _ := piped()

@@ -54,6 +54,8 @@ type Config struct {
 	// MaxHandshakes bounds those that have not shown yet who they are and what
 	// they carry (256).
 	MaxHandshakes int
+	// MaxHandshakesPerIP bounds those of them from one remote IP (64), so that no single stranger keeps everybody else out.
+	MaxHandshakesPerIP int
 	// ConnsPerPeer bounds peer-HTTP connections to one peer (32); further
 	// requests wait for one within their own deadline.
 	ConnsPerPeer int
@@ -86,7 +88,8 @@ func (c *Config) setDefaults() {
 		c.Log = slog.New(slog.DiscardHandler)
 	}
 	for limit, standard := range map[*int]int{
-		&c.MaxConns: 1024, &c.MaxConnsPerIP: 100, &c.MaxHandshakes: 256, &c.ConnsPerPeer: 32,
+		&c.MaxConns: 1024, &c.MaxConnsPerIP: 100, &c.MaxHandshakes: 256,
+		&c.MaxHandshakesPerIP: 64, &c.ConnsPerPeer: 32,
 	} {
 		if *limit == 0 {
 			*limit = standard
@@ -121,7 +124,7 @@ func (c *Config) validate() error {
 		return errors.New("resolve is missing")
 	case c.Handler == nil:
 		return errors.New("handler is missing")
-	case min(c.MaxConns, c.MaxConnsPerIP, c.MaxHandshakes, c.ConnsPerPeer) < 0 || c.MaxResponse < 0:
+	case min(c.MaxConns, c.MaxConnsPerIP, c.MaxHandshakes, c.MaxHandshakesPerIP, c.ConnsPerPeer) < 0 || c.MaxResponse < 0:
 		return errors.New("a limit is negative")
 	case min(c.HandshakeTimeout, c.DialTimeout, c.IdleTimeout, c.BodyTimeout, c.RequestTimeout,
 		c.ShutdownTimeout) < 0:

@@ -21,20 +21,24 @@ var (
 	errTooMany      = errors.New("too many connections")
 	errTooManyPerIP = errors.New("too many connections from one ip")
 	errTooManyNew   = errors.New("too many connections that have not shown who they are")
+
+	errTooManyNewPerIP = errors.New("too many connections from one ip that have not shown who they are")
 )
 
 // connSet holds every open connection of the port: to bound them, and so that
 // none outlives Run.
 type connSet struct {
-	max, maxPerIP, maxNew int
-	metrics               *metrics
+	max, maxPerIP, maxNew, maxNewPerIP int
 
-	mu       sync.Mutex
-	open     map[*trackedConn]protocol
-	accepted int
-	fresh    int // of those accepted, as long as they are protocolNew
-	perIP    map[string]int
-	sealed   bool
+	metrics *metrics
+
+	mu         sync.Mutex
+	open       map[*trackedConn]protocol
+	accepted   int
+	fresh      int // of those accepted, as long as they are protocolNew
+	perIP      map[string]int
+	freshPerIP map[string]int
+	sealed     bool
 }
 
 // trackedConn leaves its set when it is closed.
@@ -48,8 +52,9 @@ type trackedConn struct {
 
 func newConnSet(cfg *Config, m *metrics) *connSet {
 	return &connSet{
-		max: cfg.MaxConns, maxPerIP: cfg.MaxConnsPerIP, maxNew: cfg.MaxHandshakes, metrics: m,
-		open: map[*trackedConn]protocol{}, perIP: map[string]int{},
+		max: cfg.MaxConns, maxPerIP: cfg.MaxConnsPerIP, maxNew: cfg.MaxHandshakes,
+		maxNewPerIP: cfg.MaxHandshakesPerIP, metrics: m,
+		open: map[*trackedConn]protocol{}, perIP: map[string]int{}, freshPerIP: map[string]int{},
 	}
 }
 
@@ -68,10 +73,13 @@ func (s *connSet) admit(raw net.Conn) (*trackedConn, error) {
 		return nil, errTooManyPerIP
 	case s.fresh >= s.maxNew:
 		return nil, errTooManyNew
+	case s.freshPerIP[c.ip] >= s.maxNewPerIP:
+		return nil, errTooManyNewPerIP
 	}
 	s.accepted++
 	s.fresh++
 	s.perIP[c.ip]++
+	s.freshPerIP[c.ip]++
 	s.put(c, protocolNew)
 	return c, nil
 }
@@ -99,7 +107,7 @@ func (s *connSet) classified(c *trackedConn, as protocol) bool {
 		return false
 	}
 	s.metrics.open.WithLabelValues(string(was)).Dec()
-	s.fresh--
+	s.shown(c)
 	s.put(c, as)
 	s.metrics.accepted.WithLabelValues(string(as)).Inc()
 	return true
@@ -135,12 +143,20 @@ func (s *connSet) put(c *trackedConn, as protocol) {
 	s.metrics.open.WithLabelValues(string(as)).Inc()
 }
 
+// shown is called with mu held, once for each accepted connection: when it has shown who it is, or closed before.
+func (s *connSet) shown(c *trackedConn) {
+	s.fresh--
+	if s.freshPerIP[c.ip]--; s.freshPerIP[c.ip] == 0 {
+		delete(s.freshPerIP, c.ip)
+	}
+}
+
 func (s *connSet) remove(c *trackedConn) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.metrics.open.WithLabelValues(string(s.open[c])).Dec()
 	if s.open[c] == protocolNew {
-		s.fresh--
+		s.shown(c)
 	}
 	delete(s.open, c)
 	if !c.counted {

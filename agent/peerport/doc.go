@@ -67,8 +67,8 @@
 // the connection, happen in the connection's own goroutine under a deadline, so
 // a silent client delays nobody; TLS shakes hands there too. Connections are
 // bounded in all and for each remote IP, counted from accept to close whatever they
-// carry, and those that have not shown who they are by a bound of their own, so that
-// they cannot crowd out those of peers. Accepted raft streams have a deadline on
+// carry, and those that have not shown who they are by bounds of their own, in all and
+// for each IP, so that they cannot crowd out those of peers. Accepted raft streams have a deadline on
 // every read and write, since raft sets none on that side.
 //
 // That deadline has a consequence. Raft keeps connections in a pool without

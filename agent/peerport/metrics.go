@@ -16,7 +16,8 @@ const (
 	refusedConnsPerIP      = "conns_per_ip"
 	refusedSilent          = "silent"
 	refusedUnknownProtocol = "unknown_protocol"
-	refusedHandshakes      = "handshakes"     // too many at once
+	refusedHandshakes      = "handshakes" // too many at once
+	refusedHandshakesPerIP = "handshakes_per_ip"
 	refusedHandshake       = "handshake"      // one that failed
 	refusedTLS             = "tls_unexpected" // by a port that speaks plain TCP
 	refusedHopLimit        = "hop_limit"
@@ -80,7 +81,7 @@ type refusals struct {
 func newRefusals(log *slog.Logger, m *metrics) *refusals {
 	r := &refusals{log: log, metrics: m, spaced: map[string]*rate.Sometimes{}}
 	reasons := []string{
-		refusedConns, refusedConnsPerIP, refusedHandshakes, refusedSilent, refusedUnknownProtocol, refusedHandshake,
+		refusedConns, refusedConnsPerIP, refusedHandshakes, refusedHandshakesPerIP, refusedSilent, refusedUnknownProtocol, refusedHandshake,
 		refusedTLS, refusedHopLimit,
 	}
 	for _, reason := range append(reasons, reasonNames[accepted+1:]...) {

@@ -140,6 +140,8 @@ func (p *Port) turnAway(raw net.Conn, err error) {
 		p.refusals.add(refusedConnsPerIP, remote)
 	case errors.Is(err, errTooManyNew):
 		p.refusals.add(refusedHandshakes, remote)
+	case errors.Is(err, errTooManyNewPerIP):
+		p.refusals.add(refusedHandshakesPerIP, remote)
 	}
 }
 

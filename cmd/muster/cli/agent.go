@@ -118,6 +118,7 @@ func (o *options) flags(c *cobra.Command) {
 	f.StringVar(&cfg.TLS.KeyFile, "key-file", "", "`FILE` of its private key, PEM")
 	f.BoolVar(&cfg.TLS.VerifyClient, "verify-client", false, "want a certificate of everyone who calls the API")
 	f.IntVar(&cfg.HTTPMaxConns, "http-max-conns-per-client", 100, "let one address hold `N` connections to the API")
+	f.IntVar(&cfg.HTTPMaxRate, "http-max-rate-per-client", 1000, "let one address send the API `N` requests a second, this machine's own aside")
 	f.IntVar(&o.snapshotMiB, "max-snapshot-mib", 1024, "take up snapshots of the state of up to `N` MiB from the leader, or from a backup")
 	f.BoolVar(&cfg.ACL, "acl", false, "have whoever asks the API show a token; say it on all peers, then muster acl bootstrap")
 	f.BoolVar(&cfg.Insecure, "insecure", false, "allow addresses off loopback without TLS, gossip key and ACLs")
