@@ -62,6 +62,13 @@ func (w *World) heal() {
 	w.step("rest", "", 0)
 	w.foe.succeed()
 	w.after(5*time.Second, w.foe.applySources)
+	w.after(5*time.Second, w.foe.goOn)
+}
+
+// goOn has operators end a pause of all scheduling, which one whose clock was ahead may have made a day long.
+func (a *adversary) goOn() {
+	a.write((*peer).resumes)
+	a.w.after(5*time.Second, a.goOn)
 }
 
 // older says whether a claim is open that was granted before an entry.
