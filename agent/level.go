@@ -28,9 +28,9 @@ func (t *term) raise(ctx context.Context) {
 	}
 	switch err := t.do(ctx, &fsm.FeatureRaise{Level: level}); {
 	case err == nil:
-		a.log.Info("feature level raised", "level", level)
+		a.log.Info("feature level raised", "feature_level", level)
 	case ctx.Err() == nil:
-		a.log.Warn("feature level was not raised", "level", level, "error", err)
+		a.log.Warn("feature level was not raised", "feature_level", level, "error", err)
 	}
 }
 
