@@ -28,9 +28,9 @@ func (f insideFace) Configuration() httpd.Configuration {
 		Files: f.cfg.Origin.Files, Discoveries: len(f.live.Load().declared), Waiting: f.reloads.waiting(),
 	}
 	for _, s := range f.cfg.Origin.Settings {
-		row := httpd.Setting{Name: s.Name, Value: s.Value, Reloads: s.Reloads}
-		if !s.Tells {
-			row.Value, row.Hidden = "", s.Value != ""
+		row := httpd.Setting{Name: s.Name, Reloads: s.Reloads, Hidden: s.Hidden && s.Value != ""}
+		if !s.Hidden {
+			row.Value = s.Value
 		}
 		out.Settings = append(out.Settings, row)
 	}

@@ -25,9 +25,17 @@ type Origin struct {
 // Setting is one setting as its program writes it.
 type Setting struct {
 	Name    string
-	Value   string // never a secret
-	Reloads bool   // takes effect without a restart
-	Tells   bool   // its value may be told to who looks on: nobody can have put a secret into it
+	Value   string
+	Reloads bool // takes effect without a restart
+	Hidden  bool // its value is told to nobody, since somebody may have put a secret into it
+}
+
+// told is a value of a setting as it may be told.
+func (s *Setting) told(value string) string {
+	if s.Hidden && value != "" {
+		return "(not told)"
+	}
+	return value
 }
 
 // tellWait is how long the other peers' memory of this one may take to be changed.
@@ -117,7 +125,7 @@ func (a *Agent) compare(out *httpd.Reloaded, next *Origin) {
 		if !known || value == s.Value {
 			continue
 		}
-		change := httpd.SettingChange{Setting: s.Name, Before: s.Value, After: value}
+		change := httpd.SettingChange{Setting: s.Name, Before: s.told(s.Value), After: s.told(value)}
 		if !s.Reloads {
 			out.Restart = append(out.Restart, change)
 			continue

@@ -71,6 +71,7 @@ func TestReloadTakesOverWhatItCan(t *testing.T) {
 	change := func(c *Config) {
 		files[c.Name] = &file{settings: []Setting{
 			{Name: "data_dir", Value: "d"}, {Name: "labels", Reloads: true}, {Name: "log_level", Value: "INFO", Reloads: true},
+			{Name: "consul.address", Hidden: true},
 		}}
 		c.LogLevel = &slog.LevelVar{}
 		files[c.Name].reads(c)
@@ -79,13 +80,16 @@ func TestReloadTakesOverWhatItCan(t *testing.T) {
 		one := w.leader()
 		f, level := files[one.name], one.cfg.LogLevel
 		f.settings[0].Value, f.settings[1].Value, f.settings[2].Value = "e", "zone=a", "DEBUG"
+		f.settings[3].Value = "http://c/?token=secret"
 		f.change = func(c *Config) {
 			c.Labels = map[string]string{"zone": "a"}
 			c.LogLevel = &slog.LevelVar{}
 			c.LogLevel.Set(slog.LevelDebug)
 			c.Backups = &backup.Keeper{Dir: one.dir + "/backups", Interval: time.Hour, Retain: 1}
 		}
-		restart := []httpd.SettingChange{{Setting: "data_dir", Before: "d", After: "e"}}
+		restart := []httpd.SettingChange{
+			{Setting: "data_dir", Before: "d", After: "e"}, {Setting: "consul.address", After: "(not told)"},
+		}
 		want := httpd.Reloaded{
 			Files: []string{"a.hcl"}, Restart: restart,
 			Applied: []httpd.SettingChange{{Setting: "labels", After: "zone=a"}, {Setting: "log_level", Before: "INFO", After: "DEBUG"}},
@@ -98,7 +102,7 @@ func TestReloadTakesOverWhatItCan(t *testing.T) {
 			t.Errorf("second (-want +got):\n%s", diff)
 		}
 		warned := strings.Join(lifeFace{one.Agent}.Warnings(), "; ")
-		if !strings.Contains(warned, "not before a restart: data_dir") || one.reloads.waiting() != 1 {
+		if !strings.Contains(warned, "not before a restart: data_dir, consul.address") || one.reloads.waiting() != 2 {
 			t.Errorf("warnings are %q", warned)
 		}
 		if level.Level() != slog.LevelDebug {

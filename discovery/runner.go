@@ -129,6 +129,7 @@ func (r *Runner) Do(ctx context.Context, claim *fsm.Claim) {
 	if err != nil {
 		r.log.Debug("run was not accepted", "discovery", d.Name, "token", claim.Token, "error", err)
 	}
+	r.log.Debug("run ended", "discovery", d.Name, "reason", claim.Reason, "outcome", run.word(), "took", run.outcome.Took.String())
 	r.metrics.runs.WithLabelValues(run.word()).Inc()
 	r.metrics.seconds.Observe(r.cfg.Now().Sub(began).Seconds())
 }

@@ -55,7 +55,7 @@ func (w *Worker) complete(ctx context.Context, round *round) {
 
 func (w *Worker) tell(claim *fsm.Claim, err error) {
 	if err != nil {
-		w.cfg.Logger.Debug("refresh was not accepted", "cluster", claim.Subject.ID, "token", claim.Token, "error", err)
+		w.cfg.Logger.Debug("refresh was not accepted", "cluster_id", claim.Subject.ID, "token", claim.Token, "error", err)
 	}
 }
 

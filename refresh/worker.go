@@ -137,6 +137,7 @@ func (w *Worker) refresh(ctx context.Context, claim *fsm.Claim) {
 		w.end(ctx, round)
 	}
 	w.metrics.rounds.Observe(w.since(round.began).Seconds())
+	w.ended(ctx, round)
 	<-polls.done
 	w.over(polls)
 }

@@ -146,8 +146,10 @@ func TestDebugHoldsNoSecret(t *testing.T) {
 			t.Errorf("%s is missing; %q", name, said)
 		}
 	}
-	if !strings.Contains(files["log.txt"], `level=INFO msg="reload asked"`) {
-		t.Errorf("the log is %q", files["log.txt"])
+	for _, line := range []string{`level=INFO msg="reload asked"`, `level=DEBUG msg="run ended"`, `level=DEBUG msg="refresh ended" cluster=orders`} {
+		if !strings.Contains(files["log.txt"], line) {
+			t.Errorf("want %q in the log:\n%s", line, files["log.txt"])
+		}
 	}
 	hidden(t, files["agent/configuration.json"])
 	for what, secret := range secrets {

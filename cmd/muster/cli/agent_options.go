@@ -126,7 +126,7 @@ func (o *options) compose(p *Program) (agent.Config, error) {
 	}
 	cfg.Origin = agent.Origin{Files: o.found.Files}
 	for _, s := range o.schema.Settings() {
-		cfg.Origin.Settings = append(cfg.Origin.Settings, agent.Setting{Name: s.Path, Value: s.Value, Reloads: s.Reloads, Tells: s.Tells})
+		cfg.Origin.Settings = append(cfg.Origin.Settings, agent.Setting{Name: s.Path, Value: s.Value, Reloads: s.Reloads, Hidden: !s.Tells})
 	}
 	return cfg, o.found.Explain(cfg.Validate())
 }
