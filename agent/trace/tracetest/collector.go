@@ -46,7 +46,11 @@ func (c *Collector) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if c.Answer != nil && c.Answer(w, r) {
 		return
 	}
-	if err := c.take(r); err != nil {
+	body, err := io.ReadAll(r.Body)
+	if err != nil {
+		return // who sends it was stopped on the way, and sends it anew
+	}
+	if err := c.take(r, body); err != nil {
 		c.mu.Lock()
 		c.wrong = append(c.wrong, err)
 		c.mu.Unlock()
@@ -56,11 +60,11 @@ func (c *Collector) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Content-Type", "application/x-protobuf")
 }
 
-func (c *Collector) take(r *http.Request) error {
+func (c *Collector) take(r *http.Request, body []byte) error {
 	if r.Method != http.MethodPost || r.Header.Get("Content-Type") != "application/x-protobuf" || r.Header.Get("Content-Encoding") != "gzip" {
 		return errors.New("no spans in protobuf, packed by gzip")
 	}
-	unpacked, err := gzip.NewReader(r.Body)
+	unpacked, err := gzip.NewReader(bytes.NewReader(body))
 	if err != nil {
 		return err
 	}
