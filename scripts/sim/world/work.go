@@ -24,13 +24,15 @@ type answers struct {
 	seen    fsm.Time        // when the cluster was last refreshed, as the peer had it
 	asked   map[string]bool // the nodes; others may have come since the round began
 	nodes   map[string]fsm.Report
+	asks    int  // how often polls were begun
 	pending int  // polls under way
 	failed  bool // the third party did not answer
 	closed  bool // what comes now is not in the report
 }
 
-func (a *answers) hear(node string, truth fsm.Report) {
-	if !a.closed {
+// hear takes what a node says to one of the polls that were begun together, unless nobody waits for those any more.
+func (a *answers) hear(node string, truth fsm.Report, ask int) {
+	if !a.closed && ask == a.asks {
 		a.nodes[node] = truth
 	}
 }
@@ -105,10 +107,14 @@ func (p *peer) refresh(t *task, c *fsm.Claim) {
 // poll asks the nodes, each of which answers in its own time.
 func (p *peer) poll(t *task, said *answers, polls *refresh.Polls) {
 	w, life := p.w, p.life
+	said.asks++
+	ask := said.asks
 	said.pending = len(polls.Questions)
 	open := len(polls.Questions)
 	ended := func(n int) {
-		said.pending -= n
+		if ask == said.asks {
+			said.pending -= n
+		}
 		if open -= n; open == 0 {
 			polls.Over()
 		}
@@ -129,7 +135,7 @@ func (p *peer) poll(t *task, said *answers, polls *refresh.Polls) {
 				return
 			}
 			x, truth := w.fleet.answer(p, q)
-			said.hear(q.Node, truth)
+			said.hear(q.Node, truth, ask)
 			w.tell(step{w.now, "answer", p.name, uint64(q.At), q.Node})
 			polls.Hear(q, x)
 			ended(1)
@@ -146,7 +152,7 @@ func (p *peer) poll(t *task, said *answers, polls *refresh.Polls) {
 		for _, q := range polls.Questions {
 			if q.Kind == thirdParty {
 				x, truth := w.fleet.answer(nil, refresh.Question{Target: q.Target})
-				said.hear(q.Node, truth)
+				said.hear(q.Node, truth, ask)
 				reports = append(reports, x.Report)
 			}
 		}
