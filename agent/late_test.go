@@ -2,13 +2,17 @@ package agent
 
 import (
 	"bytes"
+	"errors"
 	"io"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/hashicorp/raft"
+
+	"github.com/musterhq/muster/fsm"
 )
 
 // post keeps the first snapshot that any peer of a group sends, to send it again.
@@ -18,6 +22,8 @@ type post struct {
 	to    raft.ServerID
 	head  raft.InstallSnapshotRequest
 	state []byte
+	sent  atomic.Int32
+	first atomic.Value // raft.ServerID of who gets no entries before it has got a snapshot
 }
 
 // posted is a peer's raft transport.
@@ -35,12 +41,34 @@ func (p *posted) InstallSnapshot(
 	if err != nil {
 		return err
 	}
+	if p.post.sent.Add(1) > 100 {
+		<-time.After(time.Second) // time would stand still
+	}
 	p.post.mu.Lock()
 	if p.post.from == nil {
 		p.post.from, p.post.to, p.post.head, p.post.state = p.intake, id, *args, all
 	}
 	p.post.mu.Unlock()
-	return p.intake.InstallSnapshot(id, to, args, resp, bytes.NewReader(all))
+	err = p.intake.InstallSnapshot(id, to, args, resp, bytes.NewReader(all))
+	if err == nil && resp.Success {
+		p.post.first.Store(raft.ServerID(""))
+	}
+	return err
+}
+
+// AppendEntries is raft.Transport's.
+func (p *posted) AppendEntries(
+	id raft.ServerID, to raft.ServerAddress, args *raft.AppendEntriesRequest, resp *raft.AppendEntriesResponse,
+) error {
+	if p.post.first.Load() == id && len(args.Entries) > 0 {
+		return errors.New("a snapshot comes first")
+	}
+	return p.intake.AppendEntries(id, to, args, resp)
+}
+
+// AppendEntriesPipeline is raft.Transport's.
+func (*posted) AppendEntriesPipeline(raft.ServerID, raft.ServerAddress) (raft.AppendPipeline, error) {
+	return nil, raft.ErrPipelineReplicationNotSupported
 }
 
 // again sends it again.
@@ -175,6 +203,35 @@ func TestSnapshotIsTakenUpAgain(t *testing.T) {
 		}
 		leader.note(1)
 		w.level(follower)
+	})
+}
+
+// TestSnapshotAmongEntriesThatNeverWere sends a snapshot to who led alone for a moment: its log goes on beyond the snapshot with
+// entries that the group never agreed on. They go, and it takes the entries that follow; the snapshot is sent once.
+func TestSnapshotAmongEntriesThatNeverWere(t *testing.T) {
+	withPost(t, func(t *testing.T, w *world, p *post) {
+		old := w.leader()
+		before := old.index()
+		p.first.Store(raft.ServerID(old.id))
+		w.isolate(old)
+		for range 60 {
+			old.raft.Apply(fsm.Entry(0, fsm.Frame(&fsm.OperatorAct{Action: "never", Cause: operator})), 0)
+		}
+		last := old.raft.LastIndex()
+		leader := w.leaderOf(w.others(old))
+		leader.note(20)
+		leader.snapshot()
+		leader.note(3)
+		if last < before+60 || leader.raft.LastIndex() >= last {
+			t.Fatalf("from entry %d, %s has %d and %s %d", before, old.name, last, leader.name, leader.raft.LastIndex())
+		}
+		w.heal()
+		w.until("it to be level", func() bool { return old.index() >= leader.index() })
+		if n := p.sent.Load(); n != 1 {
+			t.Errorf("the snapshot was sent %d times", n)
+		}
+		leader.note(1)
+		w.until("it to be level", func() bool { return old.index() >= leader.index() })
 	})
 }
 

@@ -15,7 +15,8 @@ import (
 // behind a gap. It cannot tell the leader that it holds the entry of the snapshot, since no log entry says so: if the answer
 // to the first entries after it is lost, the leader finds no place to go on from and sends the snapshot again and again, as
 // fast as it can, until it has a later one. So all that such a snapshot covers is cleared, and the place of the snapshot is
-// answered for as if it were in the log.
+// answered for as if it were in the log. Entries behind it stay also where the group never agreed on them: raft has them in mind,
+// and overwrites them one by one as the leader's come.
 type logs struct {
 	*raft.LogCache
 	snapshots raft.SnapshotStore
@@ -85,11 +86,24 @@ func (l *logs) IsMonotonic() bool {
 		return false
 	}
 	if last >= s.Index {
-		var at raft.Log
-		return l.LogCache.GetLog(s.Index, &at) == nil && at.Term != s.Term
+		l.sever(s)
+		return false
 	}
 	if r := l.raft.Load(); r == nil || r.State() != raft.Leader {
 		l.after.Store(s)
 	}
 	return true
+}
+
+// sever takes the entries that a snapshot covers out of a log that goes on behind it, where they are not those of the snapshot. If
+// the store does not do it, this peer ends.
+func (l *logs) sever(s *place) {
+	var at raft.Log
+	if l.LogCache.GetLog(s.Index, &at) != nil || at.Term == s.Term {
+		return
+	}
+	first, err := l.FirstIndex()
+	if err == nil && l.DeleteRange(first, s.Index) == nil {
+		l.after.Store(s)
+	}
 }
