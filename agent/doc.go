@@ -40,6 +40,12 @@
 // (package bootstrap), or asks to be taken in. It is added as a non-voter, and promoted once it has caught up while fewer
 // vote than settings say. Who is heard over the peer port is alive; gossip only makes a failure known sooner.
 //
+// A voter is let go, by whomever, only where a quorum of those that are left is heard (standing.go): a configuration that nobody
+// can agree on cannot be undone while the group runs. A dead peer is removed by itself only where settings ask for it, one at a
+// time and while all is calm (dead.go). How long it is dead is logical time in its row, which outlives leaders; below three voters
+// a standby votes first, and gossip, elsewhere a hint, has a veto: whom it sees is not dead. Steps on gossip keys are taken by the
+// leader, in turn, each after it has looked whom it would cut off.
+//
 // # Reload
 //
 // What may change while a peer runs is one value (live) that a reload replaces whole; the parts that use it begin anew then. A

@@ -13,6 +13,8 @@
 //   - What waits for room goes in the order in which it became due. What has waited for an interval keeps its peer from
 //     other work until it fits; without that a cluster larger than the room of a busy peer would wait for ever. Room that is freed
 //     while something waits for it is given at once: by the beats alone a peer could do no more than its room twice a second.
+//   - While all is paused nothing is granted, and what has waited is taken up at the end as by a leader that takes over: what is overdue
+//     by more than its interval waits for its next slot. Apply refuses grants too, so that none follows the answer to a pause.
 //   - Claims do not outlive the silence of their peer. A dead leader holds claims too, and gossip takes seconds to call it failed:
 //     what a peer holds that is not heard expires at once, whatever is left of its ttl, since the token keeps what it may still
 //     say out of the view. Silence is not held against it, as claims are that it let pass while it was heard.
