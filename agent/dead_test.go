@@ -22,7 +22,7 @@ func (w *world) set(change func(*fsm.Settings)) {
 }
 
 // deadFor is how long peers of these tests have failed before they are removed.
-const deadFor = 3 * time.Minute
+const deadFor = 90 * time.Second
 
 // buries has dead peers removed.
 func (w *world) buries() {
