@@ -37,11 +37,13 @@ const (
 	MaxDuration = time.Hour
 	MinInterval = time.Second
 
-	maxFile  = 64 << 20 // bytes
 	cpuFor   = 30 * time.Second
 	traceFor = 5 * time.Second
 	leastFor = time.Second
 )
+
+// maxFile is how many bytes one file may have.
+var maxFile int64 = 64 << 20
 
 // Config says what to gather.
 type Config struct {

@@ -115,12 +115,13 @@ func TestBundleKeepsWhatItHasWhenInterrupted(t *testing.T) {
 
 // TestBundleTellsWhatFailed: parts that a token may not have, and one that breaks off.
 func TestBundleTellsWhatFailed(t *testing.T) {
+	defer bundle.KeepAtMost(1 << 20)()
 	synctest.Test(t, func(t *testing.T) {
 		p := newPeer(t)
 		delete(p.answers, "/debug/pprof/trace")
 		delete(p.answers, "/v1/agent/configuration")
 		p.answers["/v1/agent/monitor"] = func(w http.ResponseWriter, _ *http.Request) {
-			line := []byte(strings.Repeat("x", 1<<20))
+			line := []byte(strings.Repeat("x", 1<<18))
 			for range 70 {
 				if _, err := w.Write(line); err != nil {
 					return
@@ -130,14 +131,14 @@ func TestBundleTellsWhatFailed(t *testing.T) {
 		told := map[string]error{}
 		x, files, _ := gather(t, t.Context(), p, func(c *bundle.Config) { c.Tell = func(what string, err error) { told[what] = err } })
 		for name, want := range map[string]string{
-			"profiles/trace.out": "needs the role manage", "agent/configuration.json": "needs the role manage", "log.txt": "more than 64 MiB",
+			"profiles/trace.out": "needs the role manage", "agent/configuration.json": "needs the role manage", "log.txt": "more than 1 MiB",
 		} {
 			at := slices.IndexFunc(x.Files, func(f bundle.File) bool { return f.Name == name })
 			if at < 0 || !strings.Contains(x.Files[at].Error, want) || told[name] == nil {
 				t.Errorf("%s: not told: %v", name, told[name])
 			}
 		}
-		if _, there := files["profiles/trace.out"]; there || len(files["log.txt"]) != 64<<20 || files["profiles/cpu.pprof"] == "" {
+		if _, there := files["profiles/trace.out"]; there || len(files["log.txt"]) != 1<<20 || files["profiles/cpu.pprof"] == "" {
 			t.Errorf("files are %q, the log has %d bytes", slices.Sorted(maps.Keys(files)), len(files["log.txt"]))
 		}
 	})
