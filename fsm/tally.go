@@ -26,11 +26,17 @@ type NodeWords struct {
 }
 
 // Tally counts the fleet. It keeps what it counted of each cluster beside the rows it counted, so that the next count looks
-// only at clusters whose rows were replaced. It is for one goroutine at a time; its zero value has counted nothing.
+// only at clusters whose rows were replaced, and at none while the indexes of their tables stand. It is for one goroutine at a
+// time; its zero value has counted nothing.
 type Tally struct {
 	clusters map[uint64]*tallied
+	fleet    Fleet // of the last round, without what schedules say
+	as       walked
 	round    uint64
 }
+
+// walked are the indexes of the tables that were counted.
+type walked struct{ clusters, nodes, discoveries uint64 }
 
 // tallied is what was counted of one cluster. A row is immutable, so the same row has the same numbers.
 type tallied struct {
@@ -50,14 +56,25 @@ type nodeCount struct {
 	n     int
 }
 
-// Count counts the fleet as the reader sees it; now is logical time.
+// Count counts the fleet as the reader sees it; now is logical time. Its maps are read-only.
 func (t *Tally) Count(r *Reader, now Time) Fleet {
+	as := walked{r.Wait(SetClusters).Index, r.Wait(SetNodes).Index, r.Wait(SetDiscoveries).Index}
+	if as != t.as {
+		t.walk(r, as.discoveries)
+		t.as = as
+	}
+	f := t.fleet
+	t.schedules(r, now, &f)
+	return f
+}
+
+// walk counts clusters and nodes.
+func (t *Tally) walk(r *Reader, discoveries uint64) {
 	if t.clusters == nil {
 		t.clusters = map[uint64]*tallied{}
 	}
 	t.round++
 	f := Fleet{Health: map[string]int{}, Nodes: map[NodeWords]int{}}
-	discoveries := r.Wait(SetDiscoveries).Index
 	for c := range scan[Cluster](r, tableClusters, byID, nil) {
 		known := t.clusters[c.ID]
 		if known == nil {
@@ -85,8 +102,7 @@ func (t *Tally) Count(r *Reader, now Time) Fleet {
 			delete(t.clusters, id)
 		}
 	}
-	t.schedules(r, now, &f)
-	return f
+	t.fleet = f
 }
 
 // count counts the nodes of a cluster unless that row was counted already.

@@ -51,6 +51,18 @@ func TestTally(t *testing.T) {
 	if f := count(); f.Overdue != 1 || f.OverdueFor < fsm.DefaultRefresh().Interval {
 		t.Errorf("a cluster for which no peer came: %+v", f)
 	}
+	asked, unasked := d.Spec, d.Spec
+	unasked.Refresh.Enabled = false
+	for _, step := range []struct {
+		spec    fsm.Spec
+		overdue int
+	}{{unasked, 0}, {asked, 1}} {
+		l.ok(&fsm.DiscoveryApply{Name: d.Name, Spec: step.spec, Cause: fsm.Cause{Kind: fsm.CauseOperator}})
+		if f := count(); f.Overdue != step.overdue {
+			t.Errorf("its discovery has clusters refreshed (%t): %+v", step.spec.Refresh.Enabled, f)
+		}
+	}
+	d = l.state.Read().Discovery(d.Name)
 	off := false
 	c = l.state.Read().ClusterByID(c.ID)
 	l.ok(&fsm.ClusterChange{Changes: []fsm.Change{{Cluster: c.ID, Base: c.Index, Facts: []fsm.Fact{{
