@@ -70,7 +70,9 @@ func TestReloadTakesOverWhatItCan(t *testing.T) {
 	files := map[string]*file{}
 	change := func(c *Config) {
 		files[c.Name] = &file{settings: []Setting{
-			{Name: "data_dir", Value: "d"}, {Name: "labels", Reloads: true}, {Name: "log_level", Value: "INFO", Reloads: true},
+			{Name: "data_dir", Value: "d"},
+			{Name: "labels", Reloads: true},
+			{Name: "log_level", Value: "INFO", Reloads: true},
 			{Name: "consul.address", Hidden: true},
 		}}
 		c.LogLevel = &slog.LevelVar{}
