@@ -8,6 +8,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/hashicorp/raft"
@@ -217,6 +218,7 @@ func TestSnapshotAmongEntriesThatNeverWere(t *testing.T) {
 		for range 60 {
 			old.raft.Apply(fsm.Entry(0, fsm.Frame(&fsm.OperatorAct{Action: "never", Cause: operator})), 0)
 		}
+		synctest.Wait() // all of them are in its log
 		last := old.raft.LastIndex()
 		leader := w.leaderOf(w.others(old))
 		leader.note(20)
