@@ -247,10 +247,11 @@ func (u *upgrade) compare() {
 	u.Logf("%d writes; level raised in entry %d of %d", acked, raised, disks[0].Last)
 }
 
-// firsts are the entries that raise the feature level above this release's, and that have the first command of a version above 1.
+// firsts are the entries that raise the feature level above this release's, and that have the first command of the version that
+// the later release adds.
 func (u *upgrade) firsts(d *rig.Disk) (raise, newer uint64) {
 	u.Helper()
-	const featureRaise = 8
+	const featureRaise, peerSet, peerSetNow = 8, 3, 2
 	u.must(d.Entries(1, d.Last, func(index uint64, entry []byte) error {
 		_, n := binary.Uvarint(entry[1:])
 		for frames := entry[1+n:]; len(frames) > 0; {
@@ -265,7 +266,7 @@ func (u *upgrade) firsts(d *rig.Disk) (raise, newer uint64) {
 			if body := frames[:head[2]]; head[0] == featureRaise && raise == 0 && body[len(body)-1] > nowLevel {
 				raise = index
 			}
-			if head[1] > 1 && newer == 0 {
+			if head[0] == peerSet && head[1] > peerSetNow && newer == 0 {
 				newer = index
 			}
 			frames = frames[head[2]:]
