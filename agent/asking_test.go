@@ -78,3 +78,14 @@ func TestNobodyWaitsForRaftThatEndedByItself(t *testing.T) {
 		w.leader()
 	})
 }
+
+// Who sends entries ahead of the answers waits for ever for who reads those, once an answer of a later term has ended that one.
+func TestEntriesAreNotSentAheadOfAnswers(t *testing.T) {
+	inBubble(t, 2, func(t *testing.T, w *world) {
+		leader, other := w.leader(), w.follower()
+		_, err := leader.transport.AppendEntriesPipeline(raft.ServerID(other.id), raft.ServerAddress(other.id))
+		if !errors.Is(err, raft.ErrPipelineReplicationNotSupported) {
+			t.Errorf("asked for it: %v", err)
+		}
+	})
+}

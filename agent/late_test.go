@@ -67,11 +67,6 @@ func (p *posted) AppendEntries(
 	return p.intake.AppendEntries(id, to, args, resp)
 }
 
-// AppendEntriesPipeline is raft.Transport's.
-func (*posted) AppendEntriesPipeline(raft.ServerID, raft.ServerAddress) (raft.AppendPipeline, error) {
-	return nil, raft.ErrPipelineReplicationNotSupported
-}
-
 // again sends it again.
 func (p *post) again() (raft.InstallSnapshotResponse, error) {
 	p.mu.Lock()

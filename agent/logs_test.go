@@ -47,11 +47,6 @@ func (d *deaf) AppendEntries(
 	return err
 }
 
-// AppendEntriesPipeline is raft.Transport's.
-func (*deaf) AppendEntriesPipeline(raft.ServerID, raft.ServerAddress) (raft.AppendPipeline, error) {
-	return nil, raft.ErrPipelineReplicationNotSupported
-}
-
 // A follower that was sent a snapshot goes on from it, also when the answer to the first entries after it is lost: the
 // snapshot is sent once. Of its log from before nothing is left.
 func TestSnapshotIsSentOnce(t *testing.T) {

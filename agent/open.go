@@ -114,7 +114,7 @@ func (a *Agent) openRaft(ctx context.Context) error {
 			"(-dev makes a group of one that forgets)")
 	}
 	a.transport = newIntake(raft.NewNetworkTransportWithConfig(&raft.NetworkTransportConfig{
-		Stream: a.port.Streams(), MaxPool: 3, Timeout: 10 * time.Second, Logger: conf.Logger, MaxRPCsInFlight: 2,
+		Stream: a.port.Streams(), MaxPool: 3, Timeout: 10 * time.Second, Logger: conf.Logger, MaxRPCsInFlight: oneAtATime,
 	}), a.cfg.MaxSnapshot, a.log)
 	a.did("raft transport", a.transport.Close)
 	parts := RaftParts{Config: conf, FSM: a.machine, Snapshots: s.Snapshots, Transport: a.transport}
@@ -134,6 +134,11 @@ func (a *Agent) openRaft(ctx context.Context) error {
 	}
 	return nil
 }
+
+// oneAtATime has raft send entries to a peer when it has answered the ones before, all that have come together. Were they sent
+// without waiting, an answer of a later term would end who reads the answers while who sends waits for him: for ever, so that raft
+// would not shut down, and the peer not stop.
+const oneAtATime = 1
 
 // startRaft makes raft, which restores the state before it returns. What keeps it from that is told as what it is: raft itself
 // says only that no snapshot could be loaded, or panics with the error of an entry.

@@ -72,18 +72,6 @@ func (w *weather) happened(kind string) {
 	w.struck[kind]++
 }
 
-// rough says whether any fault is about.
-func (w *weather) rough() bool {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	for _, s := range w.share {
-		if s > 0 {
-			return true
-		}
-	}
-	return false
-}
-
 func (w *weather) within(least, most time.Duration) time.Duration {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -201,32 +189,4 @@ func (x *wire) InstallSnapshot(
 		x.weather.happened(installed)
 	}
 	return err
-}
-
-// AppendEntriesPipeline is raft.Transport's. In rough weather requests go one by one.
-func (x *wire) AppendEntriesPipeline(id raft.ServerID, to raft.ServerAddress) (raft.AppendPipeline, error) {
-	if x.weather.rough() {
-		return nil, raft.ErrPipelineReplicationNotSupported
-	}
-	p, err := x.intake.AppendEntriesPipeline(id, to)
-	if err != nil {
-		return nil, err
-	}
-	return &pipeline{p, x}, nil
-}
-
-type pipeline struct {
-	raft.AppendPipeline
-	wire *wire
-}
-
-// AppendEntries is raft.AppendPipeline's.
-func (p *pipeline) AppendEntries(
-	args *raft.AppendEntriesRequest, resp *raft.AppendEntriesResponse,
-) (raft.AppendFuture, error) {
-	if p.wire.weather.rough() {
-		return nil, errOnTheWay
-	}
-	p.wire.weather.leads(args.Term, p.wire.self)
-	return p.AppendPipeline.AppendEntries(args, resp)
 }
