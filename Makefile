@@ -58,7 +58,7 @@ tidy-check: ## fail if go.mod or go.sum is not tidy
 
 .PHONY: race
 race: ## the short tests under the race detector
-	@$(SERVERS) && $(GO) test -race -short -timeout 10m ./...
+	@$(SERVERS) && $(GO) test -race -short -timeout 15m ./...
 
 .PHONY: test
 test: ## all tests, against real servers, with a report of what ran and what was skipped
