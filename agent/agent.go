@@ -21,6 +21,7 @@ import (
 	"github.com/musterhq/muster/agent/keyring"
 	"github.com/musterhq/muster/agent/monitor"
 	"github.com/musterhq/muster/agent/peerport"
+	"github.com/musterhq/muster/agent/replica"
 	"github.com/musterhq/muster/agent/snapshots"
 	"github.com/musterhq/muster/agent/space"
 	"github.com/musterhq/muster/agent/trace"
@@ -38,7 +39,7 @@ type Agent struct {
 	dir     *directory // nil with Dev
 	started time.Time
 
-	machine   *machine
+	machine   *replica.Machine
 	certs     *cert.Certificates // nil without TLS
 	port      *peerport.Port
 	keys      *keyring.Ring // of gossip; nil in the clear

@@ -8,6 +8,7 @@ import (
 
 	"github.com/hashicorp/raft"
 
+	"github.com/musterhq/muster/agent/replica"
 	"github.com/musterhq/muster/fsm"
 )
 
@@ -45,7 +46,7 @@ func (p *proposal) finish(results []fsm.Result, err error) {
 // batcher puts the proposals of one term into entries: hurried ones within coalesce, unhurried ones once a beat.
 type batcher struct {
 	raft    *raft.Raft
-	machine *machine
+	machine *replica.Machine
 	clock   *clock
 	lasts   func() bool                                   // whether the term does
 	granted func(proposed time.Time, claims []*fsm.Claim) // nil while nothing is traced
@@ -58,7 +59,7 @@ type batcher struct {
 	waiting sync.WaitGroup // entries whose results are awaited
 }
 
-func newBatcher(r *raft.Raft, m *machine, c *clock, lasts func() bool) *batcher {
+func newBatcher(r *raft.Raft, m *replica.Machine, c *clock, lasts func() bool) *batcher {
 	return &batcher{raft: r, machine: m, clock: c, lasts: lasts, wake: make(chan struct{}, 1)}
 }
 

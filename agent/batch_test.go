@@ -12,6 +12,7 @@ import (
 	"github.com/hashicorp/go-hclog"
 	"github.com/hashicorp/raft"
 
+	"github.com/musterhq/muster/agent/replica"
 	"github.com/musterhq/muster/fsm"
 )
 
@@ -20,7 +21,7 @@ func inBatches(t *testing.T, test func(t *testing.T, b *batcher, p *peer)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		p := &peer{w: &world{t: t}, name: "p", logs: raft.NewInmemStore()}
-		m := newMachine("p", func(err error) { t.Error(err) })
+		m := replica.New("p", func(err error) { t.Error(err) })
 		addr, transport := raft.NewInmemTransport("p")
 		conf := raft.DefaultConfig()
 		conf.LocalID, conf.Logger = "p", hclog.NewNullLogger()

@@ -13,6 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/musterhq/muster/agent/peerport"
+	"github.com/musterhq/muster/agent/replica"
 	"github.com/musterhq/muster/fsm"
 )
 
@@ -23,7 +24,7 @@ var called = []string{
 }
 
 // stranger is a peer that leads nothing, asked by nobody known.
-func stranger() *Agent { return &Agent{id: "a", machine: newMachine("a", func(error) {})} }
+func stranger() *Agent { return &Agent{id: "a", machine: replica.New("a", func(error) {})} }
 
 // calledWith has a peer answer a request.
 func (a *Agent) calledWith(path string, body io.Reader) *httptest.ResponseRecorder {

@@ -21,7 +21,7 @@ func (f lifeFace) Checks() []httpd.Check {
 		{Name: "caught_up", Err: unless(f.caughtUp.Load(), "the replica has not caught up since this peer started")},
 		{Name: "staying", Err: unless(!f.draining.Load(), "the peer is stopping")},
 		{Name: "log_store", Restart: true, Err: f.stored()},
-		{Name: "state", Restart: true, Err: f.machine.failed()},
+		{Name: "state", Restart: true, Err: f.machine.Failed()},
 	}
 }
 

@@ -16,11 +16,11 @@ func TestQuietHour(t *testing.T) {
 	inBubbleOf(t, 3, func(c *Config) { c.Seams.GossipTiming = &lan }, func(t *testing.T, w *world) {
 		w.settled(10, 3, func(s *fsm.Spec) { s.Interval, s.Refresh.Interval = fsm.Minute, 30*fsm.Second })
 		leader, nodes := w.leader(), addrsOf(10, 3)
-		seq, entries, polls := leader.seq(), leader.machine.entries.Load(), w.nodes.polls(nodes...)
+		seq, entries, polls := leader.seq(), leader.machine.Entries(), w.nodes.polls(nodes...)
 		began := processorTime(t)
 		w.pass(time.Hour)
 		cost := processorTime(t) - began
-		entries, polls = leader.machine.entries.Load()-entries, w.nodes.polls(nodes...)-polls
+		entries, polls = leader.machine.Entries()-entries, w.nodes.polls(nodes...)-polls
 		t.Logf("one virtual hour of three peers, 30 nodes, cost %s of processor time; %d entries, %d polls", cost, entries, polls)
 		leader.tells(seq, "*")
 		if perSecond := float64(entries) / 3600; perSecond > 5 {

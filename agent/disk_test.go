@@ -140,7 +140,11 @@ type sink struct {
 }
 
 // Own is that of a sink of package snapshots.
-func (s *sink) Own() { own(s.SnapshotSink) }
+func (s *sink) Own() {
+	if wants, ok := s.SnapshotSink.(interface{ Own() }); ok {
+		wants.Own()
+	}
+}
 
 // Write is io.Writer's.
 func (s *sink) Write(b []byte) (int, error) {

@@ -166,7 +166,7 @@ func (a *Agent) idle() bool { return a.draining.Load() || !a.caughtUp.Load() }
 // row is this peer as its row in the state should be.
 func (a *Agent) row() fsm.Peer {
 	return fsm.Peer{
-		ID: a.id, Name: a.cfg.Name, Status: fsm.PeerAlive, Worker: a.cfg.Worker, Labels: a.live.Load().labels, Release: a.machine.level,
+		ID: a.id, Name: a.cfg.Name, Status: fsm.PeerAlive, Worker: a.cfg.Worker, Labels: a.live.Load().labels, Release: a.machine.Level,
 	}
 }
 

@@ -37,7 +37,7 @@ func (t *term) herald(ctx context.Context) error {
 // applied entry was not written in this term, which another peer may have led then, and when a later entry is on its way.
 func (t *term) news() *raft.AppendEntriesRequest {
 	a := t.agent
-	last := a.machine.last()
+	last := a.machine.Last()
 	if last.Term != t.number || last.Index != a.raft.LastIndex() {
 		return nil
 	}

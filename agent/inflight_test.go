@@ -5,13 +5,14 @@ import (
 	"testing"
 	"time"
 
+	"github.com/musterhq/muster/agent/replica"
 	"github.com/musterhq/muster/fsm"
 )
 
 // watched is a configuration whose entries a referee judges as each peer applies them.
 func watched(f *referee) func(*Config) {
 	return func(c *Config) {
-		c.Seams.Raft = func(p *RaftParts) { p.FSM = &refereed{p.FSM.(*machine), f, c.Name} }
+		c.Seams.Raft = func(p *RaftParts) { p.FSM = &refereed{p.FSM.(*replica.Machine), f, c.Name} }
 	}
 }
 

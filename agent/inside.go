@@ -54,7 +54,7 @@ func (f insideFace) Usage() []httpd.UsageRow {
 		of("memory", httpd.UnitBytes, int64(h.Process.Resident), mostMemory(&h), ""),
 		of("heap", httpd.UnitBytes, int64(h.Process.Heap), int64(h.Process.SoftLimit), "GOMEMLIMIT"),
 	}
-	since := of("log_since_snapshot", httpd.UnitBytes, f.machine.logBytes(), snapshotBytes, "")
+	since := of("log_since_snapshot", httpd.UnitBytes, f.machine.LogBytes(), snapshotBytes, "")
 	since.Rolls = true
 	rows = append(rows, since)
 	if first, err := f.cfg.Seams.Logs.FirstIndex(); err == nil && first > 0 {

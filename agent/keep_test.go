@@ -14,7 +14,7 @@ func (p *peer) grow(bytes int) {
 	for range each {
 		batch = append(batch, fsm.Frame(&fsm.OperatorAct{Action: "note", Cause: fsm.Cause{Kind: fsm.CauseGroup}})...)
 	}
-	for had := p.machine.logBytes(); p.machine.logBytes() < had+int64(bytes); {
+	for had := p.machine.LogBytes(); p.machine.LogBytes() < had+int64(bytes); {
 		if _, err := p.term.Load().propose(p.w.t.Context(), batch, each, false); err != nil {
 			p.w.t.Fatal(err)
 		}
@@ -50,7 +50,7 @@ func TestStopKeepsWork(t *testing.T) {
 
 		start()
 		w.leader()
-		if n := p.machine.entries.Load(); n > 10 {
+		if n := p.machine.Entries(); n > 10 {
 			t.Errorf("%d entries were applied again", n)
 		}
 		if now := p.machine.Read().Meta(); now.Seq < had.Seq || now.Index < had.Index {
@@ -77,8 +77,8 @@ func TestJoinBySnapshot(t *testing.T) {
 		next := w.add("peer-b")
 		next.start(nil)
 		next.await("its own row", rows(2))
-		if n := next.machine.entries.Load(); n > 100 {
-			t.Errorf("it applied %d entries of %d", n, old.machine.entries.Load())
+		if n := next.machine.Entries(); n > 100 {
+			t.Errorf("it applied %d entries of %d", n, old.machine.Entries())
 		}
 		w.agree()
 	})

@@ -168,7 +168,7 @@ func TestOwnSnapshotIsNeverLate(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		at := p.machine.last()
+		at := p.machine.Last()
 		p.note(5)
 		servers := p.raft.GetConfiguration().Configuration()
 		sink, err := p.snapshots.Create(raft.SnapshotVersionMax, at.Index, at.Term, servers, 1, p.transport)

@@ -4,6 +4,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/musterhq/muster/agent/replica"
 	"github.com/musterhq/muster/fsm"
 )
 
@@ -48,7 +49,7 @@ func TestSnapshotIsOfItsMoment(t *testing.T) {
 	slow.slowly = 2 * time.Second
 	slowly := func(c *Config) {
 		c.Seams.Raft = func(p *RaftParts) {
-			p.FSM, p.Snapshots = &refereed{p.FSM.(*machine), f, c.Name}, &shelf{p.Snapshots, slow}
+			p.FSM, p.Snapshots = &refereed{p.FSM.(*replica.Machine), f, c.Name}, &shelf{p.Snapshots, slow}
 		}
 	}
 	inBubbleOf(t, 1, slowly, func(t *testing.T, w *world) {

@@ -48,7 +48,7 @@ func (t *term) ripe(ctx context.Context, frames []byte) {
 	for {
 		r := t.agent.machine.Read()
 		level := r.Meta().Feature
-		if level >= t.agent.machine.level || fsm.Admit(frames, level) == nil {
+		if level >= t.agent.machine.Level || fsm.Admit(frames, level) == nil {
 			return
 		}
 		servers, err := t.agent.configuration()
@@ -61,7 +61,7 @@ func (t *term) ripe(ctx context.Context, frames []byte) {
 // announced is the level that all servers understand: each by its row, and by its word where that says less; 0 while there is
 // no row of one.
 func (t *term) announced(r *fsm.Reader, servers []raft.Server) uint32 {
-	level := t.agent.machine.level
+	level := t.agent.machine.Level
 	for _, s := range servers {
 		row := r.Peer(string(s.ID))
 		if row == nil {

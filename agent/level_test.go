@@ -12,6 +12,7 @@ import (
 
 	"github.com/hashicorp/raft"
 
+	"github.com/musterhq/muster/agent/replica"
 	"github.com/musterhq/muster/fsm"
 )
 
@@ -26,7 +27,7 @@ var nextWord = fmt.Sprintf("feature level %d", nextLevel)
 // release is a peer that understands feature levels up to one.
 func release(level uint32) func(*Config) {
 	return func(c *Config) {
-		c.Seams.Raft = func(p *RaftParts) { p.FSM.(*machine).level = level }
+		c.Seams.Raft = func(p *RaftParts) { p.FSM.(*replica.Machine).Level = level }
 	}
 }
 
@@ -94,7 +95,7 @@ func TestUpgradeStopsWhoIsLeftBehind(t *testing.T) {
 		w.stays(nowLevel)
 		var old *peer
 		for _, p := range w.peers {
-			if p.machine.level == nowLevel {
+			if p.machine.Level == nowLevel {
 				old = p
 			}
 		}

@@ -7,6 +7,8 @@ import (
 	"sync/atomic"
 
 	"github.com/hashicorp/raft"
+
+	"github.com/musterhq/muster/agent/replica"
 )
 
 // logs is the log as raft has it: cached, and fitted to a snapshot that the leader sent.
@@ -20,8 +22,8 @@ import (
 type logs struct {
 	*raft.LogCache
 	snapshots raft.SnapshotStore
-	raft      atomic.Pointer[raft.Raft] // nil until it is made
-	after     atomic.Pointer[place]     // that of the snapshot behind which the log begins, nil when no such one is known
+	raft      atomic.Pointer[raft.Raft]     // nil until it is made
+	after     atomic.Pointer[replica.Place] // that of the snapshot behind which the log begins, nil when no such one is known
 }
 
 // covered is the type of what is answered for a snapshot's place. Raft knows none like it: it is never to be applied.
@@ -53,12 +55,12 @@ func (l *logs) applied() uint64 {
 }
 
 // newest is the place of the newest snapshot, nil when there is none that could be read.
-func (l *logs) newest() *place {
+func (l *logs) newest() *replica.Place {
 	all, err := l.snapshots.List()
 	if err != nil || len(all) == 0 {
 		return nil // raft itself meets the error, and says so
 	}
-	return &place{Index: all[0].Index, Term: all[0].Term}
+	return &replica.Place{Index: all[0].Index, Term: all[0].Term}
 }
 
 // GetLog is raft.LogStore's.
@@ -97,7 +99,7 @@ func (l *logs) IsMonotonic() bool {
 
 // sever takes the entries that a snapshot covers out of a log that goes on behind it, where they are not those of the snapshot. If
 // the store does not do it, this peer ends.
-func (l *logs) sever(s *place) {
+func (l *logs) sever(s *replica.Place) {
 	var at raft.Log
 	if l.LogCache.GetLog(s.Index, &at) != nil || at.Term == s.Term {
 		return

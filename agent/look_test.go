@@ -62,9 +62,9 @@ func TestWaitingConfirmationKeepsRhythm(t *testing.T) {
 		w.settled(40, 1, nil)
 		leader := w.leader()
 		rate := func() int64 {
-			before := leader.machine.entries.Load()
+			before := leader.machine.Entries()
 			w.pass(20 * time.Second)
-			return leader.machine.entries.Load() - before
+			return leader.machine.Entries() - before
 		}
 		usual := rate()
 		w.nodes.kill(addrOf(0, 0))

@@ -9,6 +9,7 @@ import (
 
 	"github.com/musterhq/muster/agent/boltstore"
 	"github.com/musterhq/muster/agent/gossip"
+	"github.com/musterhq/muster/agent/replica"
 )
 
 // member is a peer with its disk, over all its lives.
@@ -53,7 +54,7 @@ func (m *member) configure(c *Config) {
 	c.Seams.Raft = func(p *RaftParts) {
 		s := m.scene
 		p.Config.TrailingLogs, p.Config.SnapshotThreshold, p.Config.SnapshotInterval = 40, 60, 5*time.Second
-		p.FSM = &refereed{p.FSM.(*machine), s.referee, m.name}
+		p.FSM = &refereed{p.FSM.(*replica.Machine), s.referee, m.name}
 		p.Snapshots = &shelf{p.Snapshots, m.disk}
 		p.Transport = &wire{p.Transport.(*intake), s.weather, p.Config.LocalID}
 	}

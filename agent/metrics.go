@@ -60,7 +60,7 @@ func newMetrics(a *Agent) (*metrics, error) {
 		return prometheus.NewCounterFunc(prometheus.CounterOpts{Name: name, Help: help}, value)
 	}
 	for _, c := range append(a.raftMetrics(), []prometheus.Collector{
-		figures.New(fleetFace{a}), a.machine.told,
+		figures.New(fleetFace{a}), a.machine.Told(),
 		gauge("muster_agent_leader", "1 while this peer leads.", func() float64 {
 			return truth(a.term.Load() != nil)
 		}),
@@ -107,7 +107,7 @@ func newMetrics(a *Agent) (*metrics, error) {
 			return float64(n)
 		}),
 		gauge("muster_agent_log_bytes", "Bytes of entries applied since the last snapshot.", func() float64 {
-			return float64(a.machine.logBytes())
+			return float64(a.machine.LogBytes())
 		}),
 		gauge("muster_agent_snapshot_bytes", "Bytes of the newest snapshot; 0 with none.", func() float64 {
 			return float64(a.snapshotBytes())
@@ -123,10 +123,10 @@ func newMetrics(a *Agent) (*metrics, error) {
 			return float64(a.live.Load().backups.Status().Failures)
 		}),
 		counter("muster_agent_entries_total", "Entries applied since this peer started.", func() float64 {
-			return float64(a.machine.entries.Load())
+			return float64(a.machine.Entries())
 		}),
 		counter("muster_agent_entry_bytes_total", "Bytes of the entries applied since this peer started.", func() float64 {
-			return float64(a.machine.entryBytes.Load())
+			return float64(a.machine.EntryBytes())
 		}),
 		gauge("muster_agent_due_waiting", "Subjects that are due and wait for a peer; the leader's.", func() float64 {
 			return float64(m.waiting.Load())

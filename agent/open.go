@@ -15,6 +15,7 @@ import (
 	"github.com/musterhq/muster/agent/boltstore"
 	"github.com/musterhq/muster/agent/gossip"
 	"github.com/musterhq/muster/agent/peerport"
+	"github.com/musterhq/muster/agent/replica"
 	"github.com/musterhq/muster/agent/snapshots"
 	"github.com/musterhq/muster/agent/space"
 	"github.com/musterhq/muster/discovery"
@@ -52,7 +53,7 @@ func (a *Agent) openPort(ctx context.Context) error {
 	}
 	a.did("peer port", func() error { return ignoreClosed(on.Close()) })
 	a.cfg.PeerAddr = on.Addr().String()
-	a.machine = newMachine(a.id, a.ending.end)
+	a.machine = replica.New(a.id, a.ending.end)
 	a.port, err = peerport.New(peerport.Config{
 		ID: a.id, Group: a.groupID, Listener: on, Dial: a.cfg.Seams.PeerDial, Resolve: a.resolve,
 		Handler: a.trace.Serve(a.handler()), Log: a.log, Registerer: a.cfg.Registerer,
@@ -157,7 +158,7 @@ func (a *Agent) startRaft(parts RaftParts) (err error) {
 		a.logs.raft.Store(a.raft)
 		a.did("raft", func() error { return a.raft.Shutdown().Error() })
 	}
-	if failed := a.machine.failed(); failed != nil {
+	if failed := a.machine.Failed(); failed != nil {
 		return failed
 	}
 	if a.snapshots == nil {
@@ -252,11 +253,11 @@ func (a *Agent) makeWorkers(context.Context) error {
 		return err
 	}
 	work := refresh.WorkerConfig{
-		Claims: a.machine.polls, Log: a, Replica: a.machine, Probers: a.probers(),
+		Claims: a.machine.Polls(), Log: a, Replica: a.machine, Probers: a.probers(),
 		Logger: a.log, Registerer: a.cfg.Registerer, MaxPolls: polls,
 	}
 	runs := discovery.RunnerConfig{
-		Peer: a.id, Claims: a.machine.runs, Log: a, Replica: a.machine, Backends: a.cfg.Backends,
+		Peer: a.id, Claims: a.machine.Runs(), Log: a, Replica: a.machine, Backends: a.cfg.Backends,
 		Env: discovery.Env{Log: a.log}, Registerer: a.cfg.Registerer,
 	}
 	if a.trace != nil {

@@ -8,6 +8,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/musterhq/muster/agent/replica"
 	"github.com/musterhq/muster/fsm"
 	"github.com/musterhq/muster/refresh"
 )
@@ -30,7 +31,7 @@ func TestOwnListenersAreNotAsked(t *testing.T) {
 			Log: slog.New(slog.DiscardHandler), Registerer: prometheus.NewRegistry(),
 		}
 		set(&cfg)
-		a := &Agent{id: "p", cfg: cfg, log: cfg.Log, machine: newMachine("p", nil)}
+		a := &Agent{id: "p", cfg: cfg, log: cfg.Log, machine: replica.New("p", nil)}
 		if err := a.makeWorkers(t.Context()); err != nil {
 			t.Fatal(err)
 		}

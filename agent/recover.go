@@ -12,6 +12,7 @@ import (
 	"github.com/hashicorp/raft"
 
 	"github.com/musterhq/muster/agent/boltstore"
+	"github.com/musterhq/muster/agent/replica"
 	"github.com/musterhq/muster/agent/snapshots"
 	"github.com/musterhq/muster/fsm"
 )
@@ -32,7 +33,7 @@ type Recovery struct {
 	dir     *directory
 	store   *boltstore.Store
 	snaps   *snapshots.Store
-	machine *machine
+	machine *replica.Machine
 	first   uint64
 }
 
@@ -55,7 +56,7 @@ func OpenRecovery(path string, log *slog.Logger) (_ *Recovery, err error) {
 	if err != nil {
 		return nil, err
 	}
-	r.machine = newMachine(r.dir.self.ID, func(error) {})
+	r.machine = replica.New(r.dir.self.ID, func(error) {})
 	if err := r.replay(); err != nil {
 		return nil, unrecoverable(err)
 	}
@@ -152,7 +153,7 @@ func (r *Recovery) Do() error {
 			as.Peers = append(as.Peers, *p)
 		}
 	}
-	index, err := r.machine.state.BeginEpoch(as)
+	index, err := r.machine.BeginEpoch(as)
 	if err != nil {
 		return err
 	}
@@ -176,6 +177,10 @@ func (r *Recovery) write(index uint64) error {
 	if err != nil {
 		return err
 	}
+	state, err := r.machine.Snapshot()
+	if err != nil {
+		return err
+	}
 	id := r.dir.self.ID
 	only := raft.Configuration{Servers: []raft.Server{{ID: raft.ServerID(id), Address: raft.ServerAddress(id)}}}
 	_, transport := raft.NewInmemTransport(raft.ServerAddress(id)) // it only says how addresses are written
@@ -183,7 +188,7 @@ func (r *Recovery) write(index uint64) error {
 	if err != nil {
 		return err
 	}
-	return pinned{r.machine.Read()}.Persist(sink)
+	return state.Persist(sink)
 }
 
 // Close gives the directory free.

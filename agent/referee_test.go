@@ -8,6 +8,7 @@ import (
 
 	"github.com/hashicorp/raft"
 
+	"github.com/musterhq/muster/agent/replica"
 	"github.com/musterhq/muster/fsm"
 )
 
@@ -47,14 +48,14 @@ func (f *referee) faultf(format string, args ...any) {
 
 // refereed is a peer's machine as raft has it.
 type refereed struct {
-	*machine
+	*replica.Machine
 	referee *referee
 	peer    string
 }
 
 // Apply is raft.FSM's.
 func (m *refereed) Apply(l *raft.Log) any {
-	answer := m.machine.Apply(l)
+	answer := m.Machine.Apply(l)
 	m.referee.mu.Lock()
 	defer m.referee.mu.Unlock()
 	applied, ok := answer.(*fsm.Applied)
@@ -68,11 +69,11 @@ func (m *refereed) Apply(l *raft.Log) any {
 
 // Restore is raft.FSM's. The state of a peer never goes back.
 func (m *refereed) Restore(from io.ReadCloser) error {
-	before := m.machine.Read().Meta().Index
-	err := m.machine.Restore(from)
+	before := m.Machine.Read().Meta().Index
+	err := m.Machine.Restore(from)
 	m.referee.mu.Lock()
 	defer m.referee.mu.Unlock()
-	if after := m.machine.Read().Meta().Index; after < before {
+	if after := m.Machine.Read().Meta().Index; after < before {
 		m.referee.faultf("%s goes back from entry %d to %d", m.peer, before, after)
 	}
 	return err
@@ -80,7 +81,7 @@ func (m *refereed) Restore(from io.ReadCloser) error {
 
 // entry judges one entry that a peer has applied.
 func (f *referee) entry(m *refereed, l *raft.Log, a *fsm.Applied) {
-	meta := m.machine.Read().Meta()
+	meta := m.Machine.Read().Meta()
 	did := sha256.New()
 	fmt.Fprint(did, l.Term, meta.Seq, meta.Time, meta.Index, a.Events)
 	did.Write(l.Data)
@@ -107,7 +108,7 @@ func (f *referee) entry(m *refereed, l *raft.Log, a *fsm.Applied) {
 // state compares the whole states of peers at one entry.
 func (f *referee) state(m *refereed, index uint64) {
 	h := sha256.New()
-	if err := m.machine.Read().WriteSnapshot(h); err != nil {
+	if err := m.Machine.Read().WriteSnapshot(h); err != nil {
 		f.faultf("%s: snapshot of entry %d: %v", m.peer, index, err)
 	}
 	sum := [32]byte(h.Sum(nil))

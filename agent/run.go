@@ -76,7 +76,7 @@ func (a *Agent) verdict() error {
 		return nil
 	case errors.Is(cause, fsm.ErrNewer):
 		return fmt.Errorf("%w. This is muster %s, which understands feature level %d: start a later release on this data directory",
-			cause, a.cfg.Version, a.machine.level)
+			cause, a.cfg.Version, a.machine.Level)
 	default:
 		return cause
 	}
@@ -89,8 +89,7 @@ func (a *Agent) work(ctx context.Context) error {
 		return nil
 	}
 	a.caughtUp.Store(true)
-	a.machine.polls.start()
-	a.machine.runs.start()
+	a.machine.OpenClaims()
 	workers := start(ctx, a.ending.end, parts{"refreshes": a.worker.Run, "runs": a.runner.Run})
 	workers.wait()
 	return nil
@@ -112,7 +111,7 @@ func (a *Agent) catchUp(ctx context.Context) bool {
 func (a *Agent) farewell(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, stopWait)
 	defer cancel()
-	if !a.raftIsDown() && a.machine.failed() == nil {
+	if !a.raftIsDown() && a.machine.Failed() == nil {
 		a.reportOnce(ctx) // that it is idle: it gets no more claims
 		a.giveBack(ctx)
 		a.handOver(ctx)
@@ -187,7 +186,7 @@ func (a *Agent) otherVoters() (int, error) {
 // keep takes a snapshot when so much was applied since the last one that the next start would take long to apply it again.
 // It comes last, when no other peer waits for this one. A peer that left, or that failed, has no next start.
 func (a *Agent) keep() {
-	if a.ending.cause != nil || a.raftIsDown() || a.machine.logBytes() <= snapshotAtEnd {
+	if a.ending.cause != nil || a.raftIsDown() || a.machine.LogBytes() <= snapshotAtEnd {
 		return
 	}
 	a.snapshot()
@@ -262,7 +261,7 @@ func (a *Agent) watchRaft(ctx context.Context) error {
 			}
 			return errRemoved
 		}
-		if a.machine.logBytes() > snapshotBytes || a.snapshots != nil && a.snapshots.Spoiled() {
+		if a.machine.LogBytes() > snapshotBytes || a.snapshots != nil && a.snapshots.Spoiled() {
 			a.snapshot()
 		}
 	}

@@ -12,9 +12,8 @@ import (
 // unchanged go into the log as one entry.
 func (t *term) schedule(ctx context.Context) error {
 	m := t.agent.machine
-	touched := newTouchedQueue()
-	m.follow(touched)
-	defer m.follow(nil)
+	touched, unfollow := m.Follow()
+	defer unfollow()
 	defer t.agent.metrics.unwatch()
 	s := refresh.NewScheduler(m.Read(), t.clock.instant())
 	s.Late = t.agent.metrics.lateBy
@@ -28,8 +27,8 @@ func (t *term) schedule(ctx context.Context) error {
 		select {
 		case <-ctx.Done():
 			return nil
-		case <-touched.ready:
-			subjects, peers := touched.take()
+		case <-touched.Ready():
+			subjects, peers := touched.Take()
 			r, now := m.Read(), t.clock.instant()
 			s.Update(r, subjects, now)
 			if peers {

@@ -22,14 +22,14 @@ func TestTrimmingInBites(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		before := leader.machine.entries.Load()
+		before := leader.machine.Entries()
 		if err := term.trimTo(t.Context(), &fsm.EventsTrim{First: 4501}); err != nil {
 			t.Fatal(err)
 		}
 		if first := leader.machine.Read().Meta().First; first != 4501 {
 			t.Errorf("the first kept event is %d", first)
 		}
-		if n := leader.machine.entries.Load() - before; n < 3 {
+		if n := leader.machine.Entries() - before; n < 3 {
 			t.Errorf("%d entries", n)
 		}
 	})

@@ -3,7 +3,7 @@ package main
 // groupBugs are in what makes peers a group: raft, its log on disk, leadership.
 var groupBugs = []bug{
 	{
-		7, "a snapshot is written from the state as it moves on", "agent/machine.go",
+		7, "a snapshot is written from the state as it moves on", "agent/replica/snapshot.go",
 		[]edit{
 			{"return pinned{m.state.Read()}, nil", "return moving{m.state}, nil"},
 			{
@@ -12,7 +12,7 @@ var groupBugs = []bug{
 					"	return pinned{p.state.Read()}.Persist(sink)\n}\n\nfunc (moving) Release() {}\n\n// Release is raft.FSMSnapshot's;",
 			},
 		},
-		[]catch{{"component", "./agent", "TestSnapshotIsPinned", nil}},
+		[]catch{{"component", "./agent/replica", "TestSnapshotIsPinned", nil}},
 	},
 	{
 		9, "a write is acknowledged before it is committed", "agent/batch.go",
@@ -74,7 +74,7 @@ var groupBugs = []bug{
 	},
 	{
 		24, "what a leader understands passes for the group's level", "agent/batch.go",
-		[]edit{{"	level := b.machine.Read().Meta().Feature //", "	level := b.machine.level //"}},
+		[]edit{{"	level := b.machine.Read().Meta().Feature //", "	level := b.machine.Level //"}},
 		[]catch{{"virtual time", "./agent", "TestUpgradeHoldsBackWhatIsNew", nil}},
 	},
 }

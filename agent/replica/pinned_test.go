@@ -1,4 +1,4 @@
-package agent
+package replica_test
 
 import (
 	"bytes"
@@ -6,6 +6,7 @@ import (
 
 	"github.com/hashicorp/raft"
 
+	"github.com/musterhq/muster/agent/replica"
 	"github.com/musterhq/muster/fsm"
 )
 
@@ -19,9 +20,9 @@ func (*shelved) Cancel() error { return nil }
 // TestSnapshotIsPinned applies an entry between the moment a snapshot is of and its being written: raft will give the entry
 // to whoever restores it, so that it must not be in there.
 func TestSnapshotIsPinned(t *testing.T) {
-	m := newMachine("peer-a", func(err error) { t.Error(err) })
+	m := replica.New("peer-a", func(err error) { t.Error(err) })
 	apply := func(index uint64) {
-		entry := fsm.Entry(fsm.Time(1000*index), fsm.Frame(&fsm.OperatorAct{Action: "act", Cause: operator}))
+		entry := fsm.Entry(fsm.Time(1000*index), fsm.Frame(&fsm.OperatorAct{Action: "act", Cause: fsm.Cause{Kind: fsm.CauseOperator}}))
 		if err, failed := m.Apply(&raft.Log{Index: index, Term: 1, Data: entry}).(error); failed {
 			t.Fatal(err)
 		}

@@ -1,4 +1,4 @@
-package agent
+package replica_test
 
 import (
 	"bytes"
@@ -6,6 +6,7 @@ import (
 	"io"
 	"testing"
 
+	"github.com/musterhq/muster/agent/replica"
 	"github.com/musterhq/muster/fsm"
 )
 
@@ -16,8 +17,8 @@ func TestNoOlderSnapshotInPlaceOfALaterRelease(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, dead := range []error{nil, fsm.ErrNewer} {
-		m := newMachine("p", func(error) {})
-		m.dead = dead
+		m := replica.New("p", func(error) {})
+		m.Fail(dead)
 		if err := m.Restore(io.NopCloser(bytes.NewReader(older.Bytes()))); !errors.Is(err, dead) {
 			t.Errorf("after %v it was restored with: %v", dead, err)
 		}
