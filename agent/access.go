@@ -2,7 +2,6 @@ package agent
 
 import (
 	"context"
-	"crypto/rand"
 	"errors"
 	"fmt"
 	"slices"
@@ -10,27 +9,24 @@ import (
 	"time"
 
 	"github.com/musterhq/muster/agent/gossip"
+	"github.com/musterhq/muster/agent/mint"
 )
 
 // accessFace is this peer as package httpd sees it where tokens are made.
 type accessFace struct{ *Agent }
 
-// secretPrefix lets scanners of leaked secrets find those of tokens.
-const secretPrefix = "muster_"
-
 const discordEvery = 10 * time.Second
 
-// newSecret is more than 256 bits of chance in letters and digits.
-func newSecret() string { return secretPrefix + strings.ToLower(rand.Text()+rand.Text()) }
-
 // Mint makes the accessor and the secret of a token.
-func (f accessFace) Mint() (accessor, secret string) { return newULID(f.cfg.Seams.Now()), newSecret() }
+func (f accessFace) Mint() (accessor, secret string) {
+	return mint.ID(f.cfg.Seams.Now()), mint.Secret()
+}
 
 // Prove says why a proof does not show that the data directory is in the hands of who asks.
 func (f accessFace) Prove(proof string, local bool) error {
 	switch {
 	case f.dir != nil:
-		return f.dir.proves(proof)
+		return f.dir.Proves(proof)
 	case !local:
 		return errors.New("this peer has no data directory: its first token is made from its own machine")
 	}
@@ -42,7 +38,7 @@ func (f accessFace) Proved() {
 	if f.dir == nil {
 		return
 	}
-	if err := f.dir.proved(); err != nil {
+	if err := f.dir.Proved(); err != nil {
 		f.log.Warn("the proof of the first token was not removed; remove it by hand", "error", err)
 	}
 }

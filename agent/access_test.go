@@ -12,6 +12,7 @@ import (
 
 	"github.com/hashicorp/raft"
 
+	"github.com/musterhq/muster/agent/datadir"
 	"github.com/musterhq/muster/fsm"
 	httpd "github.com/musterhq/muster/http"
 )
@@ -35,7 +36,7 @@ func (p *peer) asking(secret string) *httpd.Client {
 func (p *peer) bootstrapped(index uint64) httpd.TokenMade {
 	p.w.t.Helper()
 	p.await("the level of tokens", func(r *fsm.Reader) bool { return r.Meta().Feature >= 2 })
-	proof, takeAway, err := LayProof(p.dir)
+	proof, takeAway, err := datadir.LayProof(p.dir)
 	if err != nil {
 		p.w.t.Fatal(err)
 	}
@@ -44,7 +45,7 @@ func (p *peer) bootstrapped(index uint64) httpd.TokenMade {
 	if err != nil {
 		p.w.t.Fatal(err)
 	}
-	if _, err := os.Stat(filepath.Join(p.dir, fileProof)); !errors.Is(err, os.ErrNotExist) {
+	if _, err := os.Stat(filepath.Join(p.dir, datadir.FileProof)); !errors.Is(err, os.ErrNotExist) {
 		p.w.t.Errorf("the proof is still there (%v)", err)
 	}
 	return made
@@ -93,7 +94,7 @@ func TestTokensAreTheGroups(t *testing.T) {
 			p.keptIn(&caught)
 		}
 		for _, secret := range []string{first.Secret, made.Secret} {
-			if strings.Contains(caught.String(), strings.TrimPrefix(secret, secretPrefix)) {
+			if strings.Contains(caught.String(), strings.TrimPrefix(secret, "muster_")) {
 				t.Error("the secret of a token is in a backup, a data directory or a log")
 			}
 		}
@@ -183,7 +184,7 @@ func TestBootstrapWantsTheDirectory(t *testing.T) {
 	inBubbleOf(t, 3, withACL, func(t *testing.T, w *world) {
 		a, b := w.leader(), w.follower()
 		first := a.bootstrapped(0)
-		proof, takeAway, err := LayProof(b.dir)
+		proof, takeAway, err := datadir.LayProof(b.dir)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -197,7 +198,7 @@ func TestBootstrapWantsTheDirectory(t *testing.T) {
 				return err
 			},
 			"a short one": func() error {
-				path := filepath.Join(a.dir, fileProof)
+				path := filepath.Join(a.dir, datadir.FileProof)
 				defer os.Remove(path)
 				if err := os.WriteFile(path, []byte("short"), 0o600); err != nil {
 					t.Fatal(err)
@@ -215,7 +216,7 @@ func TestBootstrapWantsTheDirectory(t *testing.T) {
 		}
 		takeAway()
 		b.bootstrapped(first.Index)
-		if _, _, err := LayProof(t.TempDir()); err == nil {
+		if _, _, err := datadir.LayProof(t.TempDir()); err == nil {
 			t.Error("a proof is laid where no peer is")
 		}
 	})

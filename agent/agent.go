@@ -17,6 +17,7 @@ import (
 	"github.com/musterhq/muster/agent/bootstrap"
 	"github.com/musterhq/muster/agent/cert"
 	"github.com/musterhq/muster/agent/consul"
+	"github.com/musterhq/muster/agent/datadir"
 	"github.com/musterhq/muster/agent/gossip"
 	"github.com/musterhq/muster/agent/keyring"
 	"github.com/musterhq/muster/agent/monitor"
@@ -36,7 +37,7 @@ type Agent struct {
 	cfg     Config
 	id      string
 	log     *slog.Logger
-	dir     *directory // nil with Dev
+	dir     *datadir.Dir // nil with Dev
 	started time.Time
 
 	machine   *replica.Machine

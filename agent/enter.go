@@ -3,8 +3,10 @@ package agent
 import (
 	"context"
 	"errors"
+	"io/fs"
 	"time"
 
+	"github.com/musterhq/muster/agent/datadir"
 	"github.com/musterhq/muster/agent/gossip"
 	"github.com/musterhq/muster/fsm"
 )
@@ -78,7 +80,7 @@ func (a *Agent) announce(ctx context.Context) error {
 	for {
 		w := a.machine.Read().Applied()
 		if group := a.groupID(); group != "" {
-			if err := a.dir.joined(group); err != nil {
+			if err := a.dir.Joined(group); err != nil {
 				return err
 			}
 			err := a.gossip.Update(ctx, func(m *gossip.Member) { m.Group, m.HasLog = group, true })
@@ -97,11 +99,19 @@ func (a *Agent) announce(ctx context.Context) error {
 	}
 }
 
+// remembered are the addresses of the others that an earlier process kept.
+func (a *Agent) remembered() (known gossip.Remembered, err error) {
+	if err := a.dir.Read(datadir.FilePeers, &known); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, err
+	}
+	return known, nil
+}
+
 // remember keeps the addresses of the others on disk, so that they are found again when all have restarted.
 func (a *Agent) remember(ctx context.Context) error {
 	for {
 		changed := a.gossip.Changed()
-		if err := a.dir.remember(a.gossip.Snapshot()); err != nil {
+		if err := a.dir.Write(datadir.FilePeers, a.gossip.Snapshot()); err != nil {
 			a.log.Warn("addresses of the others were not kept", "error", err)
 		}
 		select {

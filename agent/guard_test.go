@@ -13,6 +13,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/musterhq/muster/agent/datadir"
 	"github.com/musterhq/muster/fsm"
 )
 
@@ -64,10 +65,10 @@ func TestUpgradeGuardsTheDirectory(t *testing.T) {
 			newer   bool
 			says    []string
 		}{
-			{fileGuard, fmt.Appendf(nil, `{"format":1,"feature_level":%d,"version":"9.9.9"}`, nowLevel), false, nil}, // not raised yet
-			{fileGuard, fmt.Appendf(nil, `{"format":1,"feature_level":%d,"version":"2.3.4"}`, nextLevel), true, []string{"2.3.4", "1.2.3", nextWord}},
-			{fileGuard, []byte(`{"format":2,"feature_level":1,"version":"2.3.4"}`), true, []string{"2.3.4", "1.2.3", "format 2"}},
-			{fileGuard, []byte(`{"format":`), false, []string{fileGuard}},
+			{datadir.FileGuard, fmt.Appendf(nil, `{"format":1,"feature_level":%d,"version":"9.9.9"}`, nowLevel), false, nil}, // not raised yet
+			{datadir.FileGuard, fmt.Appendf(nil, `{"format":1,"feature_level":%d,"version":"2.3.4"}`, nextLevel), true, []string{"2.3.4", "1.2.3", nextWord}},
+			{datadir.FileGuard, []byte(`{"format":2,"feature_level":1,"version":"2.3.4"}`), true, []string{"2.3.4", "1.2.3", "format 2"}},
+			{datadir.FileGuard, []byte(`{"format":`), false, []string{datadir.FileGuard}},
 			{"snapshots/3-40-1700000000000/state.bin", raised(t, nowLevel), false, nil},
 			{"snapshots/3-40-1700000000000/state.bin", raised(t, nextLevel), true, []string{"3-40-1700000000000", "1.2.3", nextWord}},
 			{"snapshots/3-40-1700000000000.tmp/state.bin", raised(t, nextLevel), false, nil},
@@ -95,15 +96,15 @@ func TestUpgradeGuardsTheDirectory(t *testing.T) {
 // TestGuardFollowsTheGroup looks at what peers write: at the level of their group, with the program that was first there.
 func TestGuardFollowsTheGroup(t *testing.T) {
 	inBubble(t, 3, func(t *testing.T, w *world) {
-		says := func(p *peer, want guard) {
+		says := func(p *peer, want datadir.Guard) {
 			t.Helper()
 			w.until("the guard", func() bool {
-				var got guard
-				return p.Agent.dir.read(fileGuard, &got) == nil && got == want
+				var got datadir.Guard
+				return p.Agent.dir.Read(datadir.FileGuard, &got) == nil && got == want
 			})
 		}
 		for _, p := range w.peers {
-			says(p, guard{Format: 1, Feature: nowLevel})
+			says(p, datadir.Guard{Format: 1, Feature: nowLevel})
 		}
 		for _, then := range []struct {
 			level   uint32
@@ -121,7 +122,7 @@ func TestGuardFollowsTheGroup(t *testing.T) {
 			}
 			w.pass(time.Second)
 			for _, p := range w.peers {
-				says(p, guard{Format: 1, Feature: then.level, Version: then.version})
+				says(p, datadir.Guard{Format: 1, Feature: then.level, Version: then.version})
 			}
 		}
 	})

@@ -5,6 +5,7 @@ import (
 	"path/filepath"
 	"time"
 
+	"github.com/musterhq/muster/agent/datadir"
 	"github.com/musterhq/muster/agent/host"
 	"github.com/musterhq/muster/agent/monitor"
 	httpd "github.com/musterhq/muster/http"
@@ -65,8 +66,8 @@ func (f insideFace) Usage() []httpd.UsageRow {
 	}
 	room, _ := f.space.State()
 	return append(rows,
-		of("log_file", httpd.UnitBytes, sizeOf(f.dir.file(fileRaft)), 0, ""),
-		of("snapshots", httpd.UnitBytes, sizeOf(filepath.Join(f.dir.path, "snapshots")), 0, ""),
+		of("log_file", httpd.UnitBytes, sizeOf(f.dir.File(datadir.FileRaft)), 0, ""),
+		of("snapshots", httpd.UnitBytes, sizeOf(filepath.Join(f.dir.Path(), "snapshots")), 0, ""),
 		of("disk", httpd.UnitBytes, int64(room.Total-room.Free), int64(room.Total), ""),
 	)
 }

@@ -4,13 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
 
 	"github.com/hashicorp/raft"
 
+	"github.com/musterhq/muster/agent/datadir"
 	"github.com/musterhq/muster/agent/keyring"
 	"github.com/musterhq/muster/agent/peerport"
 	"github.com/musterhq/muster/fsm"
@@ -19,8 +19,6 @@ import (
 // pathKeyring is where a peer changes its gossip keys on another's word. Keys travel over the peer port and not over gossip,
 // which they are the lock of: so a peer that gossip no longer hears still follows, and its error is told.
 const pathKeyring = "/keyring"
-
-const fileKeyring = "keyring.json"
 
 // What a peer is asked to do with its keyring.
 const (
@@ -51,7 +49,7 @@ func (a *Agent) openKeyring() (err error) {
 			return fmt.Errorf("-gossip-key-file: %w", err)
 		}
 	}
-	if a.keys, err = keyring.Open(a.dir.keyring(), first); err != nil || first == "" {
+	if a.keys, err = keyring.Open(a.keyringFile(), first); err != nil || first == "" {
 		return err
 	}
 	if id, err := keyring.IDOf(first); err == nil && !a.keys.Holds(id) {
@@ -66,26 +64,18 @@ func (c *Config) holdsKeyring() bool {
 	if c.DataDir == "" {
 		return false
 	}
-	_, err := os.Stat(filepath.Join(c.DataDir, fileKeyring))
+	_, err := os.Stat(filepath.Join(c.DataDir, datadir.FileKeyring))
 	return err == nil
 }
 
-// keyring is where a directory keeps the gossip keys; nil keeps them nowhere.
-func (d *directory) keyring() keyring.Disk {
+// keyringFile is where the gossip keys are kept.
+func (a *Agent) keyringFile() keyring.Disk {
 	return keyring.Disk{
 		Load: func() (keys []string, err error) {
-			if d == nil {
-				return nil, fs.ErrNotExist
-			}
-			err = d.read(fileKeyring, &keys)
+			err = a.dir.Read(datadir.FileKeyring, &keys)
 			return keys, err
 		},
-		Store: func(keys []string) error {
-			if d == nil {
-				return nil
-			}
-			return d.write(fileKeyring, keys)
-		},
+		Store: func(keys []string) error { return a.dir.Write(datadir.FileKeyring, keys) },
 	}
 }
 

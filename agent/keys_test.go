@@ -15,6 +15,7 @@ import (
 	"github.com/oklog/ulid/v2"
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/musterhq/muster/agent/datadir"
 	"github.com/musterhq/muster/agent/gossip"
 	"github.com/musterhq/muster/agent/keyring"
 	"github.com/musterhq/muster/agent/peerport"
@@ -171,7 +172,7 @@ func TestPeerThatBeginsItsKeyringAnew(t *testing.T) {
 		face := keysFace{w.peers[0].Agent}
 		_, _ = face.InstallKey(t.Context(), second) // they fail: one peer does not follow
 		_, _ = face.UseKey(t.Context(), idOf(t, second))
-		if err := os.Remove(filepath.Join(c.dir, fileKeyring)); err != nil {
+		if err := os.Remove(filepath.Join(c.dir, datadir.FileKeyring)); err != nil {
 			t.Fatal(err)
 		}
 		c.start(func(cfg *Config) { cfg.GossipKeyFile = path })
@@ -343,7 +344,7 @@ func TestKeyringCountsAsAKey(t *testing.T) {
 	if err := c.exposed("-peer-addr", "10.0.0.1:8651"); err == nil || !strings.Contains(err.Error(), "-gossip-key-file") {
 		t.Errorf("without a key: %v", err)
 	}
-	if err := os.WriteFile(filepath.Join(c.DataDir, fileKeyring), nil, 0o600); err != nil {
+	if err := os.WriteFile(filepath.Join(c.DataDir, datadir.FileKeyring), nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
 	if err := c.exposed("-peer-addr", "10.0.0.1:8651"); err != nil {

@@ -48,5 +48,5 @@ func (a *Agent) leaveGroup(ctx context.Context) error {
 	if left := a.raftIsDown() && !a.ending.begun(); err != nil && !left { // raft ends by itself in who is out, whatever became of the answer
 		return err
 	}
-	return a.dir.left()
+	return a.dir.Left()
 }

@@ -53,7 +53,7 @@ func TestLeaveWhoseAnswerIsLost(t *testing.T) {
 			t.Fatal(err)
 		}
 		p.ended(nil)
-		if d := mustOpen(t, p.dir); !d.self.Left {
+		if d := mustOpen(t, p.dir); !d.HasLeft() {
 			t.Error("its directory does not know that it left")
 		}
 	})

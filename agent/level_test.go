@@ -12,6 +12,7 @@ import (
 
 	"github.com/hashicorp/raft"
 
+	"github.com/musterhq/muster/agent/mint"
 	"github.com/musterhq/muster/agent/replica"
 	"github.com/musterhq/muster/fsm"
 )
@@ -191,7 +192,7 @@ func TestUpgradeHoldsBackWhatIsNew(t *testing.T) {
 	inBubbleOf(t, 3, release(1), func(t *testing.T, w *world) {
 		leader, _ := w.upgradedBut(2)
 		w.stays(1)
-		create := fsm.Frame(&fsm.TokenCreate{Token: fsm.Token{Accessor: newULID(time.Now()), Hash: fsm.HashSecret("x")}, Cause: operator})
+		create := fsm.Frame(&fsm.TokenCreate{Token: fsm.Token{Accessor: mint.ID(time.Now()), Hash: fsm.HashSecret("x")}, Cause: operator})
 		began := time.Now()
 		results, err := leader.term.Load().propose(t.Context(), create, 1, false)
 		if waited := time.Since(began); waited > time.Second {
@@ -214,7 +215,7 @@ func TestANewGroupRefusesNothing(t *testing.T) {
 		if got := leader.machine.Read().Meta().Feature; got >= 2 {
 			t.Fatalf("the group is at feature level %d already", got)
 		}
-		create := &fsm.TokenCreate{Token: fsm.Token{Accessor: newULID(time.Now()), Hash: fsm.HashSecret("x")}, Cause: operator}
+		create := &fsm.TokenCreate{Token: fsm.Token{Accessor: mint.ID(time.Now()), Hash: fsm.HashSecret("x")}, Cause: operator}
 		result, err := leader.Propose(t.Context(), create)
 		if err != nil || result.Err() != nil {
 			t.Errorf("it is answered with %v, %v", err, result.Err())

@@ -13,7 +13,9 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"github.com/musterhq/muster/agent/boltstore"
+	"github.com/musterhq/muster/agent/datadir"
 	"github.com/musterhq/muster/agent/gossip"
+	"github.com/musterhq/muster/agent/mint"
 	"github.com/musterhq/muster/agent/peerport"
 	"github.com/musterhq/muster/agent/replica"
 	"github.com/musterhq/muster/agent/snapshots"
@@ -26,21 +28,21 @@ import (
 
 func (a *Agent) openDirectory(context.Context) error {
 	if a.cfg.Dev {
-		a.id = newULID(a.cfg.Seams.Now())
+		a.id = mint.ID(a.cfg.Seams.Now())
 		return nil
 	}
-	if err := readable(a.cfg.DataDir); err != nil {
+	if err := datadir.Readable(a.cfg.DataDir); err != nil {
 		return fmt.Errorf("this is muster %s: %w", a.cfg.Version, err)
 	}
-	dir, err := openDirectory(a.cfg.DataDir, a.cfg.Group)
+	dir, err := datadir.Open(a.cfg.DataDir, a.cfg.Group)
 	if err != nil {
 		return err
 	}
-	a.dir, a.id = dir, dir.self.ID
-	a.did("data directory", dir.close)
-	a.space = space.New(space.Config{Dir: dir.path, Stat: a.cfg.Seams.Space, Log: a.log})
-	if dir.self.Left {
-		return fmt.Errorf("the peer of data directory %s has left its group: start a new one with another -data-dir", dir.path)
+	a.dir, a.id = dir, dir.ID()
+	a.did("data directory", dir.Close)
+	a.space = space.New(space.Config{Dir: dir.Path(), Stat: a.cfg.Seams.Space, Log: a.log})
+	if dir.HasLeft() {
+		return fmt.Errorf("the peer of data directory %s has left its group: start a new one with another -data-dir", dir.Path())
 	}
 	return nil
 }
@@ -81,7 +83,7 @@ func (a *Agent) groupID() string {
 	if id := a.machine.Read().Meta().Group; id != "" {
 		return id
 	}
-	return a.dir.group()
+	return a.dir.Group()
 }
 
 func (a *Agent) resolve(id string) (string, bool) {
@@ -105,9 +107,9 @@ func (a *Agent) openRaft(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("read the log: %w", err)
 	}
-	if fresh && a.dir.group() != "" {
+	if fresh && a.dir.Group() != "" {
 		return fmt.Errorf("data directory %s belongs to a member of a group but its log is gone: a peer that forgot its votes may "+
-			"not vote again. Wipe the directory; the peer then enters as a new one and takes the place of this one", a.dir.path)
+			"not vote again. Wipe the directory; the peer then enters as a new one and takes the place of this one", a.dir.Path())
 	}
 	if fresh && a.cfg.BootstrapExpect == 0 && len(a.cfg.Join) == 0 {
 		return errors.New("this peer has no log yet and is told neither to found a group nor to join one: " +
@@ -180,7 +182,7 @@ func (a *Agent) openStores() error {
 	}
 	if s.Logs == nil {
 		store, err := boltstore.Open(boltstore.Config{
-			Path: a.dir.file(fileRaft), Registerer: a.cfg.Registerer, BeforeCommit: s.BeforeCommit,
+			Path: a.dir.File(datadir.FileRaft), Registerer: a.cfg.Registerer, BeforeCommit: s.BeforeCommit,
 		})
 		if err != nil {
 			return err
@@ -190,7 +192,7 @@ func (a *Agent) openStores() error {
 	}
 	if s.Snapshots == nil {
 		cfg := snapshots.Config{
-			Dir: a.dir.path, Logs: s.Logs, Log: a.log, Logger: raftLogger(a.log), Applied: func() uint64 { return a.logs.applied() },
+			Dir: a.dir.Path(), Logs: s.Logs, Log: a.log, Logger: raftLogger(a.log), Applied: func() uint64 { return a.logs.applied() },
 		}
 		if a.store != nil {
 			cfg.Latched = a.store.Err
@@ -212,7 +214,7 @@ func (a *Agent) makeGossip(context.Context) error {
 	if err != nil {
 		return err
 	}
-	known, err := a.dir.remembered()
+	known, err := a.remembered()
 	if err != nil {
 		return err
 	}

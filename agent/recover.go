@@ -12,6 +12,8 @@ import (
 	"github.com/hashicorp/raft"
 
 	"github.com/musterhq/muster/agent/boltstore"
+	"github.com/musterhq/muster/agent/datadir"
+	"github.com/musterhq/muster/agent/mint"
 	"github.com/musterhq/muster/agent/replica"
 	"github.com/musterhq/muster/agent/snapshots"
 	"github.com/musterhq/muster/fsm"
@@ -30,7 +32,7 @@ type Recovery struct {
 	Seq     uint64   // of the last event
 	Aside   string   // where Do keeps the files as they were
 
-	dir     *directory
+	dir     *datadir.Dir
 	store   *boltstore.Store
 	snaps   *snapshots.Store
 	machine *replica.Machine
@@ -40,7 +42,7 @@ type Recovery struct {
 // OpenRecovery refuses a directory that a process holds, or that holds no group. Close must be called.
 func OpenRecovery(path string, log *slog.Logger) (_ *Recovery, err error) {
 	r := &Recovery{}
-	if r.dir, err = openStopped(path); err != nil {
+	if r.dir, err = datadir.OpenStopped(path); err != nil {
 		return nil, err
 	}
 	defer func() {
@@ -48,15 +50,15 @@ func OpenRecovery(path string, log *slog.Logger) (_ *Recovery, err error) {
 			err = errors.Join(err, r.Close())
 		}
 	}()
-	r.Aside = r.dir.file("before-recovery-" + time.Now().UTC().Format("20060102T150405Z"))
-	if r.store, err = boltstore.Open(boltstore.Config{Path: r.dir.file(fileRaft)}); err != nil {
+	r.Aside = r.dir.File("before-recovery-" + time.Now().UTC().Format("20060102T150405Z"))
+	if r.store, err = boltstore.Open(boltstore.Config{Path: r.dir.File(datadir.FileRaft)}); err != nil {
 		return nil, unrecoverable(err)
 	}
-	r.snaps, err = snapshots.Open(snapshots.Config{Dir: r.dir.path, Logs: r.store, Log: log, Logger: raftLogger(log)})
+	r.snaps, err = snapshots.Open(snapshots.Config{Dir: r.dir.Path(), Logs: r.store, Log: log, Logger: raftLogger(log)})
 	if err != nil {
 		return nil, err
 	}
-	r.machine = replica.New(r.dir.self.ID, func(error) {})
+	r.machine = replica.New(r.dir.ID(), func(error) {})
 	if err := r.replay(); err != nil {
 		return nil, unrecoverable(err)
 	}
@@ -65,7 +67,7 @@ func OpenRecovery(path string, log *slog.Logger) (_ *Recovery, err error) {
 		return nil, fmt.Errorf("data directory %s holds no group yet: there is nothing to recover", path)
 	}
 	for p := range state.Peers() {
-		if p.ID == r.dir.self.ID {
+		if p.ID == r.dir.ID() {
 			r.Peer = p.Name
 		} else {
 			r.Dropped = append(r.Dropped, p.Name)
@@ -141,15 +143,15 @@ func (r *Recovery) replay() error {
 
 // Do recovers. The old files are copied aside first; it may be run again where it was cut off.
 func (r *Recovery) Do() error {
-	if err := r.keepAside(); err != nil {
+	if err := r.dir.CopyAside(r.Aside, datadir.FileRaft, "snapshots", datadir.FileSelf, datadir.FilePeers); err != nil {
 		return fmt.Errorf("keep the old files in %s: %w", r.Aside, err)
 	}
 	own := *r.machine.Read().Meta()
 	now := time.Now()
-	own.Group, own.Index, own.Time = newULID(now), r.Index, fsm.TimeOf(now)
-	as := fsm.Rebirth{Epoch: newULID(now), Own: own, Cause: fsm.Cause{Kind: fsm.CauseOperator, Address: "offline"}}
+	own.Group, own.Index, own.Time = mint.ID(now), r.Index, fsm.TimeOf(now)
+	as := fsm.Rebirth{Epoch: mint.ID(now), Own: own, Cause: fsm.Cause{Kind: fsm.CauseOperator, Address: "offline"}}
 	for p := range r.machine.Read().Peers() {
-		if p.ID == r.dir.self.ID {
+		if p.ID == r.dir.ID() {
 			as.Peers = append(as.Peers, *p)
 		}
 	}
@@ -165,10 +167,10 @@ func (r *Recovery) Do() error {
 			return fmt.Errorf("clear the log: %w", err)
 		}
 	}
-	if err := os.Remove(r.dir.file(filePeers)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+	if err := os.Remove(r.dir.File(datadir.FilePeers)); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("forget the addresses of the others: %w", err)
 	}
-	return r.dir.change(func(s *self) { s.Group, s.Left = own.Group, false })
+	return r.dir.Recovered(own.Group)
 }
 
 // write writes the state as a snapshot whose only server is this peer.
@@ -181,7 +183,7 @@ func (r *Recovery) write(index uint64) error {
 	if err != nil {
 		return err
 	}
-	id := r.dir.self.ID
+	id := r.dir.ID()
 	only := raft.Configuration{Servers: []raft.Server{{ID: raft.ServerID(id), Address: raft.ServerAddress(id)}}}
 	_, transport := raft.NewInmemTransport(raft.ServerAddress(id)) // it only says how addresses are written
 	sink, err := r.snaps.Create(raft.SnapshotVersionMax, index, max(term, 1), only, 1, transport)
@@ -197,5 +199,5 @@ func (r *Recovery) Close() error {
 	if r.store != nil {
 		errs = append(errs, r.store.Close())
 	}
-	return errors.Join(append(errs, r.dir.close())...)
+	return errors.Join(append(errs, r.dir.Close())...)
 }

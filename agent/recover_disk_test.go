@@ -12,6 +12,7 @@ import (
 	"github.com/hashicorp/raft"
 
 	"github.com/musterhq/muster/agent/boltstore"
+	"github.com/musterhq/muster/agent/datadir"
 	"github.com/musterhq/muster/fsm"
 )
 
@@ -77,17 +78,21 @@ func TestRecoveryOfATrimmedLog(t *testing.T) {
 		if diff := cmp.Diff(only, all[0].Configuration.Servers); diff != "" || all[0].Term != term || all[0].Index <= r.Index {
 			t.Errorf("the snapshot is of entry %d in term %d, was %d; servers (-want +got):\n%s", all[0].Index, all[0].Term, term, diff)
 		}
-		if _, err := os.Stat(filepath.Join(last.dir, filePeers)); !errors.Is(err, os.ErrNotExist) {
+		if _, err := os.Stat(filepath.Join(last.dir, datadir.FilePeers)); !errors.Is(err, os.ErrNotExist) {
 			t.Errorf("the addresses of the others are still there: %v", err)
 		}
-		kept := directory{path: last.dir}
-		if err := kept.read(fileSelf, &kept.self); err != nil {
+		d, err := datadir.OpenStopped(last.dir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		group := d.Group()
+		if err := d.Close(); err != nil {
 			t.Fatal(err)
 		}
 		last.start(nil)
 		now := w.leaderOf([]*peer{last}).machine.Read()
-		if now.Meta().Group != kept.group() {
-			t.Errorf("the directory is of group %s, the state of %s", kept.group(), now.Meta().Group)
+		if now.Meta().Group != group {
+			t.Errorf("the directory is of group %s, the state of %s", group, now.Meta().Group)
 		}
 		if acts := last.events(0, "operator.*"); len(acts) != 3 {
 			t.Errorf("of three acts %d are there", len(acts))
@@ -98,7 +103,7 @@ func TestRecoveryOfATrimmedLog(t *testing.T) {
 // logOf is the term that a stopped peer is in, and the last entry of its log.
 func logOf(t *testing.T, dir string) (term, last uint64) {
 	t.Helper()
-	store, err := boltstore.Open(boltstore.Config{Path: filepath.Join(dir, fileRaft)})
+	store, err := boltstore.Open(boltstore.Config{Path: filepath.Join(dir, datadir.FileRaft)})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -129,7 +134,7 @@ func TestRecoveryIsRunAgain(t *testing.T) {
 		if err := errors.Join(os.Remove(r.Aside), r.Do(), r.Close()); err != nil {
 			t.Fatal(err)
 		}
-		if err := os.Rename(filepath.Join(r.Aside, fileRaft), filepath.Join(last.dir, fileRaft)); err != nil {
+		if err := os.Rename(filepath.Join(r.Aside, datadir.FileRaft), filepath.Join(last.dir, datadir.FileRaft)); err != nil {
 			t.Fatal(err)
 		}
 		w.pass(time.Second)
@@ -158,7 +163,7 @@ func TestStoppedDirectoriesAreGuarded(t *testing.T) {
 		if _, _, err := CompactLog(p.dir); err != nil {
 			t.Errorf("a second time: %v", err)
 		}
-		guarded(t, p.dir, fileGuard, []byte(`{"format":9,"feature_level":1,"version":"2.3.4"}`))
+		guarded(t, p.dir, datadir.FileGuard, []byte(`{"format":9,"feature_level":1,"version":"2.3.4"}`))
 		before := filesOf(t, p.dir)
 		_, _, err := CompactLog(p.dir)
 		_, recovers := OpenRecovery(p.dir, nil)
@@ -170,7 +175,7 @@ func TestStoppedDirectoriesAreGuarded(t *testing.T) {
 		if diff := cmp.Diff(before, filesOf(t, p.dir)); diff != "" {
 			t.Errorf("it was changed (-before +after):\n%s", diff)
 		}
-		if err := os.Remove(filepath.Join(p.dir, fileGuard)); err != nil {
+		if err := os.Remove(filepath.Join(p.dir, datadir.FileGuard)); err != nil {
 			t.Fatal(err)
 		}
 		p.start(nil)

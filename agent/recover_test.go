@@ -16,6 +16,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/musterhq/muster/agent/boltstore"
+	"github.com/musterhq/muster/agent/datadir"
 	"github.com/musterhq/muster/fsm"
 )
 
@@ -66,7 +67,7 @@ func TestRecovery(t *testing.T) {
 		}
 
 		before := filesOf(t, last.dir)
-		delete(before, "/"+fileRaft) // opening it writes the next state of bbolt's own
+		delete(before, "/"+datadir.FileRaft) // opening it writes the next state of bbolt's own
 		r := recovery(t, last.dir)
 		names := []string{lost[0].name, lost[1].name}
 		slices.Sort(names)
@@ -78,7 +79,7 @@ func TestRecovery(t *testing.T) {
 			t.Fatal(err)
 		}
 		after := filesOf(t, last.dir)
-		delete(after, "/"+fileRaft)
+		delete(after, "/"+datadir.FileRaft)
 		if diff := cmp.Diff(before, after); diff != "" {
 			t.Errorf("a look changed files (-before +after):\n%s", diff)
 		}
@@ -89,7 +90,7 @@ func TestRecovery(t *testing.T) {
 		}
 		kept := filesOf(t, r.Aside)
 		for name, sum := range before {
-			if name != "/"+fileLock && name != "/promises.json" && name != "/"+fileGuard && kept[name] != sum {
+			if name != "/"+datadir.FileLock && name != "/promises.json" && name != "/"+datadir.FileGuard && kept[name] != sum {
 				t.Errorf("%s is not kept as it was", name)
 			}
 		}
@@ -140,7 +141,7 @@ func TestRecoveryFromAnOlderSnapshot(t *testing.T) {
 		old := p.machine.Read().Meta()
 		p.end()
 		d := mustOpen(t, p.dir)
-		if err := errors.Join(d.left(), d.close()); err != nil {
+		if err := errors.Join(d.Left(), d.Close()); err != nil {
 			t.Fatal(err)
 		}
 		newest, err := filepath.Glob(filepath.Join(p.dir, "snapshots", fmt.Sprintf("*-%d-*", old.Index), "state.bin"))
@@ -159,7 +160,7 @@ func TestRecoveryFromAnOlderSnapshot(t *testing.T) {
 		if err := errors.Join(r.Do(), r.Close()); err != nil {
 			t.Fatal(err)
 		}
-		if kept := filesOf(t, r.Aside); kept["/"+fileSelf] != whole["/"+fileSelf] {
+		if kept := filesOf(t, r.Aside); kept["/"+datadir.FileSelf] != whole["/"+datadir.FileSelf] {
 			t.Error("peer.json is not kept as it was")
 		}
 		p.start(nil)
@@ -168,11 +169,11 @@ func TestRecoveryFromAnOlderSnapshot(t *testing.T) {
 		}
 		p.end()
 
-		lost := filepath.Join(r.Aside, fileLock)
+		lost := filepath.Join(r.Aside, datadir.FileLock)
 		if err := os.WriteFile(lost, nil, 0o600); err != nil {
 			t.Fatal(err)
 		}
-		log, err := boltstore.Open(boltstore.Config{Path: filepath.Join(r.Aside, fileRaft)})
+		log, err := boltstore.Open(boltstore.Config{Path: filepath.Join(r.Aside, datadir.FileRaft)})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -202,11 +203,11 @@ func TestRecoveryRefuses(t *testing.T) {
 	if err := os.Chmod(dir, 0o700); err != nil {
 		t.Fatal(err)
 	}
-	d, err := openDirectory(dir, "muster")
+	d, err := datadir.Open(dir, "muster")
 	if err != nil {
 		t.Fatal(err)
 	}
-	store, err := boltstore.Open(boltstore.Config{Path: d.file(fileRaft)})
+	store, err := boltstore.Open(boltstore.Config{Path: d.File(datadir.FileRaft)})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -216,7 +217,7 @@ func TestRecoveryRefuses(t *testing.T) {
 	if _, _, err := CompactLog(dir); err == nil || !strings.Contains(err.Error(), "stop the peer first") {
 		t.Errorf("compact the log of a running peer: %v", err)
 	}
-	if err := d.close(); err != nil {
+	if err := d.Close(); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := OpenRecovery(dir, slog.New(slog.DiscardHandler)); err == nil || !strings.Contains(err.Error(), "holds no group yet") {

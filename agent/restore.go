@@ -10,6 +10,7 @@ import (
 	"github.com/hashicorp/raft"
 
 	"github.com/musterhq/muster/agent/backup"
+	"github.com/musterhq/muster/agent/mint"
 	"github.com/musterhq/muster/fsm"
 	httpd "github.com/musterhq/muster/http"
 )
@@ -116,7 +117,7 @@ func (a *Agent) outcome(r *fsm.Reader) httpd.Restored {
 // rebirth is what the restored state keeps of this group.
 func (a *Agent) rebirth(cause fsm.Cause) fsm.Rebirth {
 	r, now := a.machine.Read(), a.cfg.Seams.Now()
-	as := fsm.Rebirth{Epoch: newULID(now), Own: *r.Meta(), Pause: r.Settings().Pause, Cause: cause}
+	as := fsm.Rebirth{Epoch: mint.ID(now), Own: *r.Meta(), Pause: r.Settings().Pause, Cause: cause}
 	as.Own.Index = max(as.Own.Index, a.raft.LastIndex())
 	as.Own.Time = max(as.Own.Time, fsm.TimeOf(now))
 	for p := range r.Peers() {
@@ -144,11 +145,7 @@ const spooled = "restore-"
 // go back from a snapshot that it could not put in place. So no more than two states are in memory: the group's, and the one
 // that is being read.
 func (a *Agent) spool(r *restore) (_ *os.File, size int64, err error) {
-	dir := ""
-	if a.dir != nil {
-		dir = a.dir.path
-	}
-	f, err := os.CreateTemp(dir, spooled+"*"+halfWritten) // mode 0600
+	f, err := a.dir.Temp(spooled)
 	if err != nil {
 		return nil, 0, err
 	}

@@ -106,13 +106,13 @@ func (a *Agent) disk() *httpd.DiskStatus {
 		return nil
 	}
 	room, level := a.space.State()
-	return &httpd.DiskStatus{Dir: a.dir.path, Level: level.String(), Free: room.Free, Total: room.Total}
+	return &httpd.DiskStatus{Dir: a.dir.Path(), Level: level.String(), Free: room.Free, Total: room.Total}
 }
 
 // Warnings are what somebody should look after although the peer is ready.
 func (f lifeFace) Warnings() (out []string) {
 	if room, level := f.space.State(); level != space.Ample {
-		out = append(out, fmt.Sprintf("the disk of %s is %s: %s", f.dir.path, level, room))
+		out = append(out, fmt.Sprintf("the disk of %s is %s: %s", f.dir.Path(), level, room))
 	}
 	if size := f.snapshotBytes(); size > f.cfg.MaxSnapshot {
 		out = append(out, fmt.Sprintf("a snapshot has %d bytes, and peers take up %d from their leader: raise -max-snapshot-mib on all of them",

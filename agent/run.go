@@ -43,7 +43,8 @@ func (a *Agent) Run(ctx context.Context) (err error) {
 	defer lead.halt()
 	work := start(base, end, parts{
 		"joining": a.enter, "remembering": a.remember, "watching raft": a.watchRaft,
-		"watching its place": a.watchPlace, "guarding the data": a.keepGuard, "work": a.work,
+		"watching its place": a.watchPlace, "work": a.work,
+		"guarding the data":   func(ctx context.Context) error { return a.dir.KeepGuard(ctx, a.machine, a.cfg.Version) },
 		"looking for discord": a.watchDiscord, "registration": a.keepRegistered,
 		"declaring": func(ctx context.Context) error { return a.whileLive(ctx, anything, a.declare) },
 		"http":      func(ctx context.Context) error { return a.face.Run(ctx, a.faceOn) },

@@ -9,9 +9,9 @@ import (
 	"time"
 
 	"github.com/hashicorp/raft"
-	"github.com/oklog/ulid/v2"
 	"golang.org/x/sync/errgroup"
 
+	"github.com/musterhq/muster/agent/mint"
 	"github.com/musterhq/muster/fsm"
 )
 
@@ -127,7 +127,7 @@ func (t *term) open() error {
 	commands := []fsm.Command{}
 	if a.machine.Read().Meta().Group == "" {
 		commands = append(commands, &fsm.GroupCreate{
-			Group: newULID(a.cfg.Seams.Now()), Epoch: newULID(a.cfg.Seams.Now()), Feature: fsm.BirthLevel,
+			Group: mint.ID(a.cfg.Seams.Now()), Epoch: mint.ID(a.cfg.Seams.Now()), Feature: fsm.BirthLevel,
 		})
 	}
 	commands = append(commands,
@@ -149,10 +149,6 @@ func (t *term) open() error {
 // lasts says whether raft is still in this term. Leadership that was lost and regained is another one, whose barrier has not
 // returned, and raft's signal of it may be late.
 func (t *term) lasts() bool { return t.agent.raft.CurrentTerm() == t.number }
-
-func newULID(at time.Time) string {
-	return ulid.MustNew(ulid.Timestamp(at), ulid.DefaultEntropy()).String()
-}
 
 // propose puts frames into the log and waits for their results.
 func (t *term) propose(ctx context.Context, frames []byte, count int, late bool) ([]fsm.Result, error) {

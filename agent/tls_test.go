@@ -8,6 +8,7 @@ import (
 
 	"github.com/hashicorp/raft"
 
+	"github.com/musterhq/muster/agent/mint"
 	"github.com/musterhq/muster/agent/peerport"
 	"github.com/musterhq/muster/fsm"
 )
@@ -15,7 +16,7 @@ import (
 // TestStrangerIsRefused calls the peers of a group, from the network of theirs and with its id, as a peer that is not in it.
 func TestStrangerIsRefused(t *testing.T) {
 	inBubble(t, 3, func(t *testing.T, w *world) {
-		id := newULID(time.Now())
+		id := mint.ID(time.Now())
 		leader := w.leader()
 		port, err := peerport.New(peerport.Config{
 			ID: id, Group: leader.groupID, Listener: w.net.Listen("127.0.9.9:8651"), Dial: w.net.DialFrom("127.0.9.9"),

@@ -56,7 +56,7 @@ var groupBugs = []bug{
 	},
 	{
 		19, "a peer's name is its id in raft, and its disk was wiped", "agent/open.go",
-		[]edit{{"a.dir, a.id = dir, dir.self.ID", "a.dir, a.id = dir, a.cfg.Name"}},
+		[]edit{{"a.dir, a.id = dir, dir.ID()", "a.dir, a.id = dir, a.cfg.Name"}},
 		[]catch{{"virtual time", "./agent", "TestWipedPeerVotesForNothing|TestWipedPeerReplacesItself", nil}},
 	},
 	{

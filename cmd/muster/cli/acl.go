@@ -7,7 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/musterhq/muster/agent"
+	"github.com/musterhq/muster/agent/datadir"
 	"github.com/musterhq/muster/cmd/muster/table"
 	"github.com/musterhq/muster/fsm"
 	httpd "github.com/musterhq/muster/http"
@@ -87,7 +87,7 @@ is where the first token was last made, as muster acl bootstrap says when it ref
 func (p *Program) makeFirst(ctx context.Context, api *httpd.Client, dir string, index uint64) error {
 	ask := httpd.Bootstrap{Index: index}
 	if dir != "" {
-		proof, takeAway, err := agent.LayProof(dir)
+		proof, takeAway, err := datadir.LayProof(dir)
 		if err != nil {
 			return fmt.Errorf("-data-dir: %w", err)
 		}

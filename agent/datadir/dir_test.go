@@ -1,4 +1,4 @@
-package agent
+package datadir_test
 
 import (
 	"errors"
@@ -10,25 +10,26 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/musterhq/muster/agent/datadir"
 	"github.com/musterhq/muster/agent/gossip"
 )
 
-func mustOpen(t *testing.T, path string) *directory {
+func mustOpen(t *testing.T, path string) *datadir.Dir {
 	t.Helper()
-	d, err := openDirectory(path, "muster")
+	d, err := datadir.Open(path, "muster")
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { _ = d.close() })
+	t.Cleanup(func() { _ = d.Close() })
 	return d
 }
 
 // refuses checks that a directory is refused with a message that holds these texts.
 func refuses(t *testing.T, path, group string, says ...string) {
 	t.Helper()
-	d, err := openDirectory(path, group)
+	d, err := datadir.Open(path, group)
 	if err == nil {
-		t.Fatalf("directory of %q opened as one of %q", d.self.Name, group)
+		t.Fatalf("directory %s opened as one of %q", d.Path(), group)
 	}
 	for _, s := range says {
 		if !strings.Contains(err.Error(), s) {
@@ -42,22 +43,23 @@ func refuses(t *testing.T, path, group string, says ...string) {
 func TestDirectoryKeepsItsPeer(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "made", "anew")
 	d := mustOpen(t, path)
-	id := d.self.ID
-	if err := d.joined("01GROUP"); err != nil {
+	id := d.ID()
+	if err := d.Joined("01GROUP"); err != nil {
 		t.Fatal(err)
 	}
 	known := gossip.Remembered{"01OTHER": {Gossip: "127.0.0.1:1", Peer: "127.0.0.1:2"}}
-	if err := d.remember(known); err != nil {
+	if err := d.Write(datadir.FilePeers, known); err != nil {
 		t.Fatal(err)
 	}
-	if err := d.close(); err != nil {
+	if err := d.Close(); err != nil {
 		t.Fatal(err)
 	}
 	d = mustOpen(t, path)
-	if d.self.ID != id || len(id) != 26 || d.group() != "01GROUP" || d.self.Left {
-		t.Errorf("it comes back as %+v, was %s", d.self, id)
+	if d.ID() != id || len(id) != 26 || d.Group() != "01GROUP" || d.HasLeft() {
+		t.Errorf("it comes back as %s of %s, was %s", d.ID(), d.Group(), id)
 	}
-	if got, err := d.remembered(); err != nil || !cmp.Equal(got, known) {
+	var got gossip.Remembered
+	if err := d.Read(datadir.FilePeers, &got); err != nil || !cmp.Equal(got, known) {
 		t.Errorf("remembered are %v, %v", got, err)
 	}
 	err := filepath.WalkDir(path, func(at string, e fs.DirEntry, err error) error {
@@ -73,7 +75,7 @@ func TestDirectoryKeepsItsPeer(t *testing.T) {
 	if err != nil {
 		t.Error(err)
 	}
-	if other := mustOpen(t, filepath.Join(t.TempDir(), "other")); other.self.ID == id {
+	if other := mustOpen(t, filepath.Join(t.TempDir(), "other")); other.ID() == id {
 		t.Error("two directories have one id")
 	}
 }
@@ -97,7 +99,7 @@ func TestLockedDirectoryIsRefused(t *testing.T) {
 	path := privateDir(t)
 	d := mustOpen(t, path)
 	refuses(t, path, "muster", "in use by another process", filepath.Join(path, "lock"))
-	if err := d.close(); err != nil {
+	if err := d.Close(); err != nil {
 		t.Fatal(err)
 	}
 	mustOpen(t, path)
@@ -106,7 +108,7 @@ func TestLockedDirectoryIsRefused(t *testing.T) {
 // TestDirectoryOfAnotherGroupIsRefused says which group it belongs to, and gives the lock free.
 func TestDirectoryOfAnotherGroupIsRefused(t *testing.T) {
 	path := privateDir(t)
-	if err := mustOpen(t, path).close(); err != nil {
+	if err := mustOpen(t, path).Close(); err != nil {
 		t.Fatal(err)
 	}
 	refuses(t, path, "staging", `"muster"`, `"staging"`, "-group muster")
@@ -118,8 +120,8 @@ func TestDirectoryOfAnotherGroupIsRefused(t *testing.T) {
 func TestHalfWrittenFilesDoNoHarm(t *testing.T) {
 	path := privateDir(t)
 	d := mustOpen(t, path)
-	id := d.self.ID
-	if err := d.close(); err != nil {
+	id := d.ID()
+	if err := d.Close(); err != nil {
 		t.Fatal(err)
 	}
 	left := []string{
@@ -143,44 +145,22 @@ func TestHalfWrittenFilesDoNoHarm(t *testing.T) {
 	}
 	leave(path)
 	d = mustOpen(t, path)
-	if d.self.ID != id {
-		t.Errorf("the peer's id is %s, was %s", d.self.ID, id)
+	if d.ID() != id {
+		t.Errorf("the peer's id is %s, was %s", d.ID(), id)
 	}
 	gone(path)
 	first := privateDir(t)
 	leave(first)
 	mustOpen(t, first)
 	gone(first)
-	if err := d.close(); err != nil {
+	if err := d.Close(); err != nil {
 		t.Fatal(err)
 	}
 	for _, broken := range []string{"", `{"id":"01`} {
-		if err := os.WriteFile(filepath.Join(path, fileSelf), []byte(broken), 0o600); err != nil {
+		if err := os.WriteFile(filepath.Join(path, datadir.FileSelf), []byte(broken), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		refuses(t, path, "muster", fileSelf)
-	}
-}
-
-// TestLeftDirectoryStaysLeft marks a directory, and starts a peer on it: it is told to take another one.
-func TestLeftDirectoryStaysLeft(t *testing.T) {
-	path := privateDir(t)
-	d := mustOpen(t, path)
-	if err := d.left(); err != nil {
-		t.Fatal(err)
-	}
-	if err := d.close(); err != nil {
-		t.Fatal(err)
-	}
-	inEmptyBubble(t, func(t *testing.T, w *world) {
-		p := w.add("peer-a")
-		p.dir = path
-		if err := p.tryStart(nil); err == nil || !strings.Contains(err.Error(), "has left its group") {
-			t.Errorf("it starts with: %v", err)
-		}
-	})
-	if d = mustOpen(t, path); !d.self.Left { // and the lock is free
-		t.Error("it forgot that it left")
+		refuses(t, path, "muster", datadir.FileSelf)
 	}
 }
 

@@ -1,4 +1,4 @@
-package agent
+package datadir
 
 import (
 	"errors"
@@ -9,9 +9,10 @@ import (
 	"slices"
 )
 
-// keepAside copies what will change. The copy has its name once all of it is on disk.
-func (r *Recovery) keepAside() (err error) {
-	half := r.Aside + halfWritten
+// CopyAside copies files and folders of the directory, as far as they are there, into a new folder. It has its name once all of it
+// is on disk.
+func (d *Dir) CopyAside(to string, names ...string) (err error) {
+	half := to + halfWritten
 	if err := os.Mkdir(half, 0o700); err != nil {
 		return err
 	}
@@ -21,24 +22,24 @@ func (r *Recovery) keepAside() (err error) {
 		}
 	}()
 	made := []string{half}
-	for _, name := range []string{fileRaft, "snapshots", fileSelf, filePeers} {
-		err := filepath.WalkDir(r.dir.file(name), func(path string, d fs.DirEntry, err error) error {
+	for _, name := range names {
+		err := filepath.WalkDir(d.File(name), func(path string, e fs.DirEntry, err error) error {
 			if errors.Is(err, fs.ErrNotExist) {
 				return nil
 			}
 			if err != nil {
 				return err
 			}
-			below, err := filepath.Rel(r.dir.path, path)
+			below, err := filepath.Rel(d.path, path)
 			if err != nil {
 				return err
 			}
-			to := filepath.Join(half, below)
-			if d.IsDir() {
-				made = append(made, to)
-				return os.Mkdir(to, 0o700)
+			copied := filepath.Join(half, below)
+			if e.IsDir() {
+				made = append(made, copied)
+				return os.Mkdir(copied, 0o700)
 			}
-			return copyFile(path, to)
+			return copyFile(path, copied)
 		})
 		if err != nil {
 			return err
@@ -49,10 +50,10 @@ func (r *Recovery) keepAside() (err error) {
 			return err
 		}
 	}
-	if err := os.Rename(half, r.Aside); err != nil {
+	if err := os.Rename(half, to); err != nil {
 		return err
 	}
-	return syncDir(r.dir.path)
+	return syncDir(d.path)
 }
 
 func copyFile(from, to string) error {

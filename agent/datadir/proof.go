@@ -1,4 +1,4 @@
-package agent
+package datadir
 
 import (
 	"crypto/subtle"
@@ -9,12 +9,12 @@ import (
 	"path/filepath"
 	"strings"
 	"syscall"
+
+	"github.com/musterhq/muster/agent/mint"
 )
 
-// fileProof holds, in a data directory, the proof with which a first token is made. Who may write there may do everything with the
-// peer anyhow; an address would prove less, since behind a proxy everybody comes from this machine.
-const fileProof = "acl-bootstrap"
-
+// With a proof in a data directory a first token is made. Who may write there may do everything with the peer anyhow; an address
+// would prove less, since behind a proxy everybody comes from this machine.
 const (
 	minProof = 32   // characters: what is shorter could be guessed
 	maxProof = 1024 // bytes of the file
@@ -23,12 +23,12 @@ const (
 // LayProof writes a proof into the data directory of a peer, which may be running, for the peer to compare. It is for the machine
 // of that peer; takeAway removes the proof, if the peer has not done so.
 func LayProof(dir string) (proof string, takeAway func(), err error) {
-	if _, err := os.Stat(filepath.Join(dir, fileSelf)); errors.Is(err, fs.ErrNotExist) {
-		return "", nil, fmt.Errorf("%s is no data directory of a peer: it holds no %s", dir, fileSelf)
+	if _, err := os.Stat(filepath.Join(dir, FileSelf)); errors.Is(err, fs.ErrNotExist) {
+		return "", nil, fmt.Errorf("%s is no data directory of a peer: it holds no %s", dir, FileSelf)
 	}
-	path := filepath.Join(dir, fileProof)
+	path := filepath.Join(dir, FileProof)
 	if err = os.Remove(path); err == nil || errors.Is(err, fs.ErrNotExist) {
-		proof = newSecret()
+		proof = mint.Secret()
 		err = writeProof(path, proof)
 	}
 	if err != nil {
@@ -59,27 +59,27 @@ func ownedLike(f *os.File, dir string) error {
 	return f.Chown(int(owner.Uid), int(owner.Gid))
 }
 
-// proves says why a proof is not that of the directory, nil when it is.
-func (d *directory) proves(proof string) error {
+// Proves says why a proof is not that of the directory, nil when it is.
+func (d *Dir) Proves(proof string) error {
 	const how = "run muster acl bootstrap -data-dir DIR on the machine of the peer that is asked"
-	raw, err := os.ReadFile(d.file(fileProof))
+	raw, err := os.ReadFile(d.File(FileProof))
 	want := strings.TrimSpace(string(raw))
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return fmt.Errorf("the data directory of this peer holds no %s: %s", fileProof, how)
+		return fmt.Errorf("the data directory of this peer holds no %s: %s", FileProof, how)
 	case err != nil:
-		return fmt.Errorf("this peer cannot read %s in its data directory: %s as its user, or as root", fileProof, how)
+		return fmt.Errorf("this peer cannot read %s in its data directory: %s as its user, or as root", FileProof, how)
 	case len(want) < minProof || len(raw) > maxProof:
-		return fmt.Errorf("%s in the data directory of this peer does not hold %d to %d characters: %s", fileProof, minProof, maxProof, how)
+		return fmt.Errorf("%s in the data directory of this peer does not hold %d to %d characters: %s", FileProof, minProof, maxProof, how)
 	case subtle.ConstantTimeCompare([]byte(want), []byte(proof)) != 1:
 		return fmt.Errorf("this is not the proof in the data directory of this peer: %s", how)
 	}
 	return nil
 }
 
-// proved removes the proof: it was good once.
-func (d *directory) proved() error {
-	if err := os.Remove(d.file(fileProof)); !errors.Is(err, fs.ErrNotExist) {
+// Proved removes the proof: it was good once.
+func (d *Dir) Proved() error {
+	if err := os.Remove(d.File(FileProof)); !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
 	return nil
