@@ -16,6 +16,7 @@ import (
 	"github.com/musterhq/muster/agent/boltstore"
 	"github.com/musterhq/muster/agent/bootstrap"
 	"github.com/musterhq/muster/agent/cert"
+	"github.com/musterhq/muster/agent/consensus"
 	"github.com/musterhq/muster/agent/consul"
 	"github.com/musterhq/muster/agent/datadir"
 	"github.com/musterhq/muster/agent/gossip"
@@ -47,14 +48,14 @@ type Agent struct {
 	gossip    *gossip.Gossip
 	founder   *bootstrap.Founder // nil when there is a log, or nothing to found
 	store     *boltstore.Store   // nil when the log store was given
-	logs      *logs              // as raft has them
+	logs      *consensus.Logs    // as raft has them
 	snapshots *snapshots.Store   // nil when the snapshot store was given
 	space     *space.Watch       // of the data directory, nil with Dev
-	transport *intake
+	transport *consensus.Transport
 	wire      raft.Transport // transport, or what a test put around it
 	raft      *raft.Raft
 	leads     <-chan bool // raft's signals of leadership
-	asker     *asker
+	asker     *consensus.Asker
 	runner    *discovery.Runner
 	worker    *refresh.Worker
 	poller    *poll.Client

@@ -9,6 +9,7 @@ import (
 
 	"github.com/hashicorp/raft"
 
+	"github.com/musterhq/muster/agent/consensus"
 	"github.com/musterhq/muster/fsm"
 )
 
@@ -41,21 +42,21 @@ func TestNobodyWaitsForRaftThatEnds(t *testing.T) {
 		if _, err := leader.Propose(ctx, &fsm.OperatorAct{Action: "note", Cause: operator}); !errors.Is(err, fsm.ErrUnknown) {
 			t.Fatalf("a write to a disk that hangs: %v", err)
 		}
-		if err := leader.asker.leads(ctx); !errors.Is(err, context.DeadlineExceeded) {
+		if err := leader.asker.Leads(ctx); !errors.Is(err, context.DeadlineExceeded) {
 			t.Errorf("asked while raft is held up: %v", err)
 		}
 		go func() {
-			leader.asker.close()
+			leader.asker.Close()
 			leader.raft.Shutdown()
 		}()
 		synctest.Wait()
 		<-gate
 		synctest.Wait()
 		for range 20 {
-			if err := leader.asker.leads(t.Context()); !errors.Is(err, errNotLeading) {
+			if err := leader.asker.Leads(t.Context()); !errors.Is(err, consensus.ErrNotLeading) {
 				t.Fatalf("asked once raft is down: %v", err)
 			}
-			if err := leader.asker.handOver(t.Context(), ""); !errors.Is(err, errNotLeading) {
+			if err := leader.asker.HandOver(t.Context(), ""); !errors.Is(err, consensus.ErrNotLeading) {
 				t.Fatalf("asked to hand over once raft is down: %v", err)
 			}
 		}
@@ -70,7 +71,7 @@ func TestNobodyWaitsForRaftThatEndedByItself(t *testing.T) {
 		leader := w.leader()
 		leader.raft.Shutdown()
 		for range 20 {
-			if err := leader.asker.handOver(t.Context(), ""); !errors.Is(err, errNotLeading) {
+			if err := leader.asker.HandOver(t.Context(), ""); !errors.Is(err, consensus.ErrNotLeading) {
 				t.Fatalf("asked to hand over once raft is down: %v", err)
 			}
 		}

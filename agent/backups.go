@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/musterhq/muster/agent/backup"
+	"github.com/musterhq/muster/agent/consensus"
 	"github.com/musterhq/muster/agent/peerport"
 	"github.com/musterhq/muster/fsm"
 	httpd "github.com/musterhq/muster/http"
@@ -47,7 +48,7 @@ func (a *Agent) restoreAnywhere(ctx context.Context, from io.Reader, cause fsm.C
 	}
 	id := a.leaderID()
 	if id == "" || id == a.id {
-		return httpd.Restored{}, errNotLeading
+		return httpd.Restored{}, consensus.ErrNotLeading
 	}
 	return a.passOn(ctx, id, from, cause)
 }
@@ -89,7 +90,7 @@ func (a *Agent) serveRestore(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if a.term.Load() == nil {
-		writeError(w, errNotLeading)
+		writeError(w, consensus.ErrNotLeading)
 		return
 	}
 	whole := &arriving{from: r.Body, conn: http.NewResponseController(w)}

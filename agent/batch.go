@@ -8,6 +8,7 @@ import (
 
 	"github.com/hashicorp/raft"
 
+	"github.com/musterhq/muster/agent/consensus"
 	"github.com/musterhq/muster/agent/replica"
 	"github.com/musterhq/muster/fsm"
 )
@@ -69,7 +70,7 @@ func (b *batcher) add(p *proposal, unhurried bool) {
 	defer b.mu.Unlock()
 	switch {
 	case b.closed:
-		p.finish(nil, errNotLeading)
+		p.finish(nil, consensus.ErrNotLeading)
 		return
 	case len(b.hurried)+len(b.later) >= maxProposals:
 		p.finish(nil, errFull)
@@ -131,7 +132,7 @@ func (b *batcher) close() {
 	defer b.mu.Unlock()
 	b.closed = true
 	for _, p := range append(b.hurried, b.later...) {
-		p.finish(nil, errNotLeading)
+		p.finish(nil, consensus.ErrNotLeading)
 	}
 	b.hurried, b.later = nil, nil
 }
@@ -163,7 +164,7 @@ func (b *batcher) send(batch []*proposal) {
 func (b *batcher) apply(batch []*proposal, entry []byte) {
 	if !b.lasts() {
 		for _, p := range batch {
-			p.finish(nil, errNotLeading)
+			p.finish(nil, consensus.ErrNotLeading)
 		}
 		return
 	}
@@ -202,5 +203,5 @@ func outcomeOf(future raft.ApplyFuture) (*fsm.Applied, error) {
 	case error:
 		return nil, r
 	}
-	return nil, errNotLeading
+	return nil, consensus.ErrNotLeading
 }

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/musterhq/muster/agent/bootstrap"
+	"github.com/musterhq/muster/agent/consensus"
 	"github.com/musterhq/muster/agent/peerport"
 	"github.com/musterhq/muster/fsm"
 	httpd "github.com/musterhq/muster/http"
@@ -70,7 +71,7 @@ func (c leaderCall[Q, A]) once(ctx context.Context, a *Agent, q Q) (A, error) {
 	}
 	id := a.leaderID()
 	if id == "" || id == a.id {
-		return answer, errNotLeading
+		return answer, consensus.ErrNotLeading
 	}
 	err := exchange(ctx, a.askLeader, peerport.Request{Peer: id, Path: c.path}, q, &answer)
 	return answer, err
@@ -117,7 +118,7 @@ func (c leaderCall[Q, A]) serve(a *Agent) http.Handler {
 		t := a.term.Load()
 		if t == nil {
 			var none A
-			return none, errNotLeading
+			return none, consensus.ErrNotLeading
 		}
 		return c.do(t, ctx, q)
 	})
@@ -185,7 +186,7 @@ func (a *Agent) servePropose(w http.ResponseWriter, r *http.Request) {
 	}
 	t := a.term.Load()
 	if t == nil {
-		writeError(w, errNotLeading)
+		writeError(w, consensus.ErrNotLeading)
 		return
 	}
 	if err := t.room(commands...); err != nil {
@@ -206,7 +207,7 @@ func (a *Agent) serveHear(ctx context.Context, w word) (nothing, error) {
 	}
 	t := a.term.Load()
 	if t == nil {
-		return nothing{}, errNotLeading
+		return nothing{}, consensus.ErrNotLeading
 	}
 	if err := t.knows(ctx, w); err != nil {
 		return nothing{}, err

@@ -46,7 +46,7 @@ func (t *term) clocks(ctx context.Context) error {
 			continue
 		}
 		tried = time.Now()
-		if err := a.asker.handOver(ctx, better); err != nil && ctx.Err() == nil {
+		if err := a.asker.HandOver(ctx, better); err != nil && ctx.Err() == nil {
 			a.log.Warn("leadership was not given to a peer whose clock is right", "peer", better, "error", err)
 		}
 	}

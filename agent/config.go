@@ -17,6 +17,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/musterhq/muster/agent/backup"
+	"github.com/musterhq/muster/agent/consensus"
 	"github.com/musterhq/muster/agent/consul"
 	"github.com/musterhq/muster/agent/gossip"
 	"github.com/musterhq/muster/agent/space"
@@ -90,18 +91,10 @@ type Seams struct {
 	Logs         raft.LogStore
 	Stable       raft.StableStore
 	Snapshots    raft.SnapshotStore
-	BeforeCommit func() error     // in every write of the log store that was not given: see boltstore.Config
-	Raft         func(*RaftParts) // may change what raft is made of, just before
+	BeforeCommit func() error           // in every write of the log store that was not given: see boltstore.Config
+	Raft         func(*consensus.Parts) // may change what raft is made of, just before
 
 	Space func(dir string) (space.Room, error) // of the data directory
-}
-
-// RaftParts are what raft is made of beside its logs.
-type RaftParts struct {
-	Config    *raft.Config
-	FSM       raft.FSM
-	Snapshots raft.SnapshotStore
-	Transport raft.Transport
 }
 
 func (c *Config) withDefaults() {
@@ -121,7 +114,7 @@ func (c *Config) withDefaults() {
 		c.RaftMultiplier = 1
 	}
 	if c.MaxSnapshot == 0 {
-		c.MaxSnapshot = defaultMaxSnapshot
+		c.MaxSnapshot = consensus.DefaultMaxSnapshot
 	}
 	if c.Dev {
 		c.BootstrapExpect = 1
@@ -217,26 +210,3 @@ func onLoopback(host string) bool {
 	ip, err := netip.ParseAddr(host)
 	return err == nil && ip.IsLoopback()
 }
-
-// timing is raft's, stretched by the multiplier.
-func (c *Config) timing(conf *raft.Config) {
-	election := time.Duration(c.RaftMultiplier*500) * time.Millisecond
-	conf.HeartbeatTimeout, conf.ElectionTimeout, conf.LeaderLeaseTimeout = election, election, election/2
-	conf.CommitTimeout = 250 * time.Millisecond // what it is for, the herald does at once
-	conf.SnapshotThreshold = snapshotEntries
-	conf.SnapshotInterval = 10 * time.Second
-	conf.TrailingLogs = trailingEntries
-	conf.NoLegacyTelemetry = true
-}
-
-const (
-	snapshotEntries = 1024
-	snapshotBytes   = 16 << 20  // of log: then a snapshot is taken before its entries are that many
-	snapshotAtEnd   = 256 << 10 // of log: then a peer that stops takes one, so that its next start is short
-
-	// trailingEntries stay in the log before a snapshot: who lacks more of them is sent the snapshot, which costs it less than
-	// to apply them.
-	trailingEntries = 1024
-
-	cachedEntries = 64 // of the log in memory: as many as raft sends at once
-)

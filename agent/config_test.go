@@ -4,9 +4,7 @@ import (
 	"log/slog"
 	"strings"
 	"testing"
-	"time"
 
-	"github.com/hashicorp/raft"
 	"github.com/prometheus/client_golang/prometheus"
 )
 
@@ -120,20 +118,5 @@ func TestDefaults(t *testing.T) {
 	if cfg.HTTPAddr != "127.0.0.1:8650" || cfg.PeerAddr != "127.0.0.1:8651" || cfg.GossipAddr != "127.0.0.1:8652" ||
 		cfg.Group != "muster" || cfg.RaftMultiplier != 1 || cfg.Name == "" || cfg.Seams.Now == nil {
 		t.Errorf("defaults are %+v", cfg)
-	}
-}
-
-// TestMultiplierStretchesRaft checks raft's timing at both ends of the multiplier; raft must accept it.
-func TestMultiplierStretchesRaft(t *testing.T) {
-	for multiplier, election := range map[int]time.Duration{1: 500 * time.Millisecond, 10: 5 * time.Second} {
-		cfg, conf := goodConfig(), raft.DefaultConfig()
-		cfg.RaftMultiplier, conf.LocalID = multiplier, "p"
-		cfg.timing(conf)
-		if conf.HeartbeatTimeout != election || conf.ElectionTimeout != election || conf.LeaderLeaseTimeout != election/2 {
-			t.Errorf("×%d: heartbeat %s, election %s, lease %s", multiplier, conf.HeartbeatTimeout, conf.ElectionTimeout, conf.LeaderLeaseTimeout)
-		}
-		if err := raft.ValidateConfig(conf); err != nil {
-			t.Errorf("×%d: %v", multiplier, err)
-		}
 	}
 }

@@ -6,6 +6,7 @@ import (
 
 	"github.com/hashicorp/raft"
 
+	"github.com/musterhq/muster/agent/consensus"
 	"github.com/musterhq/muster/agent/peerport"
 	"github.com/musterhq/muster/fsm"
 )
@@ -18,9 +19,6 @@ const (
 	unknown                   // it may have been, or may yet be
 )
 
-// errNotLeading: this peer does not lead, or its term has only begun.
-var errNotLeading = errors.New("this peer does not lead")
-
 // errFull: too many commands wait for the log.
 var errFull = errors.New("too many commands wait for the log")
 
@@ -30,7 +28,7 @@ var errNotSent = errors.New("the leader could not be asked")
 // classify judges, once for all callers, what an error of raft or of the way to the leader says about a command.
 func classify(err error) outcome {
 	for _, sure := range []error{
-		errNotLeading, errFull, errNotSent, raft.ErrNotLeader, raft.ErrLeadershipTransferInProgress, raft.ErrEnqueueTimeout, errRemoteNotLeading,
+		consensus.ErrNotLeading, errFull, errNotSent, raft.ErrNotLeader, raft.ErrLeadershipTransferInProgress, raft.ErrEnqueueTimeout, errRemoteNotLeading,
 	} {
 		if errors.Is(err, sure) {
 			return notApplied

@@ -8,6 +8,7 @@ import (
 
 	"github.com/hashicorp/raft"
 
+	"github.com/musterhq/muster/agent/consensus"
 	"github.com/musterhq/muster/fsm"
 )
 
@@ -69,7 +70,7 @@ func TestNewsIsOfOnesOwnTerm(t *testing.T) {
 
 // numb is a transport on which one peer gets no news while it is numb: what is sent waits.
 type numb struct {
-	*intake
+	*consensus.Transport
 	peer         atomic.Pointer[string]
 	wakes        chan struct{}
 	waiting, all atomic.Int32
@@ -85,7 +86,7 @@ func (n *numb) AppendEntries(
 		<-n.wakes
 		n.waiting.Add(-1)
 	}
-	return n.intake.AppendEntries(id, to, args, resp)
+	return n.Transport.AppendEntries(id, to, args, resp)
 }
 
 // TestNewsDoesNotPileUp has one peer take no news: one request of the herald's waits for it, and one of raft's own, while the other
@@ -93,8 +94,8 @@ func (n *numb) AppendEntries(
 func TestNewsDoesNotPileUp(t *testing.T) {
 	wires := map[string]*numb{}
 	change := func(c *Config) {
-		c.Seams.Raft = func(p *RaftParts) {
-			n := &numb{intake: p.Transport.(*intake), wakes: make(chan struct{})}
+		c.Seams.Raft = func(p *consensus.Parts) {
+			n := &numb{Transport: p.Transport.(*consensus.Transport), wakes: make(chan struct{})}
 			wires[string(p.Config.LocalID)], p.Transport = n, n
 		}
 	}

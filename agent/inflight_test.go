@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/musterhq/muster/agent/consensus"
 	"github.com/musterhq/muster/agent/replica"
 	"github.com/musterhq/muster/fsm"
 )
@@ -12,7 +13,7 @@ import (
 // watched is a configuration whose entries a referee judges as each peer applies them.
 func watched(f *referee) func(*Config) {
 	return func(c *Config) {
-		c.Seams.Raft = func(p *RaftParts) { p.FSM = &refereed{p.FSM.(*replica.Machine), f, c.Name} }
+		c.Seams.Raft = func(p *consensus.Parts) { p.FSM = &refereed{p.FSM.(*replica.Machine), f, c.Name} }
 	}
 }
 

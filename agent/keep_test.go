@@ -3,6 +3,7 @@ package agent
 import (
 	"testing"
 
+	"github.com/musterhq/muster/agent/consensus"
 	"github.com/musterhq/muster/fsm"
 )
 
@@ -66,7 +67,7 @@ func TestJoinBySnapshot(t *testing.T) {
 		old.start(func(c *Config) { c.BootstrapExpect = 1 })
 		term := w.leader().term.Load()
 		frame := fsm.Frame(&fsm.OperatorAct{Action: "note", Cause: fsm.Cause{Kind: fsm.CauseGroup}})
-		for range trailingEntries + 500 {
+		for range consensus.TrailingEntries + 500 {
 			if _, err := term.propose(t.Context(), frame, 1, false); err != nil {
 				t.Fatal(err)
 			}

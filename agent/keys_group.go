@@ -11,6 +11,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/musterhq/muster/agent/consensus"
 	"github.com/musterhq/muster/agent/gossip"
 	"github.com/musterhq/muster/agent/keyring"
 	"github.com/musterhq/muster/agent/peerport"
@@ -71,10 +72,10 @@ func (t *term) changeKeys(ctx context.Context, q keyringRequest) (httpd.Keyring,
 		return httpd.Keyring{}, fsm.Errorf(fsm.CodeUnavailable, "another change of the keyring is under way; it was not done, try again")
 	}
 	if !pause(ctx, keyringStep-time.Since(t.clock.began)) {
-		return httpd.Keyring{}, errNotLeading
+		return httpd.Keyring{}, consensus.ErrNotLeading
 	}
 	if err := t.leads(ctx); err != nil || !t.lasts() {
-		return httpd.Keyring{}, errors.Join(errNotLeading, err)
+		return httpd.Keyring{}, errors.Join(consensus.ErrNotLeading, err)
 	}
 	ctx, cancel := context.WithTimeout(ctx, keyringStep)
 	defer cancel()

@@ -49,7 +49,7 @@ func TestOperatorsChangeTheKeyringInTurn(t *testing.T) {
 // TestKeyringStepsOfTwoLeadersDoNotMeet asks a new leader for a step: it waits for as long as a step of the one before may take.
 func TestKeyringStepsOfTwoLeadersDoNotMeet(t *testing.T) {
 	inLockedBubble(t, func(t *testing.T, w *world, _ string) {
-		if err := w.leader().asker.handOver(t.Context(), ""); err != nil {
+		if err := w.leader().asker.HandOver(t.Context(), ""); err != nil {
 			t.Fatal(err)
 		}
 		led := w.leader().term.Load().clock.began

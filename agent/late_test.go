@@ -13,13 +13,14 @@ import (
 
 	"github.com/hashicorp/raft"
 
+	"github.com/musterhq/muster/agent/consensus"
 	"github.com/musterhq/muster/fsm"
 )
 
 // post keeps the first snapshot that any peer of a group sends, to send it again.
 type post struct {
 	mu    sync.Mutex
-	from  *intake
+	from  *consensus.Transport
 	to    raft.ServerID
 	head  raft.InstallSnapshotRequest
 	state []byte
@@ -29,7 +30,7 @@ type post struct {
 
 // posted is a peer's raft transport.
 type posted struct {
-	*intake
+	*consensus.Transport
 	post *post
 }
 
@@ -47,10 +48,10 @@ func (p *posted) InstallSnapshot(
 	}
 	p.post.mu.Lock()
 	if p.post.from == nil {
-		p.post.from, p.post.to, p.post.head, p.post.state = p.intake, id, *args, all
+		p.post.from, p.post.to, p.post.head, p.post.state = p.Transport, id, *args, all
 	}
 	p.post.mu.Unlock()
-	err = p.intake.InstallSnapshot(id, to, args, resp, bytes.NewReader(all))
+	err = p.Transport.InstallSnapshot(id, to, args, resp, bytes.NewReader(all))
 	if err == nil && resp.Success {
 		p.post.first.Store(raft.ServerID(""))
 	}
@@ -64,7 +65,7 @@ func (p *posted) AppendEntries(
 	if p.post.first.Load() == id && len(args.Entries) > 0 {
 		return errors.New("a snapshot comes first")
 	}
-	return p.intake.AppendEntries(id, to, args, resp)
+	return p.Transport.AppendEntries(id, to, args, resp)
 }
 
 // again sends it again.
@@ -83,9 +84,9 @@ func withPost(t *testing.T, test func(t *testing.T, w *world, p *post)) {
 	p := &post{}
 	inBubbleOf(t, 3, func(c *Config) {
 		c.Seams.Logs, c.Seams.Stable, c.Seams.Snapshots = nil, nil, nil
-		c.Seams.Raft = func(parts *RaftParts) {
+		c.Seams.Raft = func(parts *consensus.Parts) {
 			parts.Config.TrailingLogs, parts.Config.SnapshotThreshold, parts.Config.SnapshotInterval = 5, 1<<20, time.Hour
-			parts.Transport = &posted{parts.Transport.(*intake), p}
+			parts.Transport = &posted{parts.Transport.(*consensus.Transport), p}
 		}
 	}, func(t *testing.T, w *world) { test(t, w, p) })
 }

@@ -4,6 +4,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/musterhq/muster/agent/consensus"
 	"github.com/musterhq/muster/agent/replica"
 	"github.com/musterhq/muster/fsm"
 )
@@ -48,7 +49,7 @@ func TestSnapshotIsOfItsMoment(t *testing.T) {
 	f, slow := newReferee(), &disk{}
 	slow.slowly = 2 * time.Second
 	slowly := func(c *Config) {
-		c.Seams.Raft = func(p *RaftParts) {
+		c.Seams.Raft = func(p *consensus.Parts) {
 			p.FSM, p.Snapshots = &refereed{p.FSM.(*replica.Machine), f, c.Name}, &shelf{p.Snapshots, slow}
 		}
 	}

@@ -39,7 +39,7 @@ func (a *Agent) leaveGroup(ctx context.Context) error {
 	}
 	a.giveBack(ctx)
 	for a.raft.State() == raft.Leader {
-		if err := a.asker.handOver(ctx, ""); err != nil && !pause(ctx, 100*time.Millisecond) {
+		if err := a.asker.HandOver(ctx, ""); err != nil && !pause(ctx, 100*time.Millisecond) {
 			return fsm.Errorf(fsm.CodeUnavailable, "leadership could not be handed over: %s", err)
 		}
 		pause(ctx, 100*time.Millisecond)

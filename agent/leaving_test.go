@@ -10,6 +10,7 @@ import (
 
 	"github.com/hashicorp/raft"
 
+	"github.com/musterhq/muster/agent/consensus"
 	"github.com/musterhq/muster/fsm"
 )
 
@@ -71,7 +72,7 @@ func TestLeavingHasAnEnd(t *testing.T) {
 
 // stubborn is a raft transport that does not tell others to take leadership over while it is to fail.
 type stubborn struct {
-	*intake
+	*consensus.Transport
 	fails *atomic.Int32 // so many more times
 	tried *atomic.Int32
 }
@@ -84,14 +85,14 @@ func (s *stubborn) TimeoutNow(
 	if s.fails.Add(-1) >= 0 {
 		return errors.New("lost on the way")
 	}
-	return s.intake.TimeoutNow(id, to, args, resp)
+	return s.Transport.TimeoutNow(id, to, args, resp)
 }
 
 // into puts the transport between a peer's raft and the others.
 func (s *stubborn) into(c *Config) {
 	s.fails, s.tried = new(atomic.Int32), new(atomic.Int32)
-	c.Seams.Raft = func(p *RaftParts) {
-		p.Transport = &stubborn{p.Transport.(*intake), s.fails, s.tried}
+	c.Seams.Raft = func(p *consensus.Parts) {
+		p.Transport = &stubborn{p.Transport.(*consensus.Transport), s.fails, s.tried}
 	}
 }
 

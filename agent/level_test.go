@@ -12,6 +12,7 @@ import (
 
 	"github.com/hashicorp/raft"
 
+	"github.com/musterhq/muster/agent/consensus"
 	"github.com/musterhq/muster/agent/mint"
 	"github.com/musterhq/muster/agent/replica"
 	"github.com/musterhq/muster/fsm"
@@ -28,7 +29,7 @@ var nextWord = fmt.Sprintf("feature level %d", nextLevel)
 // release is a peer that understands feature levels up to one.
 func release(level uint32) func(*Config) {
 	return func(c *Config) {
-		c.Seams.Raft = func(p *RaftParts) { p.FSM.(*replica.Machine).Level = level }
+		c.Seams.Raft = func(p *consensus.Parts) { p.FSM.(*replica.Machine).Level = level }
 	}
 }
 

@@ -8,12 +8,14 @@ import (
 	"time"
 
 	"github.com/hashicorp/raft"
+
+	"github.com/musterhq/muster/agent/consensus"
 )
 
 // deaf is a peer's raft transport that counts the snapshots it sends, and after the first one loses the answer to the first
 // entries that follow.
 type deaf struct {
-	*intake
+	*consensus.Transport
 	*deafness
 }
 
@@ -33,14 +35,14 @@ func (d *deaf) InstallSnapshot(
 		<-time.After(time.Second) // time would stand still
 	}
 	defer d.to.Store(id)
-	return d.intake.InstallSnapshot(id, to, args, resp, data)
+	return d.Transport.InstallSnapshot(id, to, args, resp, data)
 }
 
 // AppendEntries is raft.Transport's.
 func (d *deaf) AppendEntries(
 	id raft.ServerID, to raft.ServerAddress, args *raft.AppendEntriesRequest, resp *raft.AppendEntriesResponse,
 ) error {
-	err := d.intake.AppendEntries(id, to, args, resp)
+	err := d.Transport.AppendEntries(id, to, args, resp)
 	if err == nil && resp.Success && len(args.Entries) > 0 && d.to.Load() == id && d.lost.CompareAndSwap(false, true) {
 		return errors.New("lost on the way")
 	}
@@ -52,9 +54,9 @@ func (d *deaf) AppendEntries(
 func TestSnapshotIsSentOnce(t *testing.T) {
 	var befell deafness
 	inBubbleOf(t, 3, func(c *Config) {
-		c.Seams.Raft = func(p *RaftParts) {
+		c.Seams.Raft = func(p *consensus.Parts) {
 			p.Config.TrailingLogs, p.Config.SnapshotThreshold, p.Config.SnapshotInterval = 10, 1<<20, time.Hour
-			p.Transport = &deaf{p.Transport.(*intake), &befell}
+			p.Transport = &deaf{p.Transport.(*consensus.Transport), &befell}
 		}
 	}, func(t *testing.T, w *world) {
 		leader, follower := w.leader(), w.follower()

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/musterhq/muster/agent/boltstore"
+	"github.com/musterhq/muster/agent/consensus"
 	"github.com/musterhq/muster/agent/gossip"
 	"github.com/musterhq/muster/agent/replica"
 )
@@ -51,12 +52,12 @@ func (m *member) configure(c *Config) {
 		c.Log = slog.New(slog.NewTextHandler(&m.said, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	}
 	c.Seams.Logs, c.Seams.Stable, c.Seams.Snapshots, c.Seams.BeforeCommit = nil, nil, nil, m.disk.commit
-	c.Seams.Raft = func(p *RaftParts) {
+	c.Seams.Raft = func(p *consensus.Parts) {
 		s := m.scene
 		p.Config.TrailingLogs, p.Config.SnapshotThreshold, p.Config.SnapshotInterval = 40, 60, 5*time.Second
 		p.FSM = &refereed{p.FSM.(*replica.Machine), s.referee, m.name}
 		p.Snapshots = &shelf{p.Snapshots, m.disk}
-		p.Transport = &wire{p.Transport.(*intake), s.weather, p.Config.LocalID}
+		p.Transport = &wire{p.Transport.(*consensus.Transport), s.weather, p.Config.LocalID}
 	}
 }
 

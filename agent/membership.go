@@ -91,7 +91,7 @@ func (t *term) transfer(ctx context.Context, q transferRequest) (nothing, error)
 	if err := t.mayLead(q.ID); err != nil {
 		return nothing{}, err
 	}
-	if err := t.agent.asker.handOver(ctx, raft.ServerID(q.ID)); err != nil {
+	if err := t.agent.asker.HandOver(ctx, raft.ServerID(q.ID)); err != nil {
 		return nothing{}, fsm.Errorf(fsm.CodeConflict, "leadership was not moved: %s", err)
 	}
 	return nothing{}, nil

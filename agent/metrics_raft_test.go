@@ -85,7 +85,7 @@ func TestRaftIsMeasured(t *testing.T) {
 		}
 		other := w.others(leader)[0]
 		before := other.told("muster_raft_leader_changes_total", nil)
-		if err := leader.asker.handOver(t.Context(), ""); err != nil {
+		if err := leader.asker.HandOver(t.Context(), ""); err != nil {
 			t.Fatal(err)
 		}
 		w.until("another peer leads", func() bool { return w.leader() != leader })

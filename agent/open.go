@@ -1,24 +1,19 @@
 package agent
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"log/slog"
 	"net"
-	"time"
 
-	"github.com/hashicorp/raft"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
-	"github.com/musterhq/muster/agent/boltstore"
 	"github.com/musterhq/muster/agent/datadir"
 	"github.com/musterhq/muster/agent/gossip"
 	"github.com/musterhq/muster/agent/mint"
 	"github.com/musterhq/muster/agent/peerport"
 	"github.com/musterhq/muster/agent/replica"
-	"github.com/musterhq/muster/agent/snapshots"
 	"github.com/musterhq/muster/agent/space"
 	"github.com/musterhq/muster/discovery"
 	httpd "github.com/musterhq/muster/http"
@@ -91,119 +86,6 @@ func (a *Agent) resolve(id string) (string, bool) {
 		return a.cfg.PeerAddr, true
 	}
 	return a.gossip.PeerAddr(id)
-}
-
-// openRaft opens log and snapshots, and makes raft, which begins at once to restore the state from them.
-func (a *Agent) openRaft(ctx context.Context) error {
-	conf := raft.DefaultConfig()
-	conf.LocalID = raft.ServerID(a.id)
-	conf.Logger = raftLogger(a.log)
-	a.cfg.timing(conf)
-	if err := a.openStores(); err != nil {
-		return err
-	}
-	s := &a.cfg.Seams
-	fresh, err := blank(s)
-	if err != nil {
-		return fmt.Errorf("read the log: %w", err)
-	}
-	if fresh && a.dir.Group() != "" {
-		return fmt.Errorf("data directory %s belongs to a member of a group but its log is gone: a peer that forgot its votes may "+
-			"not vote again. Wipe the directory; the peer then enters as a new one and takes the place of this one", a.dir.Path())
-	}
-	if fresh && a.cfg.BootstrapExpect == 0 && len(a.cfg.Join) == 0 {
-		return errors.New("this peer has no log yet and is told neither to found a group nor to join one: " +
-			"say -bootstrap-expect N to found a group of N voters together, or -join HOST:PORT to enter one " +
-			"(-dev makes a group of one that forgets)")
-	}
-	a.transport = newIntake(raft.NewNetworkTransportWithConfig(&raft.NetworkTransportConfig{
-		Stream: a.port.Streams(), MaxPool: 3, Timeout: 10 * time.Second, Logger: conf.Logger, MaxRPCsInFlight: oneAtATime,
-	}), a.cfg.MaxSnapshot, a.log)
-	a.did("raft transport", a.transport.Close)
-	parts := RaftParts{Config: conf, FSM: a.machine, Snapshots: s.Snapshots, Transport: a.transport}
-	if s.Raft != nil {
-		s.Raft(&parts)
-	}
-	a.wire = parts.Transport
-	if a.logs, err = fitLogs(s.Logs, parts.Snapshots); err != nil {
-		return err
-	}
-	if err := a.startRaft(parts); err != nil {
-		return fmt.Errorf("raft: %w", err)
-	}
-	a.leads, a.asker = a.raft.LeaderCh(), &asker{raft: a.raft}
-	if fresh && a.cfg.BootstrapExpect > 0 && !a.cfg.Worker {
-		return a.makeFounder(ctx)
-	}
-	return nil
-}
-
-// oneAtATime has raft send entries to a peer when it has answered the ones before, all that have come together. Were they sent
-// without waiting, an answer of a later term would end who reads the answers while who sends waits for him: for ever, so that raft
-// would not shut down, and the peer not stop.
-const oneAtATime = 1
-
-// startRaft makes raft, which restores the state before it returns. What keeps it from that is told as what it is: raft itself
-// says only that no snapshot could be loaded, or panics with the error of an entry.
-func (a *Agent) startRaft(parts RaftParts) (err error) {
-	defer func() {
-		if r := recover(); r != nil {
-			cause, ok := r.(error)
-			if !ok {
-				cause = fmt.Errorf("raft: %v", r)
-			}
-			err = cause
-		}
-	}()
-	a.raft, err = raft.NewRaft(parts.Config, parts.FSM, a.logs, a.cfg.Seams.Stable, parts.Snapshots, parts.Transport)
-	if err == nil {
-		a.logs.raft.Store(a.raft)
-		a.did("raft", func() error { return a.raft.Shutdown().Error() })
-	}
-	if failed := a.machine.Failed(); failed != nil {
-		return failed
-	}
-	if a.snapshots == nil {
-		return err
-	}
-	if err != nil {
-		return cmp.Or(a.snapshots.Damage(), err)
-	}
-	return a.snapshots.Settle()
-}
-
-// openStores opens what was not given.
-func (a *Agent) openStores() error {
-	s := &a.cfg.Seams
-	if a.cfg.Dev {
-		mem := raft.NewInmemStore()
-		s.Logs, s.Stable, s.Snapshots = mem, mem, raft.NewInmemSnapshotStore()
-		return nil
-	}
-	if s.Logs == nil {
-		store, err := boltstore.Open(boltstore.Config{
-			Path: a.dir.File(datadir.FileRaft), Registerer: a.cfg.Registerer, BeforeCommit: s.BeforeCommit,
-		})
-		if err != nil {
-			return err
-		}
-		a.did("log store", store.Close)
-		a.store, s.Logs, s.Stable = store, store, stable{store, store.Err}
-	}
-	if s.Snapshots == nil {
-		cfg := snapshots.Config{
-			Dir: a.dir.Path(), Logs: s.Logs, Log: a.log, Logger: raftLogger(a.log), Applied: func() uint64 { return a.logs.applied() },
-		}
-		if a.store != nil {
-			cfg.Latched = a.store.Err
-		}
-		snaps, err := snapshots.Open(cfg)
-		if err != nil {
-			return err
-		}
-		a.snapshots, s.Snapshots = snaps, snaps
-	}
-	return nil
 }
 
 func (a *Agent) makeGossip(context.Context) error {
@@ -289,12 +171,14 @@ func (a *Agent) makeFace(context.Context) error {
 	if a.metrics, err = newMetrics(a); err != nil {
 		return err
 	}
+	scraped := promhttp.HandlerOpts{ErrorLog: slog.NewLogLogger(a.log.Handler(), slog.LevelWarn)}
 	face := httpd.Config{
 		Replica: replicaFace{a}, Log: a, Clock: replicaFace{a}, Rules: a, Work: a, Backups: backupsFace{a},
-		Members: membersFace{a}, Raft: raftFace{a}, Life: lifeFace{a}, Access: accessFace{a}, Keys: keysFace{a}, Journal: journalFace{a}, Inside: insideFace{a}, ACL: a.cfg.ACL,
-		Metrics:    promhttp.HandlerFor(a.cfg.Gatherer, promhttp.HandlerOpts{ErrorLog: slog.NewLogLogger(a.log.Handler(), slog.LevelWarn)}),
-		Registerer: a.cfg.Registerer, Logger: a.log, Debug: a.cfg.Debug, MaxWaiting: waiting, TLS: a.apiTLS(),
-		MaxConnsPerIP: a.cfg.HTTPMaxConns, MaxRate: a.cfg.HTTPMaxRate,
+		Members: membersFace{a}, Raft: raftFace{a}, Life: lifeFace{a}, Access: accessFace{a}, Keys: keysFace{a},
+		Journal: journalFace{a}, Inside: insideFace{a},
+		Metrics: promhttp.HandlerFor(a.cfg.Gatherer, scraped), Registerer: a.cfg.Registerer, Logger: a.log,
+		ACL: a.cfg.ACL, TLS: a.apiTLS(), Debug: a.cfg.Debug,
+		MaxWaiting: waiting, MaxConnsPerIP: a.cfg.HTTPMaxConns, MaxRate: a.cfg.HTTPMaxRate,
 	}
 	if a.trace != nil {
 		face.Tracer = a.trace

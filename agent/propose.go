@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/musterhq/muster/agent/consensus"
 	"github.com/musterhq/muster/agent/peerport"
 	"github.com/musterhq/muster/fsm"
 )
@@ -63,7 +64,7 @@ func (a *Agent) proposeOnce(ctx context.Context, frames []byte, count int, late 
 	}
 	id := a.leaderID()
 	if id == "" || id == a.id {
-		return nil, errNotLeading
+		return nil, consensus.ErrNotLeading
 	}
 	raw, err := a.askLeader(ctx, peerport.Request{
 		Peer: id, Method: http.MethodPost, Path: pathPropose, Body: frames,

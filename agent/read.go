@@ -3,6 +3,7 @@ package agent
 import (
 	"context"
 
+	"github.com/musterhq/muster/agent/consensus"
 	"github.com/musterhq/muster/fsm"
 )
 
@@ -13,7 +14,7 @@ func (t *term) leads(ctx context.Context) error {
 	if err := t.pulse.awake(ctx); err != nil {
 		return err
 	}
-	return t.agent.asker.leads(ctx)
+	return t.agent.asker.Leads(ctx)
 }
 
 // index is the index from which a linearizable read may be served: this term's barrier has returned, and the leader is
@@ -23,7 +24,7 @@ func (t *term) index(ctx context.Context, _ nothing) (uint64, error) {
 		return 0, err
 	}
 	if !t.lasts() {
-		return 0, errNotLeading
+		return 0, consensus.ErrNotLeading
 	}
 	return t.agent.machine.Read().Meta().Index, nil
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/hashicorp/raft"
 
 	"github.com/musterhq/muster/agent/boltstore"
+	"github.com/musterhq/muster/agent/consensus"
 	"github.com/musterhq/muster/agent/datadir"
 	"github.com/musterhq/muster/agent/mint"
 	"github.com/musterhq/muster/agent/replica"
@@ -54,7 +55,7 @@ func OpenRecovery(path string, log *slog.Logger) (_ *Recovery, err error) {
 	if r.store, err = boltstore.Open(boltstore.Config{Path: r.dir.File(datadir.FileRaft)}); err != nil {
 		return nil, unrecoverable(err)
 	}
-	r.snaps, err = snapshots.Open(snapshots.Config{Dir: r.dir.Path(), Logs: r.store, Log: log, Logger: raftLogger(log)})
+	r.snaps, err = snapshots.Open(snapshots.Config{Dir: r.dir.Path(), Logs: r.store, Log: log, Logger: consensus.Logger(log)})
 	if err != nil {
 		return nil, err
 	}
@@ -175,7 +176,7 @@ func (r *Recovery) Do() error {
 
 // write writes the state as a snapshot whose only server is this peer.
 func (r *Recovery) write(index uint64) error {
-	term, err := number(r.store, keyTerm)
+	term, err := consensus.Term(r.store)
 	if err != nil {
 		return err
 	}

@@ -12,6 +12,7 @@ import (
 	"github.com/hashicorp/raft"
 
 	"github.com/musterhq/muster/agent/boltstore"
+	"github.com/musterhq/muster/agent/consensus"
 	"github.com/musterhq/muster/agent/datadir"
 	"github.com/musterhq/muster/fsm"
 )
@@ -19,7 +20,7 @@ import (
 // trimmed is onDisk with a log that a snapshot leaves nothing of.
 func trimmed(c *Config) {
 	onDisk(c)
-	c.Seams.Raft = func(p *RaftParts) { p.Config.TrailingLogs = 0 }
+	c.Seams.Raft = func(p *consensus.Parts) { p.Config.TrailingLogs = 0 }
 }
 
 // snapshotted loses a group of three of which one peer has two snapshots, with an operator's act before each and one after.
@@ -107,7 +108,7 @@ func logOf(t *testing.T, dir string) (term, last uint64) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	term, err = number(store, keyTerm)
+	term, err = consensus.Term(store)
 	last, errLast := store.LastIndex()
 	if err := errors.Join(err, errLast, store.Close()); err != nil {
 		t.Fatal(err)

@@ -10,6 +10,7 @@ import (
 	"github.com/hashicorp/raft"
 
 	"github.com/musterhq/muster/agent/backup"
+	"github.com/musterhq/muster/agent/consensus"
 	"github.com/musterhq/muster/agent/mint"
 	"github.com/musterhq/muster/fsm"
 	httpd "github.com/musterhq/muster/http"
@@ -53,7 +54,7 @@ func (a *Agent) restore(ctx context.Context, from io.Reader, cause fsm.Cause) (h
 	select {
 	case a.restores <- r:
 	case <-a.ending.done:
-		return r.out, errNotLeading
+		return r.out, consensus.ErrNotLeading
 	case <-ctx.Done():
 		return r.out, fsm.Errorf(fsm.CodeUnavailable, "the restore was given up before it began")
 	}

@@ -15,6 +15,7 @@ import (
 	"github.com/hashicorp/raft"
 
 	"github.com/musterhq/muster/agent/backup"
+	"github.com/musterhq/muster/agent/consensus"
 	"github.com/musterhq/muster/fsm"
 	httpd "github.com/musterhq/muster/http"
 )
@@ -292,7 +293,7 @@ func TestNobodyIsStrandedWrongly(t *testing.T) {
 		w.isolate(old)
 		next := w.leaderOf(w.others(old))
 		out := next.restored(archive)
-		if err := term.knows(t.Context(), word{Epoch: out.Epoch, Bare: true}); !errors.Is(err, errNotLeading) {
+		if err := term.knows(t.Context(), word{Epoch: out.Epoch, Bare: true}); !errors.Is(err, consensus.ErrNotLeading) {
 			t.Errorf("a leader of the past says of a new epoch: %v", err)
 		}
 		w.until("its next term", func() bool { return next.term.Load() != nil })
@@ -314,7 +315,7 @@ type gatedState struct {
 
 // around puts it around a peer's state.
 func (g *gatedState) around(c *Config) {
-	c.Seams.Raft = func(parts *RaftParts) { g.FSM, parts.FSM = parts.FSM, g }
+	c.Seams.Raft = func(parts *consensus.Parts) { g.FSM, parts.FSM = parts.FSM, g }
 }
 
 func (g *gatedState) shut() (open func()) {

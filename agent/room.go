@@ -34,7 +34,7 @@ func (t *term) watchRoom(ctx context.Context) error {
 		if better != "" && time.Since(tried) >= roomAgain {
 			tried = time.Now()
 			a.log.Warn("giving leadership to a peer with more room on its disk", "peer", better, "own", own.String())
-			if err := a.asker.handOver(ctx, better); err != nil && ctx.Err() == nil {
+			if err := a.asker.HandOver(ctx, better); err != nil && ctx.Err() == nil {
 				a.log.Warn("leadership was not given to a peer with more room on its disk", "peer", better, "error", err)
 			}
 		}

@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/hashicorp/raft"
+
+	"github.com/musterhq/muster/agent/consensus"
 )
 
 // weather is what happens on the way to the requests of raft, in all of a world: by each kind of fault the share that it
@@ -90,7 +92,7 @@ func (w *weather) leads(term uint64, id raft.ServerID) {
 
 // wire is a peer's raft transport in the weather.
 type wire struct {
-	*intake
+	*consensus.Transport
 	weather *weather
 	self    raft.ServerID
 }
@@ -130,8 +132,8 @@ func (x *wire) AppendEntries(
 	x.weather.leads(args.Term, x.self)
 	own := *args
 	return x.send(
-		func() error { return x.intake.AppendEntries(id, to, args, resp) },
-		func() error { return x.intake.AppendEntries(id, to, &own, new(raft.AppendEntriesResponse)) },
+		func() error { return x.Transport.AppendEntries(id, to, args, resp) },
+		func() error { return x.Transport.AppendEntries(id, to, &own, new(raft.AppendEntriesResponse)) },
 	)
 }
 
@@ -141,8 +143,8 @@ func (x *wire) RequestVote(
 ) error {
 	own := *args
 	return x.send(
-		func() error { return x.intake.RequestVote(id, to, args, resp) },
-		func() error { return x.intake.RequestVote(id, to, &own, new(raft.RequestVoteResponse)) },
+		func() error { return x.Transport.RequestVote(id, to, args, resp) },
+		func() error { return x.Transport.RequestVote(id, to, &own, new(raft.RequestVoteResponse)) },
 	)
 }
 
@@ -152,8 +154,8 @@ func (x *wire) RequestPreVote(
 ) error {
 	own := *args
 	return x.send(
-		func() error { return x.intake.RequestPreVote(id, to, args, resp) },
-		func() error { return x.intake.RequestPreVote(id, to, &own, new(raft.RequestPreVoteResponse)) },
+		func() error { return x.Transport.RequestPreVote(id, to, args, resp) },
+		func() error { return x.Transport.RequestPreVote(id, to, &own, new(raft.RequestPreVoteResponse)) },
 	)
 }
 
@@ -163,8 +165,8 @@ func (x *wire) TimeoutNow(
 ) error {
 	own := *args
 	return x.send(
-		func() error { return x.intake.TimeoutNow(id, to, args, resp) },
-		func() error { return x.intake.TimeoutNow(id, to, &own, new(raft.TimeoutNowResponse)) },
+		func() error { return x.Transport.TimeoutNow(id, to, args, resp) },
+		func() error { return x.Transport.TimeoutNow(id, to, &own, new(raft.TimeoutNowResponse)) },
 	)
 }
 
@@ -180,9 +182,9 @@ func (x *wire) InstallSnapshot(
 	}
 	own := *args
 	err = x.send(
-		func() error { return x.intake.InstallSnapshot(id, to, args, resp, bytes.NewReader(all)) },
+		func() error { return x.Transport.InstallSnapshot(id, to, args, resp, bytes.NewReader(all)) },
 		func() error {
-			return x.intake.InstallSnapshot(id, to, &own, new(raft.InstallSnapshotResponse), bytes.NewReader(all))
+			return x.Transport.InstallSnapshot(id, to, &own, new(raft.InstallSnapshotResponse), bytes.NewReader(all))
 		},
 	)
 	if err == nil && resp.Success {

@@ -13,6 +13,9 @@ import (
 )
 
 const (
+	snapshotBytes = 16 << 20  // of log: then a snapshot is taken before its entries are that many
+	snapshotAtEnd = 256 << 10 // of log: then a peer that stops takes one, so that its next start is short
+
 	stopWait     = 5 * time.Second // for giving claims back and leadership over
 	transferTry  = 3
 	rememberEach = 5 * time.Second
@@ -165,7 +168,7 @@ func (a *Agent) handOver(ctx context.Context) {
 		if voters, err := a.otherVoters(); err != nil || voters == 0 {
 			return
 		}
-		if err := a.asker.handOver(ctx, ""); err != nil {
+		if err := a.asker.HandOver(ctx, ""); err != nil {
 			a.log.Warn("leadership was not handed over", "error", err)
 			continue
 		}
@@ -210,7 +213,7 @@ func (a *Agent) snapshotBytes() int64 {
 
 // snapshotsRefused counts what the leader sent and was not taken up.
 func (a *Agent) snapshotsRefused() int64 {
-	n := a.transport.refused.Load()
+	n := a.transport.Refused()
 	if a.snapshots != nil {
 		n += a.snapshots.Late()
 	}
@@ -227,7 +230,7 @@ func (a *Agent) snapshotsDamaged() int64 {
 
 // shutRaft ends raft and its streams, in the order that lets every future have its answer.
 func (a *Agent) shutRaft() {
-	a.asker.close()
+	a.asker.Close()
 	if err := a.raft.Shutdown().Error(); err != nil {
 		a.log.Warn("raft did not shut down", "error", err)
 	}

@@ -3,8 +3,6 @@ package agent
 import (
 	"syscall"
 	"testing"
-
-	"github.com/hashicorp/raft"
 )
 
 // onDisks gives each peer the real stores, on a disk by its name.
@@ -34,25 +32,3 @@ func TestTermThatCannotBeSaved(t *testing.T) {
 		p.await("all peers' rows", rows(3))
 	})
 }
-
-// TestOnlyTermsAreLetThrough: neither a vote nor what a store that goes on refuses is said to be saved.
-func TestOnlyTermsAreLetThrough(t *testing.T) {
-	var latched error
-	s := stable{failing{raft.NewInmemStore()}, func() error { return latched }}
-	if err := s.SetUint64(keyTerm, 1); err != syscall.EIO {
-		t.Errorf("a term that is not saved gave %v", err)
-	}
-	latched = syscall.EIO
-	if err := s.SetUint64(keyTerm, 2); err != nil {
-		t.Errorf("a term after the store has latched gave %v", err)
-	}
-	if err := s.SetUint64(keyVoteTerm, 2); err != syscall.EIO {
-		t.Errorf("a vote that is not saved gave %v", err)
-	}
-}
-
-// failing is a stable store whose disk is gone.
-type failing struct{ raft.StableStore }
-
-// SetUint64 is raft.StableStore's.
-func (failing) SetUint64([]byte, uint64) error { return syscall.EIO }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/musterhq/muster/agent/consensus"
 	"github.com/musterhq/muster/fsm"
 )
 
@@ -32,7 +33,7 @@ func (t *term) knows(ctx context.Context, w word) error {
 		return nil
 	}
 	if err := t.leads(ctx); err != nil {
-		return errNotLeading // so that nobody is told by a leader of the past
+		return consensus.ErrNotLeading // so that nobody is told by a leader of the past
 	}
 	if w.Bare {
 		return fsm.Errorf(fsm.CodeGone, "epoch %s is not known in this group", w.Epoch)

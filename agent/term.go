@@ -72,7 +72,7 @@ func (a *Agent) begin(ctx context.Context) (stop func()) {
 				return
 			}
 			a.log.Warn("leading ended early, giving leadership up", "error", err)
-			if err := a.asker.handOver(ctx, ""); err != nil {
+			if err := a.asker.HandOver(ctx, ""); err != nil {
 				a.log.Warn("leadership was not given up", "error", err)
 			}
 			if !pause(ctx, leadAgain) {

@@ -1,9 +1,11 @@
-package agent
+package consensus_test
 
 import (
 	"testing"
 
 	"github.com/hashicorp/raft"
+
+	"github.com/musterhq/muster/agent/consensus"
 )
 
 // TestBlankAfterCrashWhileFounding leaves what a crash between raft's term and its first entry leaves: founding must be
@@ -12,20 +14,20 @@ func TestBlankAfterCrashWhileFounding(t *testing.T) {
 	for name, voted := range map[string]uint64{"founding": 0, "voter": 1} {
 		t.Run(name, func(t *testing.T) {
 			store := raft.NewInmemStore()
-			s := &Seams{Logs: store, Stable: store, Snapshots: raft.NewInmemSnapshotStore()}
-			if err := store.SetUint64(keyTerm, 1); err != nil {
+			snapshots := raft.NewInmemSnapshotStore()
+			if err := store.SetUint64(consensus.KeyTerm, 1); err != nil {
 				t.Fatal(err)
 			}
 			if voted > 0 {
-				if err := store.SetUint64(keyVoteTerm, voted); err != nil {
+				if err := store.SetUint64(consensus.KeyVoteTerm, voted); err != nil {
 					t.Fatal(err)
 				}
 			}
-			fresh, err := blank(s)
+			fresh, err := consensus.Blank(store, store, snapshots)
 			if err != nil || !fresh {
 				t.Fatalf("blank: %v, %v", fresh, err)
 			}
-			has, err := raft.HasExistingState(s.Logs, s.Stable, s.Snapshots)
+			has, err := raft.HasExistingState(store, store, snapshots)
 			if err != nil || has != (voted > 0) {
 				t.Fatalf("raft finds state: %v, %v", has, err)
 			}

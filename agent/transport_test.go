@@ -3,32 +3,11 @@ package agent
 import (
 	"bytes"
 	"errors"
-	"log/slog"
-	"math"
 	"strings"
 	"testing"
 
-	"github.com/hashicorp/raft"
-
 	"github.com/musterhq/muster/fsm"
 )
-
-// TestOnlySnapshotsAreJudged says which requests are for raft.
-func TestOnlySnapshotsAreJudged(t *testing.T) {
-	i := newIntake(nil, 1000, slog.New(slog.DiscardHandler))
-	for size, taken := range map[int64]bool{
-		0: true, 999: true, 1000: true, 1001: false, 1 << 40: false, math.MaxInt64: false, -1: false, math.MinInt64: false,
-	} {
-		if err := i.judge(&raft.InstallSnapshotRequest{Size: size}); (err == nil) != taken {
-			t.Errorf("a snapshot of %d bytes: %v", size, err)
-		}
-	}
-	for _, other := range []any{&raft.AppendEntriesRequest{}, &raft.RequestVoteRequest{}, nil} {
-		if err := i.judge(other); err != nil {
-			t.Errorf("%T: %v", other, err)
-		}
-	}
-}
 
 // TestSnapshotThatIsTooLarge says in the head of a snapshot that a terabyte follows. The follower writes nothing down and hears its
 // leader all the while, whatever becomes of that connection.

@@ -1,7 +1,8 @@
-package agent
+package consensus
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync"
 	"time"
@@ -9,10 +10,10 @@ import (
 	"github.com/hashicorp/raft"
 )
 
-// asker asks raft whether this peer still leads, and to hand leadership over. Raft keeps such questions in a queue, and never
+// Asker asks raft whether this peer still leads, and to hand leadership over. Raft keeps such questions in a queue, and never
 // answers what is in it when it shuts down, nor what is asked after. So nobody waits for an answer longer than its context
 // lets it; all that was asked is waited for before raft is shut down, and nothing is asked any more.
-type asker struct {
+type Asker struct {
 	raft *raft.Raft
 
 	mu     sync.Mutex
@@ -20,21 +21,30 @@ type asker struct {
 	asked  sync.WaitGroup
 }
 
+// NewAsker makes one that is to be closed before raft is shut down.
+func NewAsker(r *raft.Raft) *Asker { return &Asker{raft: r} }
+
+// ErrNotLeading is that this peer does not lead, or that its term has only begun.
+var ErrNotLeading = errors.New("this peer does not lead")
+
+// answerWait is how long an answer is waited for where the caller set nothing shorter.
+const answerWait = 10 * time.Second
+
 // lastAnswers is how long raft may take to answer before it is shut down: while it runs, longer than a leader's lease says that
 // something holds it up for good.
 const lastAnswers = time.Second
 
-// leads returns without an error once a quorum has said that this peer leads.
-func (k *asker) leads(ctx context.Context) error {
+// Leads returns without an error once a quorum has said that this peer leads.
+func (k *Asker) Leads(ctx context.Context) error {
 	if err := k.await(ctx, func() raft.Future { return k.raft.VerifyLeader() }); err != nil {
 		return fmt.Errorf("verify leader: %w", err)
 	}
 	return nil
 }
 
-// handOver returns without an error once leadership has moved to a voter: the one named, or the one that raft finds the
+// HandOver returns without an error once leadership has moved to a voter: the one named, or the one that raft finds the
 // most up to date.
-func (k *asker) handOver(ctx context.Context, id raft.ServerID) error {
+func (k *Asker) HandOver(ctx context.Context, id raft.ServerID) error {
 	err := k.await(ctx, func() raft.Future {
 		if id == "" {
 			return k.raft.LeadershipTransfer()
@@ -47,9 +57,9 @@ func (k *asker) handOver(ctx context.Context, id raft.ServerID) error {
 	return nil
 }
 
-// await is raft's answer to a question, within callWait.
-func (k *asker) await(ctx context.Context, question func() raft.Future) error {
-	ctx, cancel := context.WithTimeout(ctx, callWait)
+// await is raft's answer to a question, within answerWait.
+func (k *Asker) await(ctx context.Context, question func() raft.Future) error {
+	ctx, cancel := context.WithTimeout(ctx, answerWait)
 	defer cancel()
 	answer, err := k.ask(question)
 	if err != nil {
@@ -63,11 +73,11 @@ func (k *asker) await(ctx context.Context, question func() raft.Future) error {
 	}
 }
 
-func (k *asker) ask(question func() raft.Future) (<-chan error, error) {
+func (k *Asker) ask(question func() raft.Future) (<-chan error, error) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	if k.closed || k.raft.State() == raft.Shutdown {
-		return nil, errNotLeading
+		return nil, ErrNotLeading
 	}
 	answer := make(chan error, 1)
 	future := question()
@@ -75,8 +85,8 @@ func (k *asker) ask(question func() raft.Future) (<-chan error, error) {
 	return answer, nil
 }
 
-// close lets nothing be asked any more, and waits for what was.
-func (k *asker) close() {
+// Close lets nothing be asked any more, and waits for what was.
+func (k *Asker) Close() {
 	k.mu.Lock()
 	k.closed = true
 	k.mu.Unlock()

@@ -1,4 +1,4 @@
-package agent
+package consensus
 
 import (
 	"errors"
@@ -11,7 +11,7 @@ import (
 	"github.com/musterhq/muster/agent/replica"
 )
 
-// logs is the log as raft has it: cached, and fitted to a snapshot that the leader sent.
+// Logs is the log as raft has it: cached, and fitted to a snapshot that the leader sent.
 //
 // Raft by itself keeps the entries from before such a snapshot, among them those that the group never agreed on, and goes on
 // behind a gap. It cannot tell the leader that it holds the entry of the snapshot, since no log entry says so: if the answer
@@ -19,7 +19,7 @@ import (
 // fast as it can, until it has a later one. So all that such a snapshot covers is cleared, and the place of the snapshot is
 // answered for as if it were in the log. Entries behind it stay also where the group never agreed on them: raft has them in mind,
 // and overwrites them one by one as the leader's come.
-type logs struct {
+type Logs struct {
 	*raft.LogCache
 	snapshots raft.SnapshotStore
 	raft      atomic.Pointer[raft.Raft]     // nil until it is made
@@ -29,13 +29,13 @@ type logs struct {
 // covered is the type of what is answered for a snapshot's place. Raft knows none like it: it is never to be applied.
 const covered raft.LogType = 255
 
-// fitLogs makes the log for raft from its store.
-func fitLogs(store raft.LogStore, snapshots raft.SnapshotStore) (*logs, error) {
+// FitLogs makes the log for raft from its store, and fits it to the newest snapshot.
+func FitLogs(store raft.LogStore, snapshots raft.SnapshotStore) (*Logs, error) {
 	cache, err := raft.NewLogCache(cachedEntries, store)
 	if err != nil {
 		return nil, err
 	}
-	l := &logs{LogCache: cache, snapshots: snapshots}
+	l := &Logs{LogCache: cache, snapshots: snapshots}
 	first, err := l.FirstIndex()
 	if err != nil {
 		return nil, fmt.Errorf("read the log: %w", err)
@@ -46,8 +46,8 @@ func fitLogs(store raft.LogStore, snapshots raft.SnapshotStore) (*logs, error) {
 	return l, nil
 }
 
-// applied is the last entry that raft has given to the state; while raft is being made no entry is beyond it.
-func (l *logs) applied() uint64 {
+// Applied is the last entry that raft has given to the state; while raft is being made no entry is beyond it.
+func (l *Logs) Applied() uint64 {
 	if r := l.raft.Load(); r != nil {
 		return r.AppliedIndex()
 	}
@@ -55,7 +55,7 @@ func (l *logs) applied() uint64 {
 }
 
 // newest is the place of the newest snapshot, nil when there is none that could be read.
-func (l *logs) newest() *replica.Place {
+func (l *Logs) newest() *replica.Place {
 	all, err := l.snapshots.List()
 	if err != nil || len(all) == 0 {
 		return nil // raft itself meets the error, and says so
@@ -64,7 +64,7 @@ func (l *logs) newest() *replica.Place {
 }
 
 // GetLog is raft.LogStore's.
-func (l *logs) GetLog(index uint64, log *raft.Log) error {
+func (l *Logs) GetLog(index uint64, log *raft.Log) error {
 	err := l.LogCache.GetLog(index, log)
 	s := l.after.Load()
 	if !errors.Is(err, raft.ErrLogNotFound) || s == nil || s.Index != index {
@@ -81,7 +81,7 @@ func (l *logs) GetLog(index uint64, log *raft.Log) error {
 // the log. Entries that go on from the snapshot are kept, since this peer has said that it has them.
 //
 // A leader, whose operator restores, sends what is in its log to others: it does not answer for what is not.
-func (l *logs) IsMonotonic() bool {
+func (l *Logs) IsMonotonic() bool {
 	s := l.newest()
 	last, err := l.LastIndex()
 	if s == nil || err != nil {
@@ -99,7 +99,7 @@ func (l *logs) IsMonotonic() bool {
 
 // sever takes the entries that a snapshot covers out of a log that goes on behind it, where they are not those of the snapshot. If
 // the store does not do it, this peer ends.
-func (l *logs) sever(s *replica.Place) {
+func (l *Logs) sever(s *replica.Place) {
 	var at raft.Log
 	if l.LogCache.GetLog(s.Index, &at) != nil || at.Term == s.Term {
 		return

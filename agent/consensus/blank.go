@@ -1,4 +1,4 @@
-package agent
+package consensus
 
 import (
 	"fmt"
@@ -12,33 +12,36 @@ var (
 	keyVoteTerm = []byte("LastVoteTerm")
 )
 
-// blank says whether a peer has no log yet: no entry and no snapshot. Raft writes a term before its first entry, so a crash
+// Blank says whether a peer has no log yet: no entry and no snapshot. Raft writes a term before its first entry, so a crash
 // while it was founding can leave a term alone, and raft would not found again. Such a term is taken back, unless the peer
 // has voted: then it was never founding, and its vote must stand.
-func blank(s *Seams) (bool, error) {
-	last, err := s.Logs.LastIndex()
+func Blank(logs raft.LogStore, stable raft.StableStore, snapshots raft.SnapshotStore) (bool, error) {
+	last, err := logs.LastIndex()
 	if err != nil {
 		return false, err
 	}
-	snapshots, err := s.Snapshots.List()
-	if err != nil || last > 0 || len(snapshots) > 0 {
+	kept, err := snapshots.List()
+	if err != nil || last > 0 || len(kept) > 0 {
 		return false, err
 	}
-	voted, err := number(s.Stable, keyVoteTerm)
+	voted, err := number(stable, keyVoteTerm)
 	if err != nil {
 		return false, err
 	}
-	term, err := number(s.Stable, keyTerm)
+	term, err := Term(stable)
 	if err != nil {
 		return false, err
 	}
 	if term > 0 && voted == 0 {
-		if err := s.Stable.SetUint64(keyTerm, 0); err != nil {
+		if err := stable.SetUint64(keyTerm, 0); err != nil {
 			return false, fmt.Errorf("take an unfounded term back: %w", err)
 		}
 	}
 	return true, nil
 }
+
+// Term is the term that a peer was last in, 0 for none.
+func Term(store raft.StableStore) (uint64, error) { return number(store, keyTerm) }
 
 // number reads a number that may not be there: then it is 0. Raft's contract for a missing key is the text of the error.
 func number(store raft.StableStore, key []byte) (uint64, error) {

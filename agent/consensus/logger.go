@@ -1,4 +1,4 @@
-package agent
+package consensus
 
 import (
 	"io"
@@ -8,9 +8,9 @@ import (
 	"github.com/hashicorp/go-hclog"
 )
 
-// raftLogger gives raft a logger that writes to ours, one level lower: what raft calls an error it copes with, by trying
+// Logger gives raft a logger that writes to ours, one level lower: what raft calls an error it copes with, by trying
 // again. Arguments are passed on as they are: raft logs no payloads.
-func raftLogger(to *slog.Logger) hclog.Logger {
+func Logger(to *slog.Logger) hclog.Logger {
 	return &hclogger{log: to.With("part", "raft"), name: "raft"}
 }
 
