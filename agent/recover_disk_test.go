@@ -14,6 +14,7 @@ import (
 	"github.com/musterhq/muster/agent/boltstore"
 	"github.com/musterhq/muster/agent/consensus"
 	"github.com/musterhq/muster/agent/datadir"
+	"github.com/musterhq/muster/agent/offline"
 	"github.com/musterhq/muster/fsm"
 )
 
@@ -158,16 +159,16 @@ func TestStoppedDirectoriesAreGuarded(t *testing.T) {
 	inBubbleOf(t, 1, onDisk, func(t *testing.T, w *world) {
 		p := w.leader()
 		p.end()
-		if _, _, err := CompactLog(p.dir); err != nil {
+		if _, _, err := offline.CompactLog(p.dir); err != nil {
 			t.Fatal(err)
 		}
-		if _, _, err := CompactLog(p.dir); err != nil {
+		if _, _, err := offline.CompactLog(p.dir); err != nil {
 			t.Errorf("a second time: %v", err)
 		}
 		guarded(t, p.dir, datadir.FileGuard, []byte(`{"format":9,"feature_level":1,"version":"2.3.4"}`))
 		before := filesOf(t, p.dir)
-		_, _, err := CompactLog(p.dir)
-		_, recovers := OpenRecovery(p.dir, nil)
+		_, _, err := offline.CompactLog(p.dir)
+		_, recovers := offline.OpenRecovery(p.dir, nil)
 		for _, err := range []error{err, recovers} {
 			if !errors.Is(err, fsm.ErrNewer) {
 				t.Errorf("it is worked on: %v", err)

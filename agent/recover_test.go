@@ -17,15 +17,16 @@ import (
 
 	"github.com/musterhq/muster/agent/boltstore"
 	"github.com/musterhq/muster/agent/datadir"
+	"github.com/musterhq/muster/agent/offline"
 	"github.com/musterhq/muster/fsm"
 )
 
 // onDisk gives a peer's log and snapshots to its data directory.
 func onDisk(c *Config) { c.Seams.Logs, c.Seams.Stable, c.Seams.Snapshots = nil, nil, nil }
 
-func recovery(t *testing.T, dir string) *Recovery {
+func recovery(t *testing.T, dir string) *offline.Recovery {
 	t.Helper()
-	r, err := OpenRecovery(dir, slog.New(slog.DiscardHandler))
+	r, err := offline.OpenRecovery(dir, slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -57,7 +58,7 @@ func TestRecovery(t *testing.T) {
 		w.settled(4, 2, nil)
 		last := w.follower()
 		last.apply(&fsm.OperatorAct{Action: "acknowledged", Cause: operator})
-		if _, err := OpenRecovery(last.dir, slog.New(slog.DiscardHandler)); err == nil || !strings.Contains(err.Error(), "stop the peer first") {
+		if _, err := offline.OpenRecovery(last.dir, slog.New(slog.DiscardHandler)); err == nil || !strings.Contains(err.Error(), "stop the peer first") {
 			t.Errorf("of a running peer: %v", err)
 		}
 		old := last.machine.Read().Meta()
@@ -180,50 +181,10 @@ func TestRecoveryFromAnOlderSnapshot(t *testing.T) {
 		if err := errors.Join(log.DeleteRange(1, r.Index-1), log.Close()); err != nil {
 			t.Fatal(err)
 		}
-		_, err = OpenRecovery(r.Aside, slog.New(slog.DiscardHandler))
+		_, err = offline.OpenRecovery(r.Aside, slog.New(slog.DiscardHandler))
 		if err == nil || !strings.Contains(err.Error(), "state.bin is corrupt") || !strings.Contains(err.Error(), "take another one") {
 			t.Errorf("an entry lacks between the snapshots: %v", err)
 		}
 		p.start(nil)
 	})
-}
-
-func TestRecoveryRefuses(t *testing.T) {
-	empty := t.TempDir()
-	if _, err := OpenRecovery(empty, slog.New(slog.DiscardHandler)); err == nil || !strings.Contains(err.Error(), "is not the data directory") {
-		t.Errorf("an empty directory: %v", err)
-	}
-	if left, err := os.ReadDir(empty); err != nil || len(left) > 0 {
-		t.Errorf("it left %v, %v", left, err)
-	}
-	if _, _, err := CompactLog(empty); err == nil || !strings.Contains(err.Error(), "is not the data directory") {
-		t.Errorf("compact an empty directory: %v", err)
-	}
-	dir := t.TempDir()
-	if err := os.Chmod(dir, 0o700); err != nil {
-		t.Fatal(err)
-	}
-	d, err := datadir.Open(dir, "muster")
-	if err != nil {
-		t.Fatal(err)
-	}
-	store, err := boltstore.Open(boltstore.Config{Path: d.File(datadir.FileRaft)})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := store.Close(); err != nil {
-		t.Fatal(err)
-	}
-	if _, _, err := CompactLog(dir); err == nil || !strings.Contains(err.Error(), "stop the peer first") {
-		t.Errorf("compact the log of a running peer: %v", err)
-	}
-	if err := d.Close(); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := OpenRecovery(dir, slog.New(slog.DiscardHandler)); err == nil || !strings.Contains(err.Error(), "holds no group yet") {
-		t.Errorf("a directory without a group: %v", err)
-	}
-	if _, _, err := CompactLog(dir); err != nil {
-		t.Errorf("compact: %v", err)
-	}
 }

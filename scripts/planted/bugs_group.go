@@ -25,7 +25,7 @@ var groupBugs = []bug{
 	},
 	{
 		10, "a leader reads without asking whether it still leads", "agent/read.go",
-		[]edit{{"t.agent.asker.leads(ctx)", "error(nil)"}},
+		[]edit{{"t.agent.asker.Leads(ctx)", "error(nil)"}},
 		[]catch{{"virtual time", "./agent", "TestReadsWithoutQuorum", nil}},
 	},
 	{

@@ -8,7 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/musterhq/muster/agent"
+	"github.com/musterhq/muster/agent/offline"
 )
 
 func (p *Program) recover() *cobra.Command {
@@ -32,7 +32,7 @@ While most voters are only away, do not: they go on by themselves when they are 
 			if dir == "" {
 				return errNoDir
 			}
-			r, err := agent.OpenRecovery(dir, slog.New(slog.DiscardHandler))
+			r, err := offline.OpenRecovery(dir, slog.New(slog.DiscardHandler))
 			if err != nil {
 				return err
 			}
@@ -56,7 +56,7 @@ While most voters are only away, do not: they go on by themselves when they are 
 
 var errNoDir = errors.New("no -data-dir: say where the stopped peer keeps its log")
 
-func (p *Program) tellRecovery(r *agent.Recovery) {
+func (p *Program) tellRecovery(r *offline.Recovery) {
 	dropped := "none"
 	if len(r.Dropped) > 0 {
 		dropped = strings.Join(r.Dropped, ", ")
@@ -83,7 +83,7 @@ anew. The peer must be stopped; there must be room for both files.`,
 				return errNoDir
 			}
 			umask()
-			before, after, err := agent.CompactLog(dir)
+			before, after, err := offline.CompactLog(dir)
 			if err != nil {
 				return err
 			}

@@ -6,7 +6,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/musterhq/muster/agent"
+	"github.com/musterhq/muster/agent/offline"
 )
 
 func (p *Program) releasePromise() *cobra.Command {
@@ -29,13 +29,13 @@ not: you could have two groups.`,
 			}
 			umask()
 			if holder != "" {
-				if err := agent.ReleasePromise(dir, holder); err != nil {
+				if err := offline.ReleasePromise(dir, holder); err != nil {
 					return err
 				}
 				fmt.Fprintln(p.Out, "Done. Start this peer: it promises itself anew.")
 				return nil
 			}
-			to, err := agent.PromisedTo(dir)
+			to, err := offline.PromisedTo(dir)
 			switch {
 			case err != nil:
 				return err
