@@ -21,6 +21,7 @@ import (
 	"github.com/musterhq/muster/agent/datadir"
 	"github.com/musterhq/muster/agent/gossip"
 	"github.com/musterhq/muster/agent/keyring"
+	"github.com/musterhq/muster/agent/life"
 	"github.com/musterhq/muster/agent/monitor"
 	"github.com/musterhq/muster/agent/peerport"
 	"github.com/musterhq/muster/agent/replica"
@@ -78,7 +79,7 @@ type Agent struct {
 	reloads   reloads
 	restores  chan *restore
 	heralds   sync.WaitGroup // news on its way to other peers
-	ending    *ending
+	ending    *life.Ending
 	undo      []step // of New, last first
 }
 
@@ -102,7 +103,7 @@ func New(ctx context.Context, cfg Config) (*Agent, error) {
 	cfg.Log = slog.New(watched.Handler(cfg.Log.Handler()))
 	a := &Agent{
 		cfg: cfg, log: cfg.Log, monitor: watched, started: cfg.Seams.Now(),
-		ending: newEnding(), restores: make(chan *restore),
+		ending: life.NewEnding(), restores: make(chan *restore),
 	}
 	a.live.Store(a.cfg.live())
 	for _, open := range []func(context.Context) error{

@@ -12,6 +12,7 @@ import (
 
 	"github.com/musterhq/muster/agent/bootstrap"
 	"github.com/musterhq/muster/agent/consensus"
+	"github.com/musterhq/muster/agent/life"
 	"github.com/musterhq/muster/agent/peerport"
 	"github.com/musterhq/muster/fsm"
 	httpd "github.com/musterhq/muster/http"
@@ -58,7 +59,7 @@ func (c leaderCall[Q, A]) call(ctx context.Context, a *Agent, q Q) (A, error) {
 		if err == nil {
 			return answer, nil
 		}
-		if classify(err) == unknown && !c.reads || !pause(ctx, proposePause) {
+		if classify(err) == unknown && !c.reads || !life.Pause(ctx, proposePause) {
 			return answer, apiError(err)
 		}
 	}

@@ -10,6 +10,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/musterhq/muster/agent/life"
 	"github.com/musterhq/muster/agent/memnet"
 	"github.com/musterhq/muster/fsm"
 	httpd "github.com/musterhq/muster/http"
@@ -121,7 +122,7 @@ func (c *clients) write(ctx context.Context, name string) {
 	c.mu.Lock()
 	c.registers[name] = r
 	c.mu.Unlock()
-	for n := 1; pause(ctx, c.within(time.Second, 3*time.Second)); n++ {
+	for n := 1; life.Pause(ctx, c.within(time.Second, 3*time.Second)); n++ {
 		c.mu.Lock()
 		r.last = n
 		r.unknown[n] = true
@@ -153,7 +154,7 @@ func (c *clients) acked(r *register, n int, began time.Time) {
 // read reads all registers, linearizably: none is older than what had been acknowledged when the read began, unless it is
 // one of the writes whose outcome nobody knows.
 func (c *clients) read(ctx context.Context) {
-	for pause(ctx, c.within(500*time.Millisecond, 2*time.Second)) {
+	for life.Pause(ctx, c.within(500*time.Millisecond, 2*time.Second)) {
 		least := map[string]int{}
 		c.mu.Lock()
 		for name, r := range c.registers {
@@ -191,7 +192,7 @@ var errEnough = errors.New("enough of this peer")
 // follow follows all events, at one peer after the other: each comes once, in order, and every follower is told the same.
 func (c *clients) follow(ctx context.Context, name string) {
 	cursor := ""
-	for pause(ctx, c.within(50*time.Millisecond, 500*time.Millisecond)) {
+	for life.Pause(ctx, c.within(50*time.Millisecond, 500*time.Millisecond)) {
 		client, done := c.client()
 		leave, cancel := context.WithTimeout(ctx, c.within(5*time.Second, 90*time.Second))
 		err := client.Follow(leave, httpd.EventsQuery{After: cursor}, func(e httpd.Event) error {

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/musterhq/muster/agent/life"
 	"github.com/musterhq/muster/fsm"
 )
 
@@ -31,7 +32,7 @@ func (a *Agent) declare(ctx context.Context, now *live) error {
 	left := slices.Clone(now.declared)
 	for tries := 0; ; tries++ {
 		left = slices.DeleteFunc(left, func(d Declared) bool { return a.declared(ctx, &d, tries) })
-		if len(left) == 0 || !pause(ctx, declarePause) {
+		if len(left) == 0 || !life.Pause(ctx, declarePause) {
 			return nil
 		}
 	}

@@ -8,17 +8,18 @@ import (
 
 	"github.com/musterhq/muster/agent/datadir"
 	"github.com/musterhq/muster/agent/gossip"
+	"github.com/musterhq/muster/agent/life"
 	"github.com/musterhq/muster/fsm"
 )
 
 // enter brings this peer into its group: it keeps gossiping with whom it knows, founds the group together with others or
 // asks to be taken in, and tells the others once it belongs to one.
 func (a *Agent) enter(ctx context.Context) error {
-	meeting := start(ctx, a.ending.end, parts{"meeting others": a.meet})
-	defer meeting.halt()
-	founding := start(ctx, a.ending.end, parts{"founding": a.foundTogether})
+	meeting := life.Start(ctx, a.ending.End, life.Parts{"meeting others": a.meet})
+	defer meeting.Halt()
+	founding := life.Start(ctx, a.ending.End, life.Parts{"founding": a.foundTogether})
 	belongs := a.belong(ctx)
-	founding.halt()
+	founding.Halt()
 	if !belongs {
 		return nil
 	}
@@ -47,7 +48,7 @@ func (a *Agent) foundTogether(ctx context.Context) error {
 func (a *Agent) belong(ctx context.Context) bool {
 	for a.raft.LastIndex() == 0 {
 		a.askIn(ctx)
-		if !pause(ctx, 250*time.Millisecond) {
+		if !life.Pause(ctx, 250*time.Millisecond) {
 			return false
 		}
 	}
@@ -68,7 +69,7 @@ func (a *Agent) askIn(ctx context.Context) {
 			return
 		case errors.Is(err, fsm.ErrConflict):
 			a.log.Error("the group does not take this peer in", "error", err)
-			pause(ctx, 5*time.Second)
+			life.Pause(ctx, 5*time.Second)
 		default:
 			a.log.Debug("not taken in yet", "asked", m.Name, "error", err)
 		}
@@ -119,7 +120,7 @@ func (a *Agent) remember(ctx context.Context) error {
 			return nil
 		case <-changed:
 		}
-		if !pause(ctx, rememberEach) {
+		if !life.Pause(ctx, rememberEach) {
 			return nil
 		}
 	}

@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"github.com/hashicorp/raft"
+
+	"github.com/musterhq/muster/agent/life"
 )
 
 // heraldAfter is how long the next entry is waited for, which would bring the news with it. It lets a follower that is slower
@@ -27,7 +29,7 @@ func (t *term) herald(ctx context.Context) error {
 		case <-applied.Changed:
 		case <-applied.Abandoned:
 		}
-		if !pause(ctx, heraldAfter) {
+		if !life.Pause(ctx, heraldAfter) {
 			return nil
 		}
 	}

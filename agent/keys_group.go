@@ -14,6 +14,7 @@ import (
 	"github.com/musterhq/muster/agent/consensus"
 	"github.com/musterhq/muster/agent/gossip"
 	"github.com/musterhq/muster/agent/keyring"
+	"github.com/musterhq/muster/agent/life"
 	"github.com/musterhq/muster/agent/peerport"
 	"github.com/musterhq/muster/fsm"
 	httpd "github.com/musterhq/muster/http"
@@ -71,7 +72,7 @@ func (t *term) changeKeys(ctx context.Context, q keyringRequest) (httpd.Keyring,
 	case <-ctx.Done():
 		return httpd.Keyring{}, fsm.Errorf(fsm.CodeUnavailable, "another change of the keyring is under way; it was not done, try again")
 	}
-	if !pause(ctx, keyringStep-time.Since(t.clock.began)) {
+	if !life.Pause(ctx, keyringStep-time.Since(t.clock.began)) {
 		return httpd.Keyring{}, consensus.ErrNotLeading
 	}
 	if err := t.leads(ctx); err != nil || !t.lasts() {

@@ -11,6 +11,7 @@ import (
 
 	"github.com/hashicorp/raft"
 
+	"github.com/musterhq/muster/agent/life"
 	"github.com/musterhq/muster/agent/peerport"
 )
 
@@ -93,7 +94,7 @@ func (a *Agent) askLeader(ctx context.Context, r peerport.Request) ([]byte, erro
 		if !a.outlasts(ctx, r.Peer) {
 			return
 		}
-		if !sent.Load() || pause(ctx, lastWords) {
+		if !sent.Load() || life.Pause(ctx, lastWords) {
 			giveUp(errLeaderGone)
 		}
 	})

@@ -6,6 +6,7 @@ import (
 
 	"github.com/hashicorp/raft"
 
+	"github.com/musterhq/muster/agent/life"
 	"github.com/musterhq/muster/fsm"
 )
 
@@ -18,7 +19,7 @@ func (f lifeFace) Leave(ctx context.Context) error {
 		f.leaving.Store(false)
 		return err
 	}
-	f.ending.end(errLeft)
+	f.ending.End(errLeft)
 	return nil
 }
 
@@ -39,13 +40,13 @@ func (a *Agent) leaveGroup(ctx context.Context) error {
 	}
 	a.giveBack(ctx)
 	for a.raft.State() == raft.Leader {
-		if err := a.asker.HandOver(ctx, ""); err != nil && !pause(ctx, 100*time.Millisecond) {
+		if err := a.asker.HandOver(ctx, ""); err != nil && !life.Pause(ctx, 100*time.Millisecond) {
 			return fsm.Errorf(fsm.CodeUnavailable, "leadership could not be handed over: %s", err)
 		}
-		pause(ctx, 100*time.Millisecond)
+		life.Pause(ctx, 100*time.Millisecond)
 	}
 	_, err = callLeave.call(ctx, a, leaveRequest{ID: a.id, Reason: "left"})
-	if left := a.raftIsDown() && !a.ending.begun(); err != nil && !left { // raft ends by itself in who is out, whatever became of the answer
+	if left := a.raftIsDown() && !a.ending.Begun(); err != nil && !left { // raft ends by itself in who is out, whatever became of the answer
 		return err
 	}
 	return a.dir.Left()

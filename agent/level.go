@@ -6,6 +6,7 @@ import (
 
 	"github.com/hashicorp/raft"
 
+	"github.com/musterhq/muster/agent/life"
 	"github.com/musterhq/muster/fsm"
 )
 
@@ -52,7 +53,7 @@ func (t *term) ripe(ctx context.Context, frames []byte) {
 			return
 		}
 		servers, err := t.agent.configuration()
-		if announced := t.announced(r, servers); err != nil || announced != 0 && announced <= level || !pause(ctx, ripePause) {
+		if announced := t.announced(r, servers); err != nil || announced != 0 && announced <= level || !life.Pause(ctx, ripePause) {
 			return
 		}
 	}

@@ -3,9 +3,9 @@ package agent
 import (
 	"context"
 	"maps"
-	"sync"
 
 	"github.com/musterhq/muster/agent/backup"
+	"github.com/musterhq/muster/agent/life"
 )
 
 // live is what of a configuration may change while a peer runs. It is read-only; a reload puts another in its place.
@@ -43,7 +43,7 @@ func theBackups(l *live) <-chan struct{} { return l.otherBackups }
 func (a *Agent) whileLive(ctx context.Context, on func(*live) <-chan struct{}, run func(context.Context, *live) error) error {
 	for ctx.Err() == nil {
 		now := a.live.Load()
-		if err := until(ctx, on(now), func(ctx context.Context) error { return run(ctx, now) }); err != nil {
+		if err := life.Until(ctx, on(now), func(ctx context.Context) error { return run(ctx, now) }); err != nil {
 			return err
 		}
 		select {
@@ -52,24 +52,4 @@ func (a *Agent) whileLive(ctx context.Context, on func(*live) <-chan struct{}, r
 		}
 	}
 	return nil
-}
-
-// until runs a function whose context ends early when something is over; an error that came of that is none.
-func until(ctx context.Context, over <-chan struct{}, run func(context.Context) error) error {
-	ctx, cancel := context.WithCancel(ctx)
-	var wg sync.WaitGroup
-	wg.Go(func() {
-		select {
-		case <-ctx.Done():
-		case <-over:
-			cancel()
-		}
-	})
-	err := run(ctx)
-	if ctx.Err() != nil {
-		err = nil
-	}
-	cancel()
-	wg.Wait()
-	return err
 }

@@ -45,7 +45,7 @@ func (s *scene) damage(f fault, m *member, within time.Duration, end func()) *un
 		m.disk.change(func(d *disk) { met = time.Since(d.since) > within })
 		if met && m.lives == life && m.stop != nil && !m.ending {
 			select {
-			case <-m.Agent.ending.done:
+			case <-m.Agent.ending.Done():
 			default:
 				s.t.Errorf("%s goes on after a write that its disk did not take (%s)", m.name, f.Kind)
 			}

@@ -8,6 +8,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/musterhq/muster/agent/life"
 	"github.com/musterhq/muster/agent/memnet"
 	"github.com/musterhq/muster/discovery"
 	"github.com/musterhq/muster/fsm"
@@ -29,7 +30,7 @@ func (s *source) Read(ctx context.Context, _ discovery.Want) ([]fsm.Record, erro
 	s.reads++
 	records, err, wait := slices.Clone(s.records), s.err, s.wait
 	s.mu.Unlock()
-	if wait > 0 && !pause(ctx, wait) {
+	if wait > 0 && !life.Pause(ctx, wait) {
 		return nil, context.Cause(ctx)
 	}
 	return records, err
@@ -91,7 +92,7 @@ func (n *nodes) serve(addr string, w http.ResponseWriter, r *http.Request) {
 	doc, wait := n.docs[addr], n.wait[addr]
 	n.asked[addr]++
 	n.mu.Unlock()
-	if wait > 0 && !pause(r.Context(), wait) {
+	if wait > 0 && !life.Pause(r.Context(), wait) {
 		return
 	}
 	tag, err := doc.ETag()

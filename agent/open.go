@@ -50,7 +50,7 @@ func (a *Agent) openPort(ctx context.Context) error {
 	}
 	a.did("peer port", func() error { return ignoreClosed(on.Close()) })
 	a.cfg.PeerAddr = on.Addr().String()
-	a.machine = replica.New(a.id, a.ending.end)
+	a.machine = replica.New(a.id, a.ending.End)
 	a.port, err = peerport.New(peerport.Config{
 		ID: a.id, Group: a.groupID, Listener: on, Dial: a.cfg.Seams.PeerDial, Resolve: a.resolve,
 		Handler: a.trace.Serve(a.handler()), Log: a.log, Registerer: a.cfg.Registerer,

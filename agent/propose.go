@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/musterhq/muster/agent/consensus"
+	"github.com/musterhq/muster/agent/life"
 	"github.com/musterhq/muster/agent/peerport"
 	"github.com/musterhq/muster/fsm"
 )
@@ -51,7 +52,7 @@ func (a *Agent) deliver(ctx context.Context, c fsm.Command) (fsm.Result, error) 
 		if err == nil {
 			return results[0], nil
 		}
-		if classify(err) == unknown && !fsm.Fenced(c) || !pause(ctx, proposePause) {
+		if classify(err) == unknown && !fsm.Fenced(c) || !life.Pause(ctx, proposePause) {
 			return fsm.Result{}, apiError(err)
 		}
 	}
@@ -83,16 +84,4 @@ func (a *Agent) proposeOnce(ctx context.Context, frames []byte, count int, late 
 		return nil, fmt.Errorf("answer of the leader: %d results for %d commands", len(results), count)
 	}
 	return results, nil
-}
-
-// pause waits; false when ctx ended first.
-func pause(ctx context.Context, d time.Duration) bool {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-ctx.Done():
-		return false
-	case <-t.C:
-		return true
-	}
 }

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"sync/atomic"
 	"time"
+
+	"github.com/musterhq/muster/agent/life"
 )
 
 // pulse tells whether this process has run all along. Raft takes the answer to any earlier request for the word of a quorum
@@ -52,7 +54,7 @@ func (p *pulse) awake(ctx context.Context) error {
 		if time.Since(*p.last.Load()) <= stopped && (woke == nil || time.Since(*woke) > stopped) {
 			return nil
 		}
-		if !pause(ctx, pulseEvery/4) {
+		if !life.Pause(ctx, pulseEvery/4) {
 			return fmt.Errorf("wait after this process was stopped: %w", context.Cause(ctx))
 		}
 	}

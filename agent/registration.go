@@ -30,7 +30,7 @@ func (a *Agent) keepRegistered(ctx context.Context) error {
 	}
 	err := a.registration.Run(ctx)
 	last := context.WithoutCancel(ctx)
-	if why := a.ending.cause; why != nil && !errors.Is(why, errLeft) && !errors.Is(why, errRemoved) {
+	if why := a.ending.Cause(); why != nil && !errors.Is(why, errLeft) && !errors.Is(why, errRemoved) {
 		a.registration.Fail(last, why)
 	} else {
 		a.registration.Withdraw(last)

@@ -42,7 +42,7 @@ func TestLastWordToConsul(t *testing.T) {
 		for !strings.Contains(last, `"Tags":["leader","voter"]`) {
 			last = <-told
 		}
-		a.ending.end(c.cause)
+		a.ending.End(c.cause)
 		if err := <-ended; (err == nil) != (c.cause == nil || errors.Is(c.cause, errLeft)) {
 			t.Errorf("%v: it ended with %v", c.cause, err)
 		}

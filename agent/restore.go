@@ -53,7 +53,7 @@ func (a *Agent) restore(ctx context.Context, from io.Reader, cause fsm.Cause) (h
 	r := &restore{state: b.State, cause: cause, done: make(chan struct{})}
 	select {
 	case a.restores <- r:
-	case <-a.ending.done:
+	case <-a.ending.Done():
 		return r.out, consensus.ErrNotLeading
 	case <-ctx.Done():
 		return r.out, fsm.Errorf(fsm.CodeUnavailable, "the restore was given up before it began")

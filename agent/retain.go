@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"github.com/musterhq/muster/agent/life"
 	"github.com/musterhq/muster/fsm"
 )
 
@@ -24,7 +25,7 @@ func (t *term) retain(ctx context.Context) error {
 				t.retained(ctx, "tokens", t.do(ctx, c))
 			}
 		}
-		if !pause(ctx, wait) {
+		if !life.Pause(ctx, wait) {
 			return nil
 		}
 	}

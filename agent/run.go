@@ -9,6 +9,7 @@ import (
 	"github.com/hashicorp/raft"
 
 	"github.com/musterhq/muster/agent/gossip"
+	"github.com/musterhq/muster/agent/life"
 	"github.com/musterhq/muster/fsm"
 )
 
@@ -30,21 +31,21 @@ var (
 // On the way out it stops taking work, gives its claims back, hands leadership over and says farewell, but stays a member.
 func (a *Agent) Run(ctx context.Context) (err error) {
 	defer func() { err = errors.Join(err, a.rollBack()) }()
-	stopped := context.AfterFunc(ctx, func() { a.ending.end(nil) })
+	stopped := context.AfterFunc(ctx, func() { a.ending.End(nil) })
 	defer stopped()
 	base := context.WithoutCancel(ctx)
-	end := a.ending.end
+	end := a.ending.End
 
-	traces := start(base, end, parts{"traces": a.trace.Run})
-	defer traces.halt()
-	network := start(base, end, parts{"peer port": a.port.Run, "gossip": a.gossip.Run, "certificates": a.watchCertificates})
-	defer network.halt()
+	traces := life.Start(base, end, life.Parts{"traces": a.trace.Run})
+	defer traces.Halt()
+	network := life.Start(base, end, life.Parts{"peer port": a.port.Run, "gossip": a.gossip.Run, "certificates": a.watchCertificates})
+	defer network.Halt()
 	defer a.shutRaft()
-	lead := start(base, end, parts{
+	lead := life.Start(base, end, life.Parts{
 		"leadership": a.watchLeadership, "turnover": a.watchLeader, "report": a.report, "room": a.watchSpace,
 	})
-	defer lead.halt()
-	work := start(base, end, parts{
+	defer lead.Halt()
+	work := life.Start(base, end, life.Parts{
 		"joining": a.enter, "remembering": a.remember, "watching raft": a.watchRaft,
 		"watching its place": a.watchPlace, "work": a.work,
 		"guarding the data":   func(ctx context.Context) error { return a.dir.KeepGuard(ctx, a.machine, a.cfg.Version) },
@@ -52,14 +53,14 @@ func (a *Agent) Run(ctx context.Context) (err error) {
 		"declaring": func(ctx context.Context) error { return a.whileLive(ctx, anything, a.declare) },
 		"http":      func(ctx context.Context) error { return a.face.Run(ctx, a.faceOn) },
 	})
-	defer work.halt()
+	defer work.Halt()
 	a.log.Info("peer started", "name", a.cfg.Name, "id", a.id, "http", a.cfg.HTTPAddr,
 		"peer_port", a.cfg.PeerAddr, "gossip", a.cfg.GossipAddr)
 
-	<-a.ending.done
-	a.log.Info("peer stopping", "reason", a.ending.why())
+	<-a.ending.Done()
+	a.log.Info("peer stopping", "reason", a.ending.Why())
 	a.draining.Store(true)
-	work.halt()
+	work.Halt()
 	a.farewell(base)
 	a.keep()
 	return a.verdict()
@@ -75,7 +76,7 @@ func (a *Agent) watchSpace(ctx context.Context) error {
 
 // verdict is why the peer stopped, nil when it was asked to.
 func (a *Agent) verdict() error {
-	switch cause := a.ending.cause; {
+	switch cause := a.ending.Cause(); {
 	case errors.Is(cause, errLeft):
 		return nil
 	case errors.Is(cause, fsm.ErrNewer):
@@ -94,8 +95,8 @@ func (a *Agent) work(ctx context.Context) error {
 	}
 	a.caughtUp.Store(true)
 	a.machine.OpenClaims()
-	workers := start(ctx, a.ending.end, parts{"refreshes": a.worker.Run, "runs": a.runner.Run})
-	workers.wait()
+	workers := life.Start(ctx, a.ending.End, life.Parts{"refreshes": a.worker.Run, "runs": a.runner.Run})
+	workers.Wait()
 	return nil
 }
 
@@ -105,7 +106,7 @@ func (a *Agent) catchUp(ctx context.Context) bool {
 		if _, err := a.fresh(ctx); err == nil {
 			return true
 		}
-		if !pause(ctx, 100*time.Millisecond) {
+		if !life.Pause(ctx, 100*time.Millisecond) {
 			return false
 		}
 	}
@@ -121,7 +122,7 @@ func (a *Agent) farewell(ctx context.Context) {
 		a.handOver(ctx)
 	}
 	intent := gossip.Stopping
-	if errors.Is(a.ending.cause, errLeft) {
+	if errors.Is(a.ending.Cause(), errLeft) {
 		intent = gossip.Leaving
 	}
 	if err := a.gossip.Leave(ctx, intent); err != nil {
@@ -190,7 +191,7 @@ func (a *Agent) otherVoters() (int, error) {
 // keep takes a snapshot when so much was applied since the last one that the next start would take long to apply it again.
 // It comes last, when no other peer waits for this one. A peer that left, or that failed, has no next start.
 func (a *Agent) keep() {
-	if a.ending.cause != nil || a.raftIsDown() || a.machine.LogBytes() <= snapshotAtEnd {
+	if a.ending.Cause() != nil || a.raftIsDown() || a.machine.LogBytes() <= snapshotAtEnd {
 		return
 	}
 	a.snapshot()

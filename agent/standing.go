@@ -8,6 +8,7 @@ import (
 
 	"github.com/hashicorp/raft"
 
+	"github.com/musterhq/muster/agent/life"
 	"github.com/musterhq/muster/fsm"
 )
 
@@ -19,7 +20,7 @@ func (t *term) spares(ctx context.Context, id string) error {
 		if err != nil {
 			return err
 		}
-		if err = t.quorumWithout(servers, id); err == nil || time.Since(t.clock.began) >= heardFor || !pause(ctx, hearAgain) {
+		if err = t.quorumWithout(servers, id); err == nil || time.Since(t.clock.began) >= heardFor || !life.Pause(ctx, hearAgain) {
 			return err
 		}
 	}

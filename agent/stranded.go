@@ -51,6 +51,6 @@ func bare(r *fsm.Reader) bool {
 // stranded ends this peer when the leader does not know the epoch it is in.
 func (a *Agent) stranded(err error) {
 	if errors.Is(err, fsm.ErrGone) {
-		a.ending.end(fmt.Errorf("%w (%w)", errStranded, err))
+		a.ending.End(fmt.Errorf("%w (%w)", errStranded, err))
 	}
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/hashicorp/raft"
 	"golang.org/x/sync/errgroup"
 
+	"github.com/musterhq/muster/agent/life"
 	"github.com/musterhq/muster/agent/mint"
 	"github.com/musterhq/muster/fsm"
 )
@@ -75,7 +76,7 @@ func (a *Agent) begin(ctx context.Context) (stop func()) {
 			if err := a.asker.HandOver(ctx, ""); err != nil {
 				a.log.Warn("leadership was not given up", "error", err)
 			}
-			if !pause(ctx, leadAgain) {
+			if !life.Pause(ctx, leadAgain) {
 				return
 			}
 		}

@@ -27,13 +27,13 @@ func (v *valve) into(a *Agent) {
 			var leads bool
 			select {
 			case leads = <-in:
-			case <-a.ending.done:
+			case <-a.ending.Done():
 				return
 			}
 			for v.hold.Load() {
 				select {
 				case leads = <-in:
-				case <-a.ending.done:
+				case <-a.ending.Done():
 					return
 				case <-time.After(tickEvery):
 				}
@@ -44,7 +44,7 @@ func (v *valve) into(a *Agent) {
 			select {
 			case out <- leads:
 				last = leads
-			case <-a.ending.done:
+			case <-a.ending.Done():
 				return
 			}
 		}

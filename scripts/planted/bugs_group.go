@@ -61,7 +61,7 @@ var groupBugs = []bug{
 	},
 	{
 		23, "a part of a peer is left running when it stops", "agent/run.go",
-		[]edit{{"	defer work.halt()\n", ""}, {"	work.halt()\n	a.farewell(base)", "	_ = work\n	a.farewell(base)"}},
+		[]edit{{"	defer work.Halt()\n", ""}, {"	work.Halt()\n	a.farewell(base)", "	_ = work\n	a.farewell(base)"}},
 		[]catch{{"virtual time", "./agent", "TestStaleReadOfNothing", nil}},
 	},
 	{
