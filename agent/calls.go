@@ -175,7 +175,7 @@ func (a *Agent) handler() http.Handler {
 
 // servePropose takes another peer's commands: frames in, results out. It never sends them on.
 func (a *Agent) servePropose(w http.ResponseWriter, r *http.Request) {
-	frames, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxEntry))
+	frames, err := io.ReadAll(http.MaxBytesReader(w, r.Body, fsm.MaxEntry))
 	if err != nil {
 		writeError(w, fsm.Errorf(fsm.CodeTooLarge, "propose: %s", err))
 		return

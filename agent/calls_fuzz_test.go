@@ -120,7 +120,7 @@ func TestCallsAreBounded(t *testing.T) {
 	for _, path := range called {
 		most := maxCall
 		if path == pathPropose {
-			most = maxEntry
+			most = fsm.MaxEntry
 		}
 		for _, of := range []byte(" [\"") {
 			body := &endless{of: of}

@@ -110,7 +110,7 @@ func (t *term) bury(ctx context.Context, c *calm) error {
 	if c.seen(servers); time.Since(c.since) < calmFor {
 		return nil
 	}
-	r, now := a.machine.Read(), t.clock.now()
+	r, now := a.machine.Read(), t.clock.Now()
 	dead := slices.SortedFunc(r.Peers(), func(a, b *fsm.Peer) int { return cmp.Compare(a.Failed, b.Failed) })
 	for _, row := range dead {
 		i := slices.IndexFunc(servers, func(s raft.Server) bool { return string(s.ID) == row.ID })

@@ -7,6 +7,7 @@ import (
 	"github.com/hashicorp/raft"
 
 	"github.com/musterhq/muster/agent/consensus"
+	"github.com/musterhq/muster/agent/entries"
 	"github.com/musterhq/muster/agent/peerport"
 	"github.com/musterhq/muster/fsm"
 )
@@ -19,16 +20,13 @@ const (
 	unknown                   // it may have been, or may yet be
 )
 
-// errFull: too many commands wait for the log.
-var errFull = errors.New("too many commands wait for the log")
-
 // errNotSent: a request never went out to the peer that leads.
 var errNotSent = errors.New("the leader could not be asked")
 
 // classify judges, once for all callers, what an error of raft or of the way to the leader says about a command.
 func classify(err error) outcome {
 	for _, sure := range []error{
-		consensus.ErrNotLeading, errFull, errNotSent, raft.ErrNotLeader, raft.ErrLeadershipTransferInProgress, raft.ErrEnqueueTimeout, errRemoteNotLeading,
+		consensus.ErrNotLeading, entries.ErrFull, errNotSent, raft.ErrNotLeader, raft.ErrLeadershipTransferInProgress, raft.ErrEnqueueTimeout, errRemoteNotLeading,
 	} {
 		if errors.Is(err, sure) {
 			return notApplied

@@ -39,7 +39,7 @@ func (f replicaFace) Read(ctx context.Context, level httpd.Level) (*fsm.Reader, 
 // Now is logical time as this peer can tell it.
 func (f replicaFace) Now() fsm.Time {
 	if t := f.term.Load(); t != nil {
-		return t.clock.now()
+		return t.clock.Now()
 	}
 	return max(fsm.TimeOf(f.cfg.Seams.Now()), f.machine.Read().Meta().Time)
 }

@@ -4,6 +4,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/musterhq/muster/agent/entries"
 	"github.com/musterhq/muster/agent/gossip"
 	"github.com/musterhq/muster/fsm"
 )
@@ -96,7 +97,7 @@ func TestSilentPeerKeepsItsTrust(t *testing.T) {
 			w.net.Cut(worker.host, leader.host)
 			cut := time.Now()
 			leader.await("its claims expired", told(before, fsm.ClaimExpired, 1))
-			if took := time.Since(cut); took > silentFor+2*beat {
+			if took := time.Since(cut); took > silentFor+2*entries.Beat {
 				t.Errorf("claims of a silent peer expired only after %s", took)
 			}
 			w.heal()

@@ -72,7 +72,7 @@ func (t *term) changeKeys(ctx context.Context, q keyringRequest) (httpd.Keyring,
 	case <-ctx.Done():
 		return httpd.Keyring{}, fsm.Errorf(fsm.CodeUnavailable, "another change of the keyring is under way; it was not done, try again")
 	}
-	if !life.Pause(ctx, keyringStep-time.Since(t.clock.began)) {
+	if !life.Pause(ctx, keyringStep-time.Since(t.began)) {
 		return httpd.Keyring{}, consensus.ErrNotLeading
 	}
 	if err := t.leads(ctx); err != nil || !t.lasts() {

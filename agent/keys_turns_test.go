@@ -52,7 +52,7 @@ func TestKeyringStepsOfTwoLeadersDoNotMeet(t *testing.T) {
 		if err := w.leader().asker.HandOver(t.Context(), ""); err != nil {
 			t.Fatal(err)
 		}
-		led := w.leader().term.Load().clock.began
+		led := w.leader().term.Load().began
 		if _, err := (keysFace{w.follower().Agent}).InstallKey(t.Context(), keyring.Generate()); err != nil {
 			t.Fatal(err)
 		}

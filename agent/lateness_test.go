@@ -4,6 +4,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/musterhq/muster/agent/entries"
 	"github.com/musterhq/muster/fsm"
 )
 
@@ -33,7 +34,7 @@ func TestLatenessIsCounted(t *testing.T) {
 		before, _ := leader.lateness()
 		w.pass(time.Minute)
 		n, late := leader.lateness()
-		if n < before+118 || n > before+122 || late > time.Duration(n)*beat {
+		if n < before+118 || n > before+122 || late > time.Duration(n)*entries.Beat {
 			t.Errorf("%d refreshes of 120 in a minute, late by %s together", n-before, late)
 		}
 		if n, _ := w.others(leader)[0].lateness(); n > 0 {
@@ -59,7 +60,7 @@ func TestWaitingRoundsLeaveRoom(t *testing.T) {
 		before, lateBefore := leader.lateness()
 		w.pass(21 * time.Second)
 		n, late := leader.lateness()
-		if n, late = n-before, late-lateBefore; n < 3*clusters-20 || late > time.Duration(n)*beat {
+		if n, late = n-before, late-lateBefore; n < 3*clusters-20 || late > time.Duration(n)*entries.Beat {
 			t.Errorf("%d refreshes of %d in three intervals, late by %s together", n, 3*clusters, late)
 		}
 	})

@@ -4,6 +4,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/musterhq/muster/agent/entries"
 	"github.com/musterhq/muster/fsm"
 )
 
@@ -38,7 +39,7 @@ func TestLooksKeepApart(t *testing.T) {
 			}
 			last = e.time
 		}
-		if most := int(last.Sub(first).Std()/beat) + 1; hasty > most || claims < clusters/2 {
+		if most := int(last.Sub(first).Std()/entries.Beat) + 1; hasty > most || claims < clusters/2 {
 			t.Errorf("%d nodes are asked again, %d times sooner than %s after others; the rhythm itself may %d times",
 				claims, hasty, lookAgain, most)
 		}

@@ -225,7 +225,7 @@ func (t *term) since(row *fsm.Peer) *fsm.Peer {
 		return row
 	}
 	next := *row
-	next.Failed = t.clock.now()
+	next.Failed = t.clock.Now()
 	return &next
 }
 

@@ -10,7 +10,7 @@ import (
 func (t *term) resume(ctx context.Context) {
 	a := t.agent
 	p := a.machine.Read().Settings().Pause
-	if p == nil || p.Holds(t.clock.now()) {
+	if p == nil || p.Holds(t.clock.Now()) {
 		return
 	}
 	err := t.do(ctx, &fsm.ScheduleResume{Until: p.Until, Cause: fsm.Cause{Kind: fsm.CauseGroup, Peer: a.cfg.Name}})

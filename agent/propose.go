@@ -38,9 +38,9 @@ func (a *Agent) deliver(ctx context.Context, c fsm.Command) (fsm.Result, error) 
 	ctx, cancel := context.WithTimeout(ctx, proposeWait)
 	defer cancel()
 	frame, late := fsm.Frame(c), fsm.Unhurried(c)
-	if len(frame) > maxEntry {
+	if len(frame) > fsm.MaxEntry {
 		return fsm.Result{}, fsm.Errorf(fsm.CodeTooLarge, "the change takes %d bytes in the log; at most %d fit: send fewer at once",
-			len(frame), maxEntry)
+			len(frame), fsm.MaxEntry)
 	}
 	for {
 		if t := a.term.Load(); t != nil {

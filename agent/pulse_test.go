@@ -3,6 +3,8 @@ package agent
 import (
 	"testing"
 	"time"
+
+	"github.com/musterhq/muster/agent/consensus"
 )
 
 // TestLeaderThatWasStoppedAsksAnew reads from a leader that runs, and from one whose process stood still for a second: what
@@ -18,15 +20,14 @@ func TestLeaderThatWasStoppedAsksAnew(t *testing.T) {
 			}
 			return time.Since(began)
 		}
-		if took := read(); took >= stopped {
+		if took := read(); took >= consensus.Stopped {
 			t.Errorf("a read of a leader that runs took %s", took)
 		}
-		before := time.Now().Add(-time.Second)
-		lead.pulse.last.Store(&before)
-		if took := read(); took <= stopped {
+		lead.pulse.Beat(time.Now().Add(-time.Second))
+		if took := read(); took <= consensus.Stopped {
 			t.Errorf("a read of a leader that was stopped took %s", took)
 		}
-		if took := read(); took >= stopped {
+		if took := read(); took >= consensus.Stopped {
 			t.Errorf("a read later took %s", took)
 		}
 	})

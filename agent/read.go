@@ -11,7 +11,7 @@ import (
 func (t *term) leads(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, callWait)
 	defer cancel()
-	if err := t.pulse.awake(ctx); err != nil {
+	if err := t.pulse.Awake(ctx); err != nil {
 		return err
 	}
 	return t.agent.asker.Leads(ctx)

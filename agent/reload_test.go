@@ -272,7 +272,7 @@ func TestADeclaredDiscoveryThatWaitsHoldsUpNoOther(t *testing.T) {
 // TestADeclaredDiscoveryThatIsTooLargeIsGivenUp: what can never be applied is told once.
 func TestADeclaredDiscoveryThatIsTooLargeIsGivenUp(t *testing.T) {
 	spec := fsm.DefaultSpec()
-	spec.Backend, spec.Config = "list", fsm.JSON(`{"x": "`+strings.Repeat("x", maxEntry)+`"}`)
+	spec.Backend, spec.Config = "list", fsm.JSON(`{"x": "`+strings.Repeat("x", fsm.MaxEntry)+`"}`)
 	inBubbleOf(t, 1, func(c *Config) { c.Declared = []Declared{{Name: "big", Spec: spec, Place: "a.hcl:3"}} }, func(t *testing.T, w *world) {
 		one := w.leader()
 		w.until("the refusal", func() bool { return len(one.said.with("declared discovery was refused", "a.hcl:3")) == 1 })

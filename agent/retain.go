@@ -14,7 +14,7 @@ const retainEvery = time.Minute
 // and each minute from the last trimming or look on, so that where no term lasts a minute it is done too.
 func (t *term) retain(ctx context.Context) error {
 	for {
-		r, now := t.agent.machine.Read(), t.clock.now()
+		r, now := t.agent.machine.Read(), t.clock.Now()
 		wait := retainEvery - now.Sub(r.Meta().Trimmed).Std()
 		if wait <= 0 {
 			wait = retainEvery

@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"github.com/musterhq/muster/agent/entries"
 	"github.com/musterhq/muster/fsm"
 	"github.com/musterhq/muster/refresh"
 )
@@ -15,12 +16,12 @@ func (t *term) schedule(ctx context.Context) error {
 	touched, unfollow := m.Follow()
 	defer unfollow()
 	defer t.agent.metrics.unwatch()
-	s := refresh.NewScheduler(m.Read(), t.clock.instant())
+	s := refresh.NewScheduler(m.Read(), t.clock.Instant())
 	s.Late = t.agent.metrics.lateBy
 	began := time.Now()
-	tick := time.NewTicker(beat)
+	tick := time.NewTicker(entries.Beat)
 	defer tick.Stop()
-	look := time.NewTimer(beat)
+	look := time.NewTimer(entries.Beat)
 	defer look.Stop()
 	var last time.Duration // when the last beat was
 	for {
@@ -29,7 +30,7 @@ func (t *term) schedule(ctx context.Context) error {
 			return nil
 		case <-touched.Ready():
 			subjects, peers := touched.Take()
-			r, now := m.Read(), t.clock.instant()
+			r, now := m.Read(), t.clock.Instant()
 			s.Update(r, subjects, now)
 			if peers {
 				s.Peers(r, now)
@@ -44,14 +45,14 @@ func (t *term) schedule(ctx context.Context) error {
 		for _, w := range t.hearing.news() {
 			s.Heard(w.Peer.ID, w.Polls, w.Applied)
 		}
-		r, now := m.Read(), t.clock.instant()
+		r, now := m.Read(), t.clock.Instant()
 		last = now.Mono
 		for p := range r.Peers() {
 			if p.ID != t.agent.id && t.hearing.silent(p.ID, began) {
 				s.Silent(p.ID, now)
 			}
 		}
-		t.batch.beat(s.Beat(r, t.ready(r), now))
+		t.batch.Beat(s.Beat(r, t.ready(r), now))
 		t.agent.metrics.watch(s, now)
 		if at, ok := s.Look(); ok {
 			look.Reset(max(at-now.Mono, lookAgain))

@@ -20,7 +20,7 @@ func (t *term) spares(ctx context.Context, id string) error {
 		if err != nil {
 			return err
 		}
-		if err = t.quorumWithout(servers, id); err == nil || time.Since(t.clock.began) >= heardFor || !life.Pause(ctx, hearAgain) {
+		if err = t.quorumWithout(servers, id); err == nil || time.Since(t.began) >= heardFor || !life.Pause(ctx, hearAgain) {
 			return err
 		}
 	}

@@ -57,7 +57,7 @@ func TestLeavesRightAfterATermBegan(t *testing.T) {
 		leader := w.leader()
 		deaf := func(began time.Time) *term {
 			now := leader.term.Load()
-			return &term{agent: now.agent, clock: &clock{began: began}, hearing: newHearing()}
+			return &term{agent: now.agent, began: began, hearing: newHearing()}
 		}
 		young := deaf(time.Now())
 		go func() {

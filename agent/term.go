@@ -11,6 +11,8 @@ import (
 	"github.com/hashicorp/raft"
 	"golang.org/x/sync/errgroup"
 
+	"github.com/musterhq/muster/agent/consensus"
+	"github.com/musterhq/muster/agent/entries"
 	"github.com/musterhq/muster/agent/life"
 	"github.com/musterhq/muster/agent/mint"
 	"github.com/musterhq/muster/fsm"
@@ -19,11 +21,12 @@ import (
 // term is what a leader has while it leads: everything leader-only begins in lead and has ended when lead returns.
 type term struct {
 	agent   *Agent
-	number  uint64 // raft's
-	clock   *clock
-	batch   *batcher
+	number  uint64    // raft's
+	began   time.Time // for its monotonic reading only
+	clock   *entries.Clock
+	batch   *entries.Batch
 	hearing *hearing
-	pulse   *pulse
+	pulse   *consensus.Pulse
 	keyring chan struct{}             // held while a step is taken on the peers' keyrings
 	joining sync.Mutex                // held while a server is added, or the feature level raised to what all servers understand
 	full    atomic.Pointer[fsm.Error] // why operators' writes are refused
@@ -95,18 +98,18 @@ func (a *Agent) lead(ctx context.Context) error {
 		return fmt.Errorf("barrier: %w", err)
 	}
 	t := &term{
-		agent: a, number: number, clock: newClock(a.cfg.Seams.Now, a.machine.Read().Meta().Time), hearing: newHearing(), pulse: newPulse(),
-		keyring: make(chan struct{}, 1),
+		agent: a, number: number, began: time.Now(), clock: entries.NewClock(a.cfg.Seams.Now, a.machine.Read().Meta().Time),
+		hearing: newHearing(), pulse: consensus.NewPulse(), keyring: make(chan struct{}, 1),
 	}
-	t.batch = newBatcher(a.raft, a.machine, t.clock, t.lasts)
-	t.batch.granted = a.granted(ctx)
+	t.batch = entries.New(a.raft, a.machine, t.clock, t.lasts)
+	t.batch.Granted = a.granted(ctx)
 	if err := t.open(); err != nil {
 		return err
 	}
 	a.log.Info("leading", "term", t.number)
 	work, ctx := errgroup.WithContext(ctx)
-	work.Go(func() error { return t.batch.run(ctx) })
-	work.Go(func() error { return t.pulse.run(ctx) })
+	work.Go(func() error { return t.batch.Run(ctx) })
+	work.Go(func() error { return t.pulse.Run(ctx) })
 	a.term.Store(t)
 	work.Go(func() error { return t.schedule(ctx) })
 	work.Go(func() error { return t.reconcile(ctx) })
@@ -117,7 +120,7 @@ func (a *Agent) lead(ctx context.Context) error {
 	work.Go(func() error { return t.herald(ctx) })
 	err := work.Wait()
 	a.term.Store(nil)
-	t.batch.settle()
+	t.batch.Settle()
 	a.log.Info("not leading any more")
 	return err
 }
@@ -138,11 +141,11 @@ func (t *term) open() error {
 	for _, c := range commands {
 		frames = append(frames, fsm.Frame(c))
 	}
-	first := newProposal(slices.Concat(frames...), len(frames))
-	t.batch.send([]*proposal{first})
-	<-first.done
-	if first.err != nil {
-		return fmt.Errorf("open the term: %w", first.err)
+	first := entries.NewProposal(slices.Concat(frames...), len(frames))
+	t.batch.Open(first)
+	<-first.Done()
+	if first.Err != nil {
+		return fmt.Errorf("open the term: %w", first.Err)
 	}
 	return nil
 }
@@ -155,15 +158,15 @@ func (t *term) lasts() bool { return t.agent.raft.CurrentTerm() == t.number }
 func (t *term) propose(ctx context.Context, frames []byte, count int, late bool) ([]fsm.Result, error) {
 	_, step := t.agent.trace.Step(ctx, "commit")
 	t.ripe(ctx, frames)
-	p := newProposal(frames, count)
-	t.batch.add(p, late)
+	p := entries.NewProposal(frames, count)
+	t.batch.Add(p, late)
 	select {
-	case <-p.done:
-		if len(p.results) > 0 {
-			step.Count("muster.entry", int(p.results[0].Index))
+	case <-p.Done():
+		if len(p.Results) > 0 {
+			step.Count("muster.entry", int(p.Results[0].Index))
 		}
-		step.End(p.err)
-		return p.results, p.err
+		step.End(p.Err)
+		return p.Results, p.Err
 	case <-ctx.Done():
 		err := fmt.Errorf("wait for the log: %w", context.Cause(ctx))
 		step.End(err)

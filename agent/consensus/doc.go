@@ -8,6 +8,7 @@
 //   - Stable: it panics when it cannot save its term.
 //   - Blank: it does not found a group where a crash left a term and nothing else.
 //   - Caught: it panics with the error of an entry that it cannot go on with when it starts.
+//   - Pulse: it takes answers for fresh that had waited while the process stood still.
 //   - Asker: it never answers what it was asked when it shuts down.
 //
 // Nothing here knows an Agent, the state or a data directory.

@@ -15,7 +15,7 @@ var groupBugs = []bug{
 		[]catch{{"component", "./agent/replica", "TestSnapshotIsPinned", nil}},
 	},
 	{
-		9, "a write is acknowledged before it is committed", "agent/batch.go",
+		9, "a write is acknowledged before it is committed", "agent/entries/batch.go",
 		[]edit{{
 			"	b.waiting.Go(func() {\n		applied, err := outcomeOf(future)\n",
 			"	for _, p := range batch {\n		p.finish(make([]fsm.Result, p.count), nil)\n	}\n	batch = nil\n" +
@@ -65,7 +65,7 @@ var groupBugs = []bug{
 		[]catch{{"virtual time", "./agent", "TestStaleReadOfNothing", nil}},
 	},
 	{
-		24, "a command is proposed before the feature level lets it in", "agent/batch.go",
+		24, "a command is proposed before the feature level lets it in", "agent/entries/batch.go",
 		[]edit{{
 			"		if why != nil {\n			p.refuse(why)\n		}\n		return why != nil\n",
 			"		_ = why\n		return false\n",
@@ -73,7 +73,7 @@ var groupBugs = []bug{
 		[]catch{{"virtual time", "./agent", "TestUpgradeProposesNothingTooNew|TestUpgradeHoldsBackWhatIsNew", nil}},
 	},
 	{
-		24, "what a leader understands passes for the group's level", "agent/batch.go",
+		24, "what a leader understands passes for the group's level", "agent/entries/batch.go",
 		[]edit{{"	level := b.machine.Read().Meta().Feature //", "	level := b.machine.Level //"}},
 		[]catch{{"virtual time", "./agent", "TestUpgradeHoldsBackWhatIsNew", nil}},
 	},

@@ -1,4 +1,4 @@
-package agent
+package entries_test
 
 import (
 	"context"
@@ -12,15 +12,27 @@ import (
 	"github.com/hashicorp/go-hclog"
 	"github.com/hashicorp/raft"
 
+	"github.com/musterhq/muster/agent/consensus"
+	"github.com/musterhq/muster/agent/entries"
 	"github.com/musterhq/muster/agent/replica"
 	"github.com/musterhq/muster/fsm"
 )
 
+// operator is the cause of what tests do as an operator would.
+var operator = fsm.Cause{Kind: fsm.CauseOperator, Accessor: "test"}
+
+// peer is a raft group of one.
+type peer struct {
+	t    *testing.T
+	raft *raft.Raft
+	logs *raft.InmemStore
+}
+
 // inBatches runs a test in a bubble with a batcher over a raft group of one, whose log it can read.
-func inBatches(t *testing.T, test func(t *testing.T, b *batcher, p *peer)) {
+func inBatches(t *testing.T, test func(t *testing.T, b *entries.Batch, p *peer)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
-		p := &peer{w: &world{t: t}, name: "p", logs: raft.NewInmemStore()}
+		p := &peer{t: t, logs: raft.NewInmemStore()}
 		m := replica.New("p", func(err error) { t.Error(err) })
 		addr, transport := raft.NewInmemTransport("p")
 		conf := raft.DefaultConfig()
@@ -41,29 +53,44 @@ func inBatches(t *testing.T, test func(t *testing.T, b *batcher, p *peer)) {
 		for !<-r.LeaderCh() {
 			continue
 		}
-		p.Agent = &Agent{raft: r, machine: m}
-		b := newBatcher(r, m, newClock(time.Now, 0), func() bool { return true })
+		p.raft = r
+		b := entries.New(r, m, entries.NewClock(time.Now, 0), func() bool { return true })
 		ctx, stop := context.WithCancel(t.Context())
 		ended := make(chan error, 1)
-		go func() { ended <- b.run(ctx) }()
+		go func() { ended <- b.Run(ctx) }()
 		test(t, b, p)
 		stop()
 		if err := <-ended; err != nil {
 			t.Error(err)
 		}
-		b.settle()
+		b.Settle()
 	})
 }
 
-func act(action string) *proposal {
-	return newProposal(fsm.Frame(&fsm.OperatorAct{Action: action, Cause: operator}), 1)
+func act(action string) *entries.Proposal {
+	return entries.NewProposal(fsm.Frame(&fsm.OperatorAct{Action: action, Cause: operator}), 1)
 }
 
 // actions are the acts in the log, entry by entry.
 func (p *peer) actions() (out [][]string) {
-	for _, e := range p.logged(0) {
+	last, err := p.logs.LastIndex()
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	for i := uint64(1); i <= last; i++ {
+		var l raft.Log
+		if err := p.logs.GetLog(i, &l); err != nil {
+			p.t.Fatal(err)
+		}
+		if l.Type != raft.LogCommand {
+			continue
+		}
+		_, commands, err := fsm.DecodeEntry(l.Data)
+		if err != nil {
+			p.t.Fatal(err)
+		}
 		var acts []string
-		for _, c := range e.commands {
+		for _, c := range commands {
 			acts = append(acts, c.(*fsm.OperatorAct).Action)
 		}
 		out = append(out, acts)
@@ -74,21 +101,21 @@ func (p *peer) actions() (out [][]string) {
 // TestHurriedShareAnEntry adds proposals in a row: they go within a few milliseconds, in order, in one entry, and each has
 // its own result.
 func TestHurriedShareAnEntry(t *testing.T) {
-	inBatches(t, func(t *testing.T, b *batcher, p *peer) {
+	inBatches(t, func(t *testing.T, b *entries.Batch, p *peer) {
 		began := time.Now()
-		var all []*proposal
+		var all []*entries.Proposal
 		for i := range 200 {
 			proposal := act(fmt.Sprint(i))
 			if i == 100 { // one of several commands
-				proposal = newProposal(append(act("100").frames, act("100, too").frames...), 2)
+				proposal = entries.NewProposal(append(act("100").Frames(), act("100, too").Frames()...), 2)
 			}
-			b.add(proposal, false)
+			b.Add(proposal, false)
 			all = append(all, proposal)
 		}
 		for i, proposal := range all {
-			<-proposal.done
-			if proposal.err != nil || len(proposal.results) != proposal.count || proposal.results[0].Err() != nil {
-				t.Fatalf("proposal %d: %+v, %v", i, proposal.results, proposal.err)
+			<-proposal.Done()
+			if proposal.Err != nil || len(proposal.Results) != proposal.Count() || proposal.Results[0].Err() != nil {
+				t.Fatalf("proposal %d: %+v, %v", i, proposal.Results, proposal.Err)
 			}
 		}
 		if took := time.Since(began); took > 10*time.Millisecond {
@@ -108,23 +135,23 @@ func TestHurriedShareAnEntry(t *testing.T) {
 
 // TestUnhurriedWaitForTheBeat adds both kinds: what is not hurried stays until the beat and goes with its commands.
 func TestUnhurriedWaitForTheBeat(t *testing.T) {
-	inBatches(t, func(t *testing.T, b *batcher, p *peer) {
+	inBatches(t, func(t *testing.T, b *entries.Batch, p *peer) {
 		late, soon := act("late"), act("soon")
-		b.add(late, true)
-		b.add(soon, false)
-		<-soon.done
+		b.Add(late, true)
+		b.Add(soon, false)
+		<-soon.Done()
 		<-time.After(time.Second)
 		select {
-		case <-late.done:
+		case <-late.Done():
 			t.Fatal("it did not wait for the beat")
 		default:
 		}
-		b.beat([]fsm.Command{&fsm.OperatorAct{Action: "own", Cause: operator}})
-		<-late.done
+		b.Beat([]fsm.Command{&fsm.OperatorAct{Action: "own", Cause: operator}})
+		<-late.Done()
 		if got := fmt.Sprint(p.actions()); got != "[[soon] [late own]]" {
 			t.Errorf("the log is %s", got)
 		}
-		b.beat(nil)
+		b.Beat(nil)
 		<-time.After(time.Second)
 		if got := len(p.actions()); got != 2 {
 			t.Errorf("an empty beat made an entry: %d", got)
@@ -135,20 +162,20 @@ func TestUnhurriedWaitForTheBeat(t *testing.T) {
 // TestEntriesAreBounded adds more than an entry holds: it takes several, none too large, all in order; one that is larger
 // than that by itself goes alone.
 func TestEntriesAreBounded(t *testing.T) {
-	inBatches(t, func(t *testing.T, b *batcher, p *peer) {
-		var all []*proposal
+	inBatches(t, func(t *testing.T, b *entries.Batch, p *peer) {
+		var all []*entries.Proposal
 		for i := range 60 {
 			size := 30 << 10
 			if i == 30 {
-				size = maxEntry + 1
+				size = fsm.MaxEntry + 1
 			}
 			proposal := act(fmt.Sprintf("%02d%s", i, strings.Repeat("x", size)))
-			b.add(proposal, false)
+			b.Add(proposal, false)
 			all = append(all, proposal)
 		}
 		for _, proposal := range all {
-			if <-proposal.done; proposal.err != nil {
-				t.Fatal(proposal.err)
+			if <-proposal.Done(); proposal.Err != nil {
+				t.Fatal(proposal.Err)
 			}
 		}
 		entries, next := p.actions(), 0
@@ -161,7 +188,7 @@ func TestEntriesAreBounded(t *testing.T) {
 				next++
 				size += len(a)
 			}
-			if size > maxEntry && len(e) > 1 {
+			if size > fsm.MaxEntry && len(e) > 1 {
 				t.Errorf("an entry of %d commands has %d bytes", len(e), size)
 			}
 		}
@@ -173,16 +200,16 @@ func TestEntriesAreBounded(t *testing.T) {
 
 // TestClosedBatcherRefuses ends a batcher with proposals waiting: all of them, and all that come, surely were not applied.
 func TestClosedBatcherRefuses(t *testing.T) {
-	inBatches(t, func(t *testing.T, b *batcher, p *peer) {
-		waiting := []*proposal{act("unhurried")}
-		b.add(waiting[0], true)
-		b.close()
+	inBatches(t, func(t *testing.T, b *entries.Batch, p *peer) {
+		waiting := []*entries.Proposal{act("unhurried")}
+		b.Add(waiting[0], true)
+		b.Close()
 		waiting = append(waiting, act("later"), act("unhurried, later"))
-		b.add(waiting[1], false)
-		b.add(waiting[2], true)
+		b.Add(waiting[1], false)
+		b.Add(waiting[2], true)
 		for _, proposal := range waiting {
-			if <-proposal.done; classify(proposal.err) != notApplied {
-				t.Errorf("refused with: %v", proposal.err)
+			if <-proposal.Done(); !errors.Is(proposal.Err, consensus.ErrNotLeading) {
+				t.Errorf("refused with: %v", proposal.Err)
 			}
 		}
 		if got := p.actions(); len(got) > 0 {
@@ -193,42 +220,42 @@ func TestClosedBatcherRefuses(t *testing.T) {
 
 // TestFullBatcherRefuses adds more than may wait: the rest is refused with an error that says so, the others go.
 func TestFullBatcherRefuses(t *testing.T) {
-	inBatches(t, func(t *testing.T, b *batcher, p *peer) {
-		frames := act("x").frames
-		var all []*proposal
-		for range maxProposals + 5 {
-			all = append(all, newProposal(frames, 1))
-			b.add(all[len(all)-1], true)
+	inBatches(t, func(t *testing.T, b *entries.Batch, p *peer) {
+		frames := act("x").Frames()
+		var all []*entries.Proposal
+		for range entries.MaxProposals + 5 {
+			all = append(all, entries.NewProposal(frames, 1))
+			b.Add(all[len(all)-1], true)
 		}
-		b.beat(nil)
+		b.Beat(nil)
 		refused := 0
 		for _, proposal := range all {
-			if <-proposal.done; proposal.err != nil {
+			if <-proposal.Done(); proposal.Err != nil {
 				refused++
-				if err := apiError(proposal.err); !errors.Is(err, fsm.ErrUnavailable) {
-					t.Fatalf("refused with: %v", err)
+				if !errors.Is(proposal.Err, entries.ErrFull) {
+					t.Fatalf("refused with: %v", proposal.Err)
 				}
 			}
 		}
 		if refused != 5 {
-			t.Errorf("%d of %d were refused, at most %d may wait", refused, len(all), maxProposals)
+			t.Errorf("%d of %d were refused, at most %d may wait", refused, len(all), entries.MaxProposals)
 		}
 	})
 }
 
 // TestLostEntriesAreToldApart shuts raft down under waiting proposals: each has an error, and none waits for ever.
 func TestLostEntriesAreToldApart(t *testing.T) {
-	inBatches(t, func(t *testing.T, b *batcher, p *peer) {
+	inBatches(t, func(t *testing.T, b *entries.Batch, p *peer) {
 		first := act("committed")
-		b.add(first, false)
-		<-first.done
+		b.Add(first, false)
+		<-first.Done()
 		if err := p.raft.Shutdown().Error(); err != nil {
 			t.Fatal(err)
 		}
 		lost := act("lost")
-		b.add(lost, false)
-		if <-lost.done; lost.err == nil || classify(lost.err) != unknown {
-			t.Errorf("a proposal to raft that was shut down ended with: %v", lost.err)
+		b.Add(lost, false)
+		if <-lost.Done(); lost.Err == nil || errors.Is(lost.Err, consensus.ErrNotLeading) {
+			t.Errorf("a proposal to raft that was shut down ended with: %v", lost.Err)
 		}
 	})
 }

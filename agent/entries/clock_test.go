@@ -1,4 +1,4 @@
-package agent
+package entries_test
 
 import (
 	"sync"
@@ -6,8 +6,11 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/musterhq/muster/agent/entries"
 	"github.com/musterhq/muster/fsm"
 )
+
+const day = 24 * time.Hour
 
 // wallClock is a wall clock that can be set.
 type wallClock struct {
@@ -32,11 +35,11 @@ func (w *wallClock) jump(by time.Duration) {
 func TestClockNeitherGoesBackNorStands(t *testing.T) {
 	synctest.Test(t, func(*testing.T) {
 		wall := &wallClock{}
-		c := newClock(wall.now, fsm.TimeOf(time.Now()))
-		last := c.now()
+		c := entries.NewClock(wall.now, fsm.TimeOf(time.Now()))
+		last := c.Now()
 		for _, jump := range []time.Duration{0, time.Hour, -time.Hour, -day, 2 * day, -3 * day, 0, 5 * day, 0} {
 			wall.jump(jump)
-			at := c.now()
+			at := c.Now()
 			if at < last {
 				t.Errorf("after a jump of %s time went back from %s to %s", jump, last, at)
 			}
@@ -44,7 +47,7 @@ func TestClockNeitherGoesBackNorStands(t *testing.T) {
 				t.Errorf("after a jump of %s time is behind the wall clock", jump)
 			}
 			<-time.After(time.Second)
-			if last = c.now(); last.Sub(at) < fsm.Second {
+			if last = c.Now(); last.Sub(at) < fsm.Second {
 				t.Errorf("after a jump of %s a second took %s", jump, last.Sub(at))
 			}
 		}
@@ -55,12 +58,12 @@ func TestClockNeitherGoesBackNorStands(t *testing.T) {
 func TestClockTakesUpTheState(t *testing.T) {
 	synctest.Test(t, func(*testing.T) {
 		state := fsm.TimeOf(time.Now().Add(day))
-		c := newClock(time.Now, state)
+		c := entries.NewClock(time.Now, state)
 		<-time.After(time.Minute)
-		if got := c.now(); got != state.Add(fsm.Minute) {
+		if got := c.Now(); got != state.Add(fsm.Minute) {
 			t.Errorf("a minute after %s it is %s", state, got)
 		}
-		if got := c.instant(); got.Mono != time.Minute {
+		if got := c.Instant(); got.Mono != time.Minute {
 			t.Errorf("a minute into the term the monotonic time is %s", got.Mono)
 		}
 	})
@@ -71,14 +74,14 @@ func TestClockTakesUpTheState(t *testing.T) {
 func TestClockStaysMonotonic(t *testing.T) {
 	synctest.Test(t, func(*testing.T) {
 		wall := &wallClock{}
-		c := newClock(wall.now, 0)
+		c := entries.NewClock(wall.now, 0)
 		var readers sync.WaitGroup
 		for range 4 {
 			readers.Go(func() {
-				last := c.now()
+				last := c.Now()
 				for range 200 {
 					<-time.After(10 * time.Millisecond)
-					if at := c.now(); at < last {
+					if at := c.Now(); at < last {
 						t.Errorf("time went back from %s to %s", last, at)
 					} else {
 						last = at
@@ -91,7 +94,7 @@ func TestClockStaysMonotonic(t *testing.T) {
 			wall.jump([]time.Duration{time.Hour, -time.Hour}[i%2])
 		}
 		readers.Wait()
-		if mono := c.instant().Mono; mono != 2*time.Second {
+		if mono := c.Instant().Mono; mono != 2*time.Second {
 			t.Errorf("2s of waiting read as %s", mono)
 		}
 	})
