@@ -30,16 +30,22 @@ type peer struct {
 
 func newPeer(t *testing.T, first, last uint64) *peer {
 	t.Helper()
-	p := &peer{t: t, dir: t.TempDir(), logs: raft.NewInmemStore()}
-	for i := first; i <= last; i++ {
-		if err := p.logs.StoreLog(&raft.Log{Index: i, Term: 1, Type: raft.LogNoop}); err != nil {
-			t.Fatal(err)
-		}
-	}
+	p := &peer{t: t, dir: t.TempDir(), logs: logOf(t, first, last)}
 	for _, index := range []uint64{10, 20} {
 		p.take(index)
 	}
 	return p
+}
+
+func logOf(t *testing.T, first, last uint64) *raft.InmemStore {
+	t.Helper()
+	logs := raft.NewInmemStore()
+	for i := first; i <= last; i++ {
+		if err := logs.StoreLog(&raft.Log{Index: i, Term: 1, Type: raft.LogNoop}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return logs
 }
 
 func (p *peer) open() *snapshots.Store {
@@ -57,12 +63,17 @@ var conf = raft.Configuration{Servers: []raft.Server{{ID: "a", Address: "a"}}}
 
 func (p *peer) take(index uint64) {
 	p.t.Helper()
+	p.takeOf(index, fmt.Sprintf("the state at %d", index))
+}
+
+func (p *peer) takeOf(index uint64, state string) {
+	p.t.Helper()
 	_, transport := raft.NewInmemTransport("a")
 	sink, err := p.open().Create(1, index, 1, conf, 1, transport)
 	if err != nil {
 		p.t.Fatal(err)
 	}
-	if _, err := fmt.Fprintf(sink, "the state at %d", index); err != nil {
+	if _, err := io.WriteString(sink, state); err != nil {
 		p.t.Fatal(err)
 	}
 	if err := sink.Close(); err != nil {
