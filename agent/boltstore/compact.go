@@ -50,15 +50,13 @@ func (s *Store) copyTo(path string) (err error) {
 	if err := removed(path); err != nil { // what a crash left
 		return err
 	}
-	to, err := bbolt.Open(path, 0o600, &bbolt.Options{
-		Timeout: s.cfg.OpenTimeout, NoFreelistSync: true, FreelistType: bbolt.FreelistMapType,
-	})
+	to, err := bbolt.Open(path, 0o600, s.options())
 	if err != nil {
 		return err
 	}
 	err = bbolt.Compact(to, s.db, compactBatch)
-	if err == nil {
-		err = to.Sync()
+	if err == nil { // the transactions of the new file have numbers of their own
+		err = to.Update(s.seal.write)
 	}
 	return errors.Join(err, to.Close())
 }

@@ -10,6 +10,7 @@
 //     raft.Log as go-msgpack/v2's MsgpackHandle writes it with TimeNotBuiltin
 //     set. Times are stored in UTC. Either time encoding is read.
 //   - bucket "conf": keys and values raw; integers are 8 bytes big-endian.
+//   - bucket "seal", of ours alone: see below.
 //
 // raft tells a missing key by its error's text, so ErrKeyNotFound says exactly
 // "not found" and is never wrapped.
@@ -33,9 +34,35 @@
 // entries into a foreign one, marker and CRC each count as evidence of a
 // trailer: where one of them fits, both must. A value with unknown fields,
 // trailing bytes or another index than its key is refused whoever wrote it.
-// A single damaged byte anywhere in a value is thus found; what is not covered is
-// the conf bucket, whose format has no room, and bbolt's newer meta page: damaged,
-// it looks like a write cut short by a crash, and bbolt goes back by that write.
+// A single damaged byte anywhere in a value is thus found. Those of the conf bucket,
+// whose format has no room, are found by the seal alone.
+//
+// # When the machine dies in a write
+//
+// bbolt writes the pages of a transaction where nothing was that the transaction
+// before it or its own readers need, syncs them, writes the meta page over that of
+// the transaction before the last, and syncs it. So on a disk that keeps the order of
+// syncs a write that was cut short, at whatever pages or parts of them, leaves the
+// file as it was before or as it is after: a meta page that is not whole fails its
+// checksum, which is the only one that bbolt has, and the one before counts. What is
+// free is no matter of the disk: it is found anew when the file is opened. Nothing
+// that was acknowledged is lost, and nothing of this package is needed for it.
+//
+// A disk may also lose a page that it said it had, or write the meta page before the
+// others. Then bbolt follows it to pages of another time, which are well formed and
+// whose entries have checksums that fit: entries are missing, or such are there that
+// were overwritten. So each transaction of a Store writes a seal beside what it
+// changes, in a bucket of its own that raft-boltdb leaves alone: its number, and the
+// count and a sum over all keys and values. Open compares the seal with what is there,
+// and refuses the file where they differ (Index is 0). A seal of an earlier number says
+// that another program wrote, which is as it should be, or that the page with the seal
+// is missing itself; these are told apart by the transaction before, whose pages are
+// all still there. Where an entry is damaged and no key is missing, the file is opened,
+// and who reads that entry is told.
+//
+// What no one can tell is bbolt's newer meta page, damaged: that looks like a write cut
+// short, and bbolt goes back by that write. And a disk that forgets a whole write, all
+// of it, is as it was before.
 //
 // raft-boltdb serves the trailer as part of Extensions. In a group where some
 // peers run it, trailers travel and may pile up in Extensions; nothing reads them.
@@ -71,6 +98,10 @@
 //     that is older than the log: a late, repeated InstallSnapshot would destroy
 //     acknowledged entries. Keeping them costs some disk until the next
 //     compaction.
+//   - A new file is made under another name, and gets its own when it is whole: one
+//     that is half made need not be told from one that is damaged.
+//   - The seal is a sum, not a tree of hashes: it says that something is missing, in
+//     one page that is written anyway, and not what.
 //   - The freelist is not written on commit (bbolt would rewrite it each time,
 //     slow after a burst); it is rebuilt by one scan when the file is opened and
 //     after a failed write. In memory it is a hash map.

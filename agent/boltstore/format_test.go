@@ -68,17 +68,16 @@ func withBolt(t *testing.T, path string, change func(logs, conf *bbolt.Bucket) e
 	if err != nil {
 		t.Fatal(err)
 	}
-	err = db.Update(func(tx *bbolt.Tx) error {
-		logs, err := tx.CreateBucketIfNotExists([]byte("logs"))
-		if err != nil {
-			return err
+	err = db.Update(func(tx *bbolt.Tx) error { // as raft-boltdb does whenever it opens a file
+		_, err := tx.CreateBucketIfNotExists([]byte("logs"))
+		if err == nil {
+			_, err = tx.CreateBucketIfNotExists([]byte("conf"))
 		}
-		conf, err := tx.CreateBucketIfNotExists([]byte("conf"))
-		if err != nil {
-			return err
-		}
-		return change(logs, conf)
+		return err
 	})
+	if err == nil {
+		err = db.Update(func(tx *bbolt.Tx) error { return change(tx.Bucket([]byte("logs")), tx.Bucket([]byte("conf"))) })
+	}
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -115,6 +115,7 @@ func (s *Store) append(bucket *bbolt.Bucket, indexes []uint64, values [][]byte) 
 		if err := bucket.Put(bigEndian(index), values[i]); err != nil {
 			return fmt.Errorf("put entry %d: %w", index, err)
 		}
+		s.seal.add(bucketLogs, bigEndian(index), values[i])
 		last = index
 	}
 	return nil
@@ -128,11 +129,12 @@ func (s *Store) DeleteRange(first, last uint64) error {
 		// Sought anew each time: deleting moves what the cursor stands on.
 		cursor := tx.Bucket(bucketLogs).Cursor()
 		for {
-			key, _ := cursor.Seek(bigEndian(first))
+			key, value := cursor.Seek(bigEndian(first))
 			index, err := s.index(key)
 			if err != nil || key == nil || index > last {
 				return err
 			}
+			s.seal.take(bucketLogs, key, value)
 			if err := cursor.Delete(); err != nil {
 				return fmt.Errorf("delete entry %d: %w", index, err)
 			}

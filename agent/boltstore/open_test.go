@@ -177,3 +177,25 @@ func TestFailedOpenLeavesNothingBehind(t *testing.T) {
 	closeStore(t, first)
 	open(t, boltstore.Config{Path: path, Registerer: registry})
 }
+
+// TestNewFileIsWholeOrNotThere leaves what a crash leaves of a file that was being made, and has the disk refuse to make one.
+func TestNewFileIsWholeOrNotThere(t *testing.T) {
+	path := filePath(t)
+	if err := os.WriteFile(path+".new.tmp", make([]byte, 5000), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	storeLogs(t, open(t, boltstore.Config{Path: path}), entry(1))
+	if _, err := os.Stat(path + ".new.tmp"); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("what the crash left is still there: %v", err)
+	}
+	path = filePath(t)
+	if err := os.MkdirAll(path+".new.tmp/x", 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := boltstore.Open(boltstore.Config{Path: path}); err == nil {
+		t.Error("it was made somewhere else")
+	}
+	if _, err := os.Stat(path); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("there is half a file: %v", err)
+	}
+}

@@ -18,7 +18,12 @@ var ErrKeyNotFound = errors.New("not found")
 func (s *Store) Set(key, val []byte) error {
 	key, val = bytes.Clone(key), bytes.Clone(val)
 	err := s.write("set key", func(tx *bbolt.Tx) error {
-		return tx.Bucket(bucketConf).Put(key, val)
+		conf := tx.Bucket(bucketConf)
+		if old := conf.Get(key); old != nil {
+			s.seal.take(bucketConf, key, old)
+		}
+		s.seal.add(bucketConf, key, val)
+		return conf.Put(key, val)
 	})
 	if err == nil {
 		s.metrics.writtenBytes.Add(float64(len(key) + len(val)))

@@ -41,6 +41,7 @@ type Store struct {
 	metrics *metrics
 
 	latch *latch
+	seal  seal // of what is in the file, for who holds slot
 
 	// slot is held by the one write under way, also when its caller has stopped
 	// waiting for it, and by Close.
@@ -84,7 +85,10 @@ func Open(cfg Config) (*Store, error) {
 }
 
 func (s *Store) openFile() error {
-	err := s.scan()
+	err := s.create()
+	if err == nil {
+		err = s.scan()
+	}
 	if err == nil {
 		err = s.openBolt()
 	}
@@ -101,15 +105,38 @@ func (s *Store) openFile() error {
 	}
 }
 
+// create makes a file that is not there under another name first: what has the store's name is whole, or damaged.
+func (s *Store) create() error {
+	if _, err := os.Stat(s.cfg.Path); !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	tmp := s.cfg.Path + ".new.tmp"
+	if err := removed(tmp); err != nil { // what a crash left
+		return err
+	}
+	db, err := bbolt.Open(tmp, 0o600, s.options())
+	if err != nil {
+		return err
+	}
+	if err := db.Close(); err != nil {
+		return err
+	}
+	return os.Rename(tmp, s.cfg.Path)
+}
+
 func (s *Store) openBolt() (err error) {
 	defer s.recoverDamage(&err)
 	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
-	s.db, err = bbolt.Open(s.cfg.Path, 0o600, &bbolt.Options{
+	s.db, err = bbolt.Open(s.cfg.Path, 0o600, s.options())
+	return err
+}
+
+func (s *Store) options() *bbolt.Options {
+	return &bbolt.Options{
 		Timeout:        s.cfg.OpenTimeout,
 		NoFreelistSync: true,
 		FreelistType:   bbolt.FreelistMapType,
-	})
-	return err
+	}
 }
 
 // prepare makes the file ready for entries: private, durable in its directory,
@@ -125,11 +152,12 @@ func (s *Store) prepare() error {
 		return fmt.Errorf("open log store %s: %w", s.cfg.Path, err)
 	}
 	err := s.write("create buckets", func(tx *bbolt.Tx) error {
-		if _, err := tx.CreateBucketIfNotExists(bucketConf); err != nil {
-			return err
+		for _, name := range [][]byte{bucketConf, bucketLogs, bucketSeal} {
+			if _, err := tx.CreateBucketIfNotExists(name); err != nil {
+				return err
+			}
 		}
-		_, err := tx.CreateBucketIfNotExists(bucketLogs)
-		return err
+		return nil
 	})
 	if err != nil {
 		return err

@@ -91,6 +91,9 @@ func (s *Store) update(change func(*bbolt.Tx) error) (err error) {
 		if err := change(tx); err != nil {
 			return err
 		}
+		if err := s.seal.write(tx); err != nil {
+			return err
+		}
 		return s.cfg.BeforeCommit()
 	})
 }
