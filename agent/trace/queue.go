@@ -34,8 +34,8 @@ func newQueue(reg prometheus.Registerer, log *slog.Logger) (*queue, error) {
 	q := &queue{waiting: make(chan sdk.ReadOnlySpan, maxQueued), log: log}
 	spans := prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "muster_trace_spans_total",
-		Help: "Spans that ended: sent to the collector, dropped since the queue was full, failed since it did not take them.",
-	}, []string{"outcome"})
+		Help: "Spans that ended, by result: sent to the collector, dropped since the queue was full, failed since it did not take them.",
+	}, []string{"result"})
 	q.sent, q.dropped, q.failed = spans.WithLabelValues("sent"), spans.WithLabelValues("dropped"), spans.WithLabelValues("failed")
 	waiting := prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 		Name: "muster_trace_queued_spans", Help: fmt.Sprintf("Spans that wait to be sent, of at most %d.", maxQueued),

@@ -26,7 +26,7 @@ import (
 	"github.com/musterhq/muster/agent/trace/tracetest"
 )
 
-// outcome is the counter of a peer's spans of one outcome.
+// outcome is the counter of a peer's spans of one result.
 func outcome(t *testing.T, p *peer, name string) prometheus.Collector {
 	t.Helper()
 	families, err := p.reg.Gather()
@@ -36,7 +36,7 @@ func outcome(t *testing.T, p *peer, name string) prometheus.Collector {
 	out := prometheus.NewCounter(prometheus.CounterOpts{Name: "spans", Help: name})
 	for _, f := range families {
 		for _, m := range f.Metric {
-			if f.GetName() == "muster_trace_spans_total" && m.Label[0].GetValue() == name {
+			if f.GetName() == "muster_trace_spans_total" && m.Label[0].GetName() == "result" && m.Label[0].GetValue() == name {
 				out.Add(m.Counter.GetValue())
 			}
 		}
@@ -98,7 +98,7 @@ func TestAFullQueueDrops(t *testing.T) {
 		end(t, p, 1) // after its end
 		want := map[string]float64{"sent": 0, "dropped": 6, "failed": 512 + trace.MaxQueued}
 		if diff := cmp.Diff(want, count(t, p)); diff != "" {
-			t.Errorf("all spans have an outcome (-want +got):\n%s", diff)
+			t.Errorf("all spans have a result (-want +got):\n%s", diff)
 		}
 		if n := strings.Count(p.said.String(), "the collector did not take traces"); n != 1 {
 			t.Errorf("the failure is told %d times:\n%s", n, p.said)
