@@ -21,6 +21,12 @@ type dashboard struct {
 			Definition string
 		}
 	}
+	Annotations struct {
+		List []struct {
+			Name, Expr string
+			Datasource source
+		}
+	}
 	Panels []panel
 }
 
@@ -58,6 +64,12 @@ func TestDashboard(t *testing.T) {
 	}
 	known, places, ids := knownMetrics(t), map[[2]int]string{}, map[int]bool{}
 	var exprs []string
+	for _, a := range d.Annotations.List {
+		known.judge(t, a.Name, filled(a.Expr))
+		if exprs = append(exprs, filled(a.Expr)); a.Datasource != (source{"prometheus", "${datasource}"}) {
+			t.Errorf("%s is of %v", a.Name, a.Datasource)
+		}
+	}
 	for _, p := range d.Panels {
 		if ids[p.ID] || p.Title == "" {
 			t.Errorf("panel %d %q is not the only one with its id, or has no title", p.ID, p.Title)

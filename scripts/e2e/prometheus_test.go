@@ -203,8 +203,8 @@ func (w *world) has(p prometheus, expr string) {
 	})
 }
 
-// absent is what has no value here: there are no certificates, and no backups were kept.
-var absent = regexp.MustCompile("muster_cert_|muster_agent_backup_")
+// absent is what has no value here: there are no certificates, no backups were kept, and neither Consul nor a collector is told anything.
+var absent = regexp.MustCompile("muster_cert_|muster_agent_backup_|muster_consul_|muster_trace_")
 
 // dashboard asks Prometheus what the panels ask. All of it has an answer, but for what is absent.
 func (w *world) dashboard(p prometheus) {
