@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"math"
 )
 
 // checkEvery is after how many events a walk through them looks whether it is still wanted.
@@ -23,7 +24,7 @@ func (r *Reader) AsOf(ctx context.Context, name string, seq uint64) (*View, Time
 		v = r.View(c.ID)
 	}
 	n := 0
-	for e := range r.eventsBack(seq) {
+	for e := range r.eventsBack(math.MaxUint64, seq) {
 		if n%checkEvery == 0 && ctx.Err() != nil {
 			return nil, 0, ctx.Err()
 		}

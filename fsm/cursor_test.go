@@ -127,6 +127,24 @@ func TestEventsFromAnywhere(t *testing.T) {
 	}
 }
 
+// TestOperatorsEventsBack reads what operators did from the last one on, beyond the first kept event.
+func TestOperatorsEventsBack(t *testing.T) {
+	l := newLog(t)
+	for range 4 {
+		l.ok(&fsm.OperatorAct{Action: "look", Cause: operator})
+	}
+	l.ok(&fsm.EventsTrim{First: 4})
+	for upTo, want := range map[uint64][]uint64{0: nil, 3: {3, 2, 1}, 4: {4, 3, 2, 1}, 1<<64 - 1: {4, 3, 2, 1}} {
+		var got []uint64
+		for e := range l.state.Read().AuditBack(upTo) {
+			got = append(got, e.Seq)
+		}
+		if !slices.Equal(got, want) {
+			t.Errorf("back from %d come %d, want %d", upTo, got, want)
+		}
+	}
+}
+
 // TestTrim checks that trimming makes no event, never goes beyond the last, and counts what it leaves; the audit table goes
 // by its own count, oldest first.
 func TestTrim(t *testing.T) {

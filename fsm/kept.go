@@ -54,16 +54,14 @@ func (r *Reader) eventRows(seq uint64) iter.Seq[*eventRow] {
 	}
 }
 
-// eventsBack yields the kept events after a seq, the last one first.
-func (r *Reader) eventsBack(seq uint64) iter.Seq[*eventRow] {
+// eventsBack yields the kept events up to a seq and after another one, the last one first.
+func (r *Reader) eventsBack(upTo, after uint64) iter.Seq[*eventRow] {
 	return func(yield func(*eventRow) bool) {
-		it, err := r.txn.ReverseLowerBound(tableEvents, byID, num(math.MaxUint64))
-		if err != nil {
-			panic(err) // a fault of the schema
-		}
-		for raw := it.Next(); raw != nil; raw = it.Next() {
-			for _, e := range slices.Backward(raw.(*page).events) {
-				if e.Seq <= seq || !yield(&e) {
+		for p := range back[page](r, tableEvents, num(upTo/pageSize)) {
+			for _, e := range slices.Backward(p.events) {
+				switch {
+				case e.Seq > upTo:
+				case e.Seq <= after || !yield(&e):
 					return
 				}
 			}
@@ -85,6 +83,16 @@ func (r *Reader) Audit(after uint64) iter.Seq[*Event] {
 		return func(func(*Event) bool) {}
 	}
 	return decoded(from[eventRow](r, tableAudit, byID, num(after+1)))
+}
+
+// EventsBack yields the kept events up to a seq, the last one first.
+func (r *Reader) EventsBack(upTo uint64) iter.Seq[*Event] {
+	return decoded(r.eventsBack(upTo, r.Meta().First-1))
+}
+
+// AuditBack yields the kept events of operators up to a seq, the last one first.
+func (r *Reader) AuditBack(upTo uint64) iter.Seq[*Event] {
+	return decoded(back[eventRow](r, tableAudit, num(upTo)))
 }
 
 func decoded(rows iter.Seq[*eventRow]) iter.Seq[*Event] {

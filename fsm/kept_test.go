@@ -28,6 +28,18 @@ func TestTrimmedPagesGo(t *testing.T) {
 			if next != 202 {
 				t.Fatalf("trimmed to %d: the events end before %d", first, next)
 			}
+			for _, upTo := range []uint64{127, 128, 200, 201, 1 << 63} {
+				next := min(upTo, 201)
+				for e := range r.EventsBack(upTo) {
+					if e.Seq != next {
+						t.Fatalf("trimmed to %d: back from %d event %d comes where %d is next", first, upTo, e.Seq, next)
+					}
+					next--
+				}
+				if want := min(first-1, upTo, 201); next != want {
+					t.Fatalf("trimmed to %d: back from %d the events end after %d, not %d", first, upTo, next, want)
+				}
+			}
 			if got, most := fsm.EventPages(r), int((201-first)/64)+2; got > most {
 				t.Errorf("trimmed to %d: %d pages are left", first, got)
 			}

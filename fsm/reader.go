@@ -57,6 +57,21 @@ func from[T any](r *Reader, table, index string, key []byte) iter.Seq[*T] {
 	}
 }
 
+// back yields the rows up to a key of the id index, the last one first.
+func back[T any](r *Reader, table string, key []byte) iter.Seq[*T] {
+	return func(yield func(*T) bool) {
+		it, err := r.txn.ReverseLowerBound(table, byID, key)
+		if err != nil {
+			panic(err) // a fault of the schema
+		}
+		for raw := it.Next(); raw != nil; raw = it.Next() {
+			if !yield(raw.(*T)) {
+				return
+			}
+		}
+	}
+}
+
 // Meta is what the state knows of itself.
 func (r *Reader) Meta() *Meta { return row[Meta](r, tableMeta, byID, nil0) }
 

@@ -23,6 +23,7 @@ type EventsQuery struct {
 	Node    string
 	Since   string // a time in RFC 3339, or a duration before now
 	Audit   bool   // only what operators caused, which is kept longer
+	Reverse bool   // the latest first, and After goes on to older ones; not for followers
 }
 
 func (o EventsQuery) query() url.Values {
@@ -35,10 +36,14 @@ func (o EventsQuery) query() url.Values {
 	if o.Audit {
 		q.Set("cause", string(fsm.CauseOperator))
 	}
+	if o.Reverse {
+		q.Set("reverse", "true")
+	}
 	return q
 }
 
-// Events reads a page of events; its Next is always there and is the After to go on from, also at the end.
+// Events reads a page of events; its Next is the After to go on from. It is always there, also at the end, but where the latest came
+// first: none then says that there are no older ones.
 func (c *Client) Events(ctx context.Context, o EventsQuery, limit int) (Page[Event], error) {
 	q := o.query()
 	if limit > 0 {

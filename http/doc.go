@@ -54,7 +54,8 @@
 //
 // A cursor names the last event that was looked at, wanted or not, in the epoch in which it was appended; so it moves on
 // under a filter that nothing matches. Operators' events (?cause=operator) are read from their own table, which outlives
-// the first kept event.
+// the first kept event. With ?reverse pages come the latest first, and ?after= goes on to older ones: after is meant of the order
+// in which they are read, as in every list, and the end of the list is where the log begins.
 //
 // A stream of events is lines of JSON. Beside events, whose types hold a dot, there are two other lines:
 //

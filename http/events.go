@@ -1,6 +1,7 @@
 package httpd
 
 import (
+	"iter"
 	"net/http"
 	"net/url"
 	"time"
@@ -17,6 +18,7 @@ type eventQuery struct {
 	node    string
 	since   fsm.Time
 	audit   bool // the operators' events, which are kept longer
+	back    bool // the latest first; pages only
 }
 
 func (s *Server) parseEvents(q url.Values) (eventQuery, error) {
@@ -29,8 +31,9 @@ func (s *Server) parseEvents(q url.Values) (eventQuery, error) {
 			return eq, fsm.Invalid("cause", "%q is not operator, the only cause with events of its own", q.Get("cause"))
 		}
 	}
-	if !q.Has("since") {
-		return eq, nil
+	var err error
+	if eq.back, err = flag(q, "reverse"); err != nil || !q.Has("since") {
+		return eq, err
 	}
 	var ago fsm.Duration
 	if ago.UnmarshalText([]byte(q.Get("since"))) == nil {
@@ -81,21 +84,62 @@ func (q *eventQuery) start(r *fsm.Reader) (uint64, error) {
 	return seq, nil
 }
 
-// found is events that were asked for, and the seq of the last event that was looked at for them.
+// reversed is the events asked for, the latest first: those before the cursor, as far back as they are kept. Whoever read on while
+// the oldest ones went has come to the end, and has missed none; so only a cursor of an unknown epoch is an error.
+func (q *eventQuery) reversed(r *fsm.Reader) (iter.Seq[*fsm.Event], error) {
+	upTo, after := r.Meta().Seq, uint64(0)
+	if q.since != 0 && !q.audit {
+		after = r.EventsSince(q.since)
+	}
+	if q.after != nil {
+		all := *r.Meta()
+		all.First = 1
+		if _, err := all.Resume(*q.after); err != nil {
+			return nil, err
+		}
+		upTo = max(q.after.Seq, 1) - 1
+	}
+	if q.audit {
+		return r.AuditBack(upTo), nil
+	}
+	return func(yield func(*fsm.Event) bool) {
+		for e := range r.EventsBack(upTo) {
+			if e.Seq <= after || !yield(e) {
+				return
+			}
+		}
+	}, nil
+}
+
+// events is the events asked for, in the order asked for, and the seq of the place where they begin.
+func (q *eventQuery) events(r *fsm.Reader) (iter.Seq[*fsm.Event], uint64, error) {
+	if q.back {
+		events, err := q.reversed(r)
+		return events, 0, err
+	}
+	seq, err := q.start(r)
+	if q.audit {
+		return r.Audit(seq), seq, err
+	}
+	return r.Events(seq), seq, err
+}
+
+// found is events that were asked for, the seq of the last event that was looked at for them, and whether there are more.
 type found struct {
 	events []telling
 	seen   uint64
+	more   bool
 }
 
-// collect looks for at most limit events after a seq among at most maxExamined.
-func (q *eventQuery) collect(r *fsm.Reader, after uint64, limit int) found {
-	out := found{events: []telling{}, seen: after}
-	m, source, examined := r.Meta(), r.Events, 0
-	if q.audit {
-		source = r.Audit
+// collect looks for at most limit events among at most maxExamined.
+func (q *eventQuery) collect(r *fsm.Reader, limit int) (found, error) {
+	source, seen, err := q.events(r)
+	if err != nil {
+		return found{}, err
 	}
-	for e := range source(after) {
-		if len(out.events) == limit || examined == maxExamined {
+	out, m, examined := found{events: []telling{}, seen: seen}, r.Meta(), 0
+	for e := range source {
+		if out.more = len(out.events) == limit || examined == maxExamined; out.more {
 			break
 		}
 		examined++
@@ -104,7 +148,7 @@ func (q *eventQuery) collect(r *fsm.Reader, after uint64, limit int) found {
 			out.events = append(out.events, tellingOf(m, e))
 		}
 	}
-	return out
+	return out, nil
 }
 
 func (q *eventQuery) wants(e heading) bool {
@@ -124,7 +168,8 @@ func (s *Server) listClusterEvents(w http.ResponseWriter, r *http.Request) error
 	return s.pageEvents(w, r, name)
 }
 
-// pageEvents answers with a page of events, served by the peer asked, and the cursor after the last one looked at.
+// pageEvents answers with a page of events, served by the peer asked, and the cursor of the last one looked at; with none where
+// there are no older ones.
 func (s *Server) pageEvents(w http.ResponseWriter, r *http.Request, cluster string) error {
 	q, err := s.parseEvents(r.URL.Query())
 	if err != nil {
@@ -147,11 +192,12 @@ func (s *Server) pageEvents(w http.ResponseWriter, r *http.Request, cluster stri
 	if err != nil {
 		return err
 	}
-	seq, err := q.start(g.Reader)
+	page, err := q.collect(g.Reader, limit)
 	if err != nil {
 		return err
 	}
-	page := q.collect(g.Reader, seq, limit)
-	w.Header().Set("X-Muster-Next", placeOf(g.Meta(), page.seen).String())
+	if page.more || !q.back {
+		w.Header().Set("X-Muster-Next", placeOf(g.Meta(), page.seen).String())
+	}
 	return s.reply(w, r, http.StatusOK, page.events)
 }

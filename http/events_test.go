@@ -96,6 +96,60 @@ func TestEventPages(t *testing.T) {
 	}
 }
 
+// TestEventPagesBack reads the log from its end, in pages of all sizes: each event once, the latest first, and no next after the first.
+func TestEventPagesBack(t *testing.T) {
+	f := newFace(t)
+	f.fleet()
+	f.apply(&fsm.EventsTrim{First: 5})
+	total := f.state.Read().Meta().Seq
+	for limit := 1; limit <= int(total)+1; limit++ {
+		want := total
+		for after, pages := "", 0; ; pages++ {
+			a := f.get(fmt.Sprintf("/v1/events?reverse&limit=%d&after=%s", limit, after))
+			for _, seq := range seqs(a) {
+				if seq != want {
+					t.Fatalf("limit %d: event %d where %d was due", limit, seq, want)
+				}
+				want--
+			}
+			if after = a.Header().Get("X-Muster-Next"); after == "" {
+				break
+			}
+			if pages > int(total) {
+				t.Fatalf("limit %d: %d pages and no end", limit, pages)
+			}
+		}
+		if want != 4 {
+			t.Fatalf("limit %d: ended after event %d", limit, want+1)
+		}
+	}
+	var back, forth []uint64
+	for _, query := range []string{"type=node.*", "cluster=orders&since=1h", "cause=operator", "node=a/b"} {
+		back, forth = seqs(f.get("/v1/events?limit=1000&reverse&"+query)), seqs(f.get("/v1/events?limit=1000&"+query))
+		slices.Reverse(back)
+		if !slices.Equal(back, forth) || len(forth) == 0 {
+			t.Errorf("%s: back %d, forth %d", query, back, forth)
+		}
+	}
+	var mid fsm.Time
+	for e := range f.state.Read().Events(total - 3) {
+		mid = e.Time
+		break
+	}
+	back, forth = seqs(f.get("/v1/events?reverse&since="+mid.String())), seqs(f.get("/v1/events?since="+mid.String()))
+	slices.Reverse(back)
+	if !slices.Equal(back, forth) || len(forth) == 0 {
+		t.Errorf("since %s: back %d, forth %d", mid, back, forth)
+	}
+	// The rest went while it was read: that is the end. Another history is not.
+	if a := f.get("/v1/events?reverse&after=e1:3"); len(seqs(a)) != 0 || a.Header().Get("X-Muster-Next") != "" {
+		t.Errorf("before what is trimmed comes %s", a.Body)
+	}
+	f.get("/v1/events?reverse&after=other:3").refuses(http.StatusGone, fsm.CodeGone)
+	f.get("/v1/events?reverse=maybe").blames("reverse")
+	f.get("/v1/events/follow?reverse").blames("reverse")
+}
+
 func TestEventFilters(t *testing.T) {
 	f := newFace(t)
 	f.fleet()

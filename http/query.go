@@ -17,7 +17,8 @@ var (
 	listParams   = append([]string{"filter", "limit", "after"}, readParams...)
 	casParam     = []string{"cas"}
 	idParam      = []string{"id"}
-	eventParams  = []string{"after", "limit", "type", "cluster", "node", "since", "cause"}
+	followParams = []string{"after", "type", "cluster", "node", "since", "cause"}
+	eventParams  = append([]string{"limit", "reverse"}, followParams...)
 )
 
 // parseQuery reads a request's parameters. A token among them is refused, whoever asks.

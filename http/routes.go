@@ -76,12 +76,10 @@ func (s *Server) fleetRoutes() map[string]methods {
 		"/v1/nodes":            {"GET": {s.listNodes, listParams, fsm.MayRead}},
 		"/v1/nodes/transition": {"POST": {s.transition, nil, fsm.MayOperate}},
 		"/v1/events":           {"GET": {s.listEvents, slices.Concat(eventParams, readParams), fsm.MayRead}},
-		"/v1/events/follow":    {"GET": {s.follow, slices.DeleteFunc(slices.Clone(eventParams), isLimit), fsm.MayRead}},
+		"/v1/events/follow":    {"GET": {s.follow, followParams, fsm.MayRead}},
 		"/v1/sd/prometheus":    {"GET": {s.prometheusTargets, []string{"consistent", "stale"}, fsm.MayRead}},
 	}
 }
-
-func isLimit(name string) bool { return name == "limit" }
 
 // workRoutes are about discoveries and work that is wanted now.
 func (s *Server) workRoutes() map[string]methods {

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/spf13/cobra"
 
@@ -44,20 +43,27 @@ func selection(c *cobra.Command, q *httpd.EventsQuery) {
 
 func (p *Program) eventList() *cobra.Command {
 	var q httpd.EventsQuery
+	var last int
 	c := &cobra.Command{
 		Use:   "list",
 		Short: "List events, oldest first",
-		Long:  "Lists events, oldest first: those of the last hour when neither -since nor -after is given.",
+		Long: `Lists events, oldest first: those of the last hour when none of -last, -since and -after is given. With -last
+only the last ones, like tail.`,
 		Example: `  muster event list
+  muster event list -last 20
   muster event list -since 24h -cluster orders
   muster event list -type 'shard.primary_*' -since 2026-11-22T00:00:00Z
   muster event list -operators`,
 		Args: exactly(0),
-		RunE: p.verb(true, func(ctx context.Context, api *httpd.Client, _ []string) error {
-			return p.listEvents(ctx, api, q)
-		}),
 	}
+	c.RunE = p.verb(true, func(ctx context.Context, api *httpd.Client, _ []string) error {
+		if c.Flags().Changed("last") {
+			return p.listLast(ctx, api, q, last)
+		}
+		return p.listEvents(ctx, api, q)
+	})
 	selection(c, &q)
+	c.Flags().IntVar(&last, "last", 0, "only the last `N` of them")
 	c.Flags().BoolVar(&q.Audit, "operators", false, "only what operators did, which is kept longer")
 	return c
 }
@@ -66,12 +72,32 @@ func (p *Program) listEvents(ctx context.Context, api *httpd.Client, q httpd.Eve
 	hint := ""
 	if q.Since == "" && q.After == "" && !q.Audit {
 		q.Since = defaultSince
-		hint = " in the last hour; -since 24h looks further back"
+		hint = " in the last hour; -since 24h looks further back, -last 20 as far as it takes"
 	}
 	events, err := read(ctx, api, q)
 	if err != nil {
 		return err
 	}
+	return p.writeEvents(events, hint)
+}
+
+// listLast lists the last events that are meant.
+func (p *Program) listLast(ctx context.Context, api *httpd.Client, q httpd.EventsQuery, last int) error {
+	switch {
+	case last < 1:
+		return fmt.Errorf("-last %d: there is no such number of events; say 1 or more", last)
+	case q.After != "":
+		return errors.New("-last and -after exclude each other: one counts from the end, the other from a place on")
+	}
+	events, err := latest(ctx, api, q, last, nil)
+	if err != nil {
+		return err
+	}
+	return p.writeEvents(events, "")
+}
+
+// writeEvents writes a list; hint says what it is of where it is empty.
+func (p *Program) writeEvents(events []httpd.Event, hint string) error {
 	if p.json() {
 		return p.writeJSON(events)
 	}
@@ -166,29 +192,26 @@ func read(ctx context.Context, api *httpd.Client, q httpd.EventsQuery) ([]httpd.
 	}
 }
 
-// latest is the last n events that are meant and wanted, oldest first. It asks for longer and longer spans until it has
-// them. A nil wanted takes all.
+// latest is the last n events that are meant and wanted, oldest first. A nil wanted takes all.
 func latest(ctx context.Context, api *httpd.Client, q httpd.EventsQuery, n int, wanted func(*httpd.Event) bool) ([]httpd.Event, error) {
-	for _, since := range []time.Duration{10 * time.Minute, 3 * time.Hour, 48 * time.Hour, 0} {
-		q.Since = ""
-		if since > 0 {
-			q.Since = since.String()
-		}
-		events, err := read(ctx, api, q)
+	out := []httpd.Event{}
+	for q.Reverse = true; ; {
+		page, err := api.Events(ctx, q, min(max(n, 10), pageSize))
 		if err != nil {
 			return nil, err
 		}
-		if wanted != nil {
-			events = slices.DeleteFunc(events, func(e httpd.Event) bool { return !wanted(&e) })
+		for i := range page.Rows {
+			if wanted == nil || wanted(&page.Rows[i]) {
+				out = append(out, page.Rows[i])
+			}
 		}
-		if len(events) >= n {
-			return events[len(events)-n:], nil
-		}
-		if since == 0 {
-			return events, nil
+		if q.After = page.Next; len(out) >= n || q.After == "" {
+			break
 		}
 	}
-	return nil, nil
+	out = out[:min(n, len(out))]
+	slices.Reverse(out)
+	return out, nil
 }
 
 // moodOf is what an event means for those who look after the fleet.

@@ -26,6 +26,7 @@ func TestTables(t *testing.T) {
 		"node_list":             {"node", "list"},
 		"node_show":             {"node", "show", "orders/orders-2", "orders/orders-5"},
 		"event_list":            {"event", "list"},
+		"event_list_last":       {"event", "list", "-last", "2"},
 		"discovery_list":        {"discovery", "list"},
 		"discovery_show":        {"discovery", "show", "edge"},
 		"discovery_release":     {"discovery", "release", "edge"},

@@ -3,6 +3,7 @@ package cli_test
 import (
 	"encoding/json"
 	"net/http"
+	"slices"
 	"testing"
 	"time"
 
@@ -280,9 +281,14 @@ func pages(all []httpd.Event) http.HandlerFunc {
 		} else {
 			_ = since.UnmarshalText([]byte(q.Get("since")))
 		}
-		rows, next := []httpd.Event{}, max(after, 0)
-		for _, e := range all {
-			if e.Seq <= after || len(rows) == 5 {
+		rows, next, last, back := []httpd.Event{}, after, uint64(0), q.Has("reverse")
+		in := slices.Clone(all)
+		if back {
+			slices.Reverse(in)
+		}
+		for _, e := range in {
+			last = e.Seq
+			if len(rows) == 5 || e.Seq <= after && !back || e.Seq >= after && back && after > 0 {
 				continue
 			}
 			next = e.Seq
@@ -290,7 +296,9 @@ func pages(all []httpd.Event) http.HandlerFunc {
 				rows = append(rows, e)
 			}
 		}
-		w.Header().Set("X-Muster-Next", fsm.Cursor{Epoch: "e1", Seq: next}.String())
+		if !back || next > last {
+			w.Header().Set("X-Muster-Next", fsm.Cursor{Epoch: "e1", Seq: next}.String())
+		}
 		reply(w, http.StatusOK, rows)
 	}
 }

@@ -1,0 +1,50 @@
+package cli_test
+
+import (
+	"encoding/json"
+	"strings"
+	"testing"
+
+	httpd "github.com/musterhq/muster/http"
+)
+
+// TestLastEvents: the last ones are listed oldest first, however many pages they take, and of whom they were asked for.
+func TestLastEvents(t *testing.T) {
+	all := events()
+	for _, c := range []struct {
+		args []string
+		want []httpd.Event
+	}{
+		{[]string{"-last", "1"}, all[len(all)-1:]},
+		{[]string{"-last", "12"}, all[len(all)-12:]},
+		{[]string{"-last", "500"}, all},
+		{[]string{"-last", "2", "-type", "node.*"}, []httpd.Event{all[12], all[15]}},
+		{[]string{"-last", "2", "-type", "acl.*"}, nil},
+	} {
+		r := run{}.do(t, fleet(t), append([]string{"event", "list", "-format=json"}, c.args...)...)
+		var got []httpd.Event
+		if err := json.Unmarshal([]byte(r.out), &got); err != nil || r.code != 0 {
+			t.Fatalf("%v: exit %d, %q, %v", c.args, r.code, r.err, err)
+		}
+		if len(got) != len(c.want) {
+			t.Errorf("%v lists %d events, want %d", c.args, len(got), len(c.want))
+			continue
+		}
+		for i := range got {
+			if got[i].Seq != c.want[i].Seq {
+				t.Errorf("%v: event %d is number %d, want %d", c.args, i, got[i].Seq, c.want[i].Seq)
+			}
+		}
+	}
+	for want, args := range map[string][]string{
+		"say 1 or more":      {"-last", "0"},
+		"exclude each other": {"-last", "3", "-after", "e1:4"},
+		"invalid argument":   {"-last", "many"},
+		"No events.\n":       {"-last", "3", "-type", "acl.*"},
+	} {
+		r := run{}.do(t, fleet(t), append([]string{"event", "list"}, args...)...)
+		if !strings.Contains(r.out+r.err, want) || (r.code == 0) != (r.out != "") {
+			t.Errorf("%v: exit %d, %q, %q; want %q", args, r.code, r.out, r.err, want)
+		}
+	}
+}
