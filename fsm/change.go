@@ -67,7 +67,7 @@ func (tx *txn) emptied(j *judged) error {
 		}
 	}
 	if left > 0 {
-		return Errorf(CodeInvalid, "cluster %q still has %d nodes", j.row.Name, left)
+		return Errorf(CodeInvalid, "cluster %q still has %d of its nodes", j.row.Name, left)
 	}
 	return nil
 }

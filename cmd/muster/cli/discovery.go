@@ -169,7 +169,7 @@ func whyNotGood(d *httpd.DiscoveryRow) string {
 	case d.Failing != "":
 		return d.Failing
 	case d.Held.Count > 0 && !d.Held.Released:
-		return fmt.Sprintf("%d of %d nodes absent at once", d.Held.Count, d.Held.Owned)
+		return fmt.Sprintf("%d of %s absent at once", d.Held.Count, these(d.Held.Owned))
 	}
 	return ""
 }

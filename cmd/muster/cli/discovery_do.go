@@ -141,8 +141,8 @@ func (p *Program) writePreview(name string, found *httpd.Preview) error {
 		}
 	}
 	if found.Held.Count > 0 {
-		fmt.Fprintf(p.Out, "\nThe absences would be held back: %d of the %d nodes it listed are gone at once.\n",
-			found.Held.Count, found.Held.Owned)
+		fmt.Fprintf(p.Out, "\nThe absences would be held back: %d of %s it listed would go at once.\n",
+			found.Held.Count, these(found.Held.Owned))
 	}
 	return nil
 }
@@ -195,7 +195,7 @@ const heldShown = 20
 
 func (p *Program) writeHeld(d *httpd.DiscoveryRow) error {
 	h := &d.Held
-	fmt.Fprintf(p.Out, "Held back for %s: %d of %d nodes are absent at once (set %s).\n\n", p.ago(h.Since), h.Count, h.Owned, h.Hash)
+	fmt.Fprintf(p.Out, "Held back for %s: %d of %s absent at once (set %s).\n\n", p.ago(h.Since), h.Count, these(h.Owned), h.Hash)
 	t := table.New("Absent")
 	for _, ref := range h.Nodes[:min(len(h.Nodes), heldShown)] {
 		t.Row(ref.String())

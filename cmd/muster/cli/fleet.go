@@ -68,7 +68,11 @@ func (p *Program) runFleet(ctx context.Context, cfg fleet.Config) error {
 	go func() { done <- f.Run(ctx) }()
 	select {
 	case <-f.Ready():
-		fmt.Fprintf(p.Out, "%d nodes of %d clusters answer.", cfg.Clusters*cfg.Nodes, cfg.Clusters)
+		word := "answer"
+		if cfg.Clusters*cfg.Nodes == 1 {
+			word = "answers"
+		}
+		fmt.Fprintf(p.Out, "%s of %s %s.", these(cfg.Clusters*cfg.Nodes), counted(cfg.Clusters, "cluster", "clusters"), word)
 		if cfg.File != "" {
 			fmt.Fprintf(p.Out, " They are listed in %s.", cfg.File)
 		}

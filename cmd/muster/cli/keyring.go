@@ -118,7 +118,7 @@ func (p *Program) keyringInstall() *cobra.Command {
 				return err
 			}
 			id, _ := keyring.IDOf(key) // it has been parsed
-			p.say("Installed key %s on %d peers. Use it with: muster keyring use %s", id, len(k.Peers), id)
+			p.say("Installed key %s on %s. Use it with: muster keyring use %s", id, counted(len(k.Peers), "peer", "peers"), id)
 			return p.andJSON(k)
 		}),
 	}
@@ -130,7 +130,7 @@ func (p *Program) keyringUse() *cobra.Command {
 		Short:   "Have all peers encrypt with an installed key",
 		Long:    "Has all peers encrypt gossip with a key that is installed, given by its id or itself.",
 		Example: "  muster keyring use 9f86d081884c7d65",
-	}, (*httpd.Client).UseKey, "%d peers use key %s. Remove the old one with muster keyring remove; muster keyring list shows it.")
+	}, (*httpd.Client).UseKey, "Key %s is in use on %s. Remove the old one with muster keyring remove; muster keyring list shows it.")
 }
 
 func (p *Program) keyringRemove() *cobra.Command {
@@ -139,7 +139,7 @@ func (p *Program) keyringRemove() *cobra.Command {
 		Short:   "Have all peers forget a key that is not in use",
 		Long:    "Takes a key that is not in use, given by its id or itself, from all peers. Gossip that uses it is then refused.",
 		Example: "  muster keyring remove 9f86d081884c7d65",
-	}, (*httpd.Client).RemoveKey, "%d peers do not hold key %s.")
+	}, (*httpd.Client).RemoveKey, "Key %s is gone from %s.")
 }
 
 // keyringStep is a step with a key that the peers hold.
@@ -156,7 +156,7 @@ func (p *Program) keyringStep(
 		if err != nil {
 			return err
 		}
-		p.say(said, len(k.Peers), id)
+		p.say(said, id, counted(len(k.Peers), "peer", "peers"))
 		return p.andJSON(k)
 	})
 	return c

@@ -165,7 +165,7 @@ func (p *Program) moveAll(ctx context.Context, api *httpd.Client, t httpd.Transi
 		t.Nodes = names[from:min(from+moveBatch, len(names))]
 		done, err := api.Transition(ctx, t)
 		if err != nil && from > 0 {
-			return fmt.Errorf("%d nodes were moved, then: %w", len(out.Moved), err)
+			return fmt.Errorf("%s moved, then: %w", counted(len(out.Moved), "node was", "nodes were"), err)
 		}
 		if err != nil {
 			return err

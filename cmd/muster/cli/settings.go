@@ -56,7 +56,7 @@ func (p *Program) writeSettings(s *fsm.Settings) {
 	p.writeFacts([]fact{
 		plain("Voters", fmt.Sprintf("%d at most; other peers stand by", s.Voters)),
 		plain("Events", fmt.Sprintf("kept until there are %d, they are %s old or take %d MiB", r.Events, r.Age, r.Bytes>>20)),
-		plain("Operators", fmt.Sprintf("what they did is kept for the last %d times", r.Audit)),
+		plain("Operators", fmt.Sprintf("their acts are kept until there are %d", r.Audit)),
 		plain("In flight", fmt.Sprintf("%d polls at once per peer", s.Limits.InFlight)),
 		plain("Dead peers", dead),
 		{"Paused", paused},

@@ -206,12 +206,12 @@ func heldStory(e *httpd.Event) string {
 	if after.Count > 0 {
 		held = after
 	}
-	return fmt.Sprintf("%d of %d nodes absent, held set %s", held.Count, held.Owned, held.Hash)
+	return fmt.Sprintf("%d of %s absent, held set %s", held.Count, these(held.Owned), held.Hash)
 }
 
 func expiredStory(e *httpd.Event) string {
 	_, after := sides[fsm.ExpiredPart](e)
-	return because(fmt.Sprintf("%d claims", after.Count), after.Reason, "")
+	return because(counted(after.Count, "claim", "claims"), after.Reason, "")
 }
 
 func peerStory(e *httpd.Event) string {
