@@ -44,11 +44,12 @@ func (p *Program) clusterList() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			if err := p.writeClusters(rows, filter); err != nil {
-				return err
+			err = p.writeClusters(rows, filter)
+			if !p.json() {
+				p.tellOfSources(ctx, api, len(rows) == 0 && filter == "")
+				p.warnOfPause(ctx, api)
 			}
-			p.warnOfPause(ctx, api)
-			return nil
+			return err
 		}),
 	}
 	c.Flags().StringVar(&filter, "filter", "", filterHelp+`'health == "down"'`)
@@ -64,7 +65,7 @@ func (p *Program) writeClusters(rows []httpd.ClusterRow, filter string) error {
 		return nothing(len(rows), "cluster", filter)
 	}
 	if len(rows) == 0 && filter == "" {
-		fmt.Fprintln(p.Out, "There are no clusters yet. Say where they are listed: muster discovery apply FILE")
+		fmt.Fprintln(p.Out, "There are no clusters yet.")
 		return nil
 	}
 	if len(rows) == 0 {

@@ -78,9 +78,6 @@ func (p *Program) pauseText(s *fsm.Pause) string {
 
 // warnOfPause says beside what is shown that it is not refreshed. What cannot be read is no reason to fail.
 func (p *Program) warnOfPause(ctx context.Context, api *httpd.Client) {
-	if p.json() {
-		return
-	}
 	s, _, err := api.Settings(ctx, p.read())
 	if err != nil || s.Pause == nil {
 		return
