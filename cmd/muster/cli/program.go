@@ -94,7 +94,10 @@ func (p *Program) command() *cobra.Command {
 		Use:   "muster",
 		Short: "Keeps the roll of every cluster you run",
 		Long: `muster discovers clusters and their nodes, asks every node how it is, and keeps one agreed
-picture of each cluster and one ordered log of everything that changed.`,
+picture of each cluster and one ordered log of everything that changed.
+
+It exits with 0, with 1 for an error and with 2 where a -filter matched nothing; a peer that meets what
+only a later release knows with 78.`,
 		Example: `  muster agent -dev                     a group of one peer, to try things with
   muster discovery apply orders.hcl     say where clusters are listed
   muster cluster list                   how they are
