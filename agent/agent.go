@@ -57,6 +57,7 @@ type Agent struct {
 	raft      *raft.Raft
 	leads     <-chan bool // raft's signals of leadership
 	asker     *consensus.Asker
+	leaders   *consensus.Leaders
 	runner    *discovery.Runner
 	worker    *refresh.Worker
 	poller    *poll.Client
@@ -72,7 +73,6 @@ type Agent struct {
 	caughtUp  atomic.Bool
 	draining  atomic.Bool
 	leaving   atomic.Bool
-	leaders   turnover
 	live      atomic.Pointer[live]
 	reloading sync.Mutex
 	restoring sync.Mutex // held while a backup is read here and put in place

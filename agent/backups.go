@@ -46,7 +46,7 @@ func (a *Agent) restoreAnywhere(ctx context.Context, from io.Reader, cause fsm.C
 	if a.term.Load() != nil {
 		return a.restore(ctx, from, cause)
 	}
-	id := a.leaderID()
+	id := a.leaders.ID()
 	if id == "" || id == a.id {
 		return httpd.Restored{}, consensus.ErrNotLeading
 	}

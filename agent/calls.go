@@ -70,7 +70,7 @@ func (c leaderCall[Q, A]) once(ctx context.Context, a *Agent, q Q) (A, error) {
 	if t := a.term.Load(); t != nil {
 		return c.do(t, ctx, q)
 	}
-	id := a.leaderID()
+	id := a.leaders.ID()
 	if id == "" || id == a.id {
 		return answer, consensus.ErrNotLeading
 	}

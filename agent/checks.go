@@ -16,7 +16,7 @@ func (f lifeFace) Checks() []httpd.Check {
 		return errors.New(why)
 	}
 	return []httpd.Check{
-		{Name: "leader", Err: unless(f.leaderID() != "", "no leader is known")},
+		{Name: "leader", Err: unless(f.leaders.ID() != "", "no leader is known")},
 		{Name: "membership", Err: unless(f.machine.Read().Peer(f.id) != nil, "the leader has not taken this peer up yet")},
 		{Name: "caught_up", Err: unless(f.caughtUp.Load(), "the replica has not caught up since this peer started")},
 		{Name: "staying", Err: unless(!f.draining.Load(), "the peer is stopping")},

@@ -45,7 +45,7 @@ func (f replicaFace) Now() fsm.Time {
 }
 
 func (a *Agent) contact() httpd.Contact {
-	id := a.leaderID()
+	id := a.leaders.ID()
 	c := httpd.Contact{Known: id != "", Leader: raftFace{a}.Leader()}
 	if id != a.id {
 		if last := a.raft.LastContact(); !last.IsZero() {
@@ -77,7 +77,7 @@ func (f membersFace) Self() httpd.Self {
 		if m.ID == f.id {
 			self.Member = m
 		}
-		if m.ID == f.leaderID() {
+		if m.ID == f.leaders.ID() {
 			self.Leader = m.Name
 		}
 	}
@@ -100,7 +100,7 @@ func (f membersFace) Members() []httpd.Member {
 		}
 		if s, ok := suffrage[m.ID]; ok {
 			row.Raft = strings.ToLower(s.String())
-			row.Role = role(m, s, m.ID == f.leaderID())
+			row.Role = role(m, s, m.ID == f.leaders.ID())
 		}
 		out = append(out, row)
 	}

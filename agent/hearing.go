@@ -110,7 +110,7 @@ func (h *hearing) silent(peer string, began time.Time) bool {
 // as it listens, since until then it gives this peer no claims.
 func (a *Agent) report(ctx context.Context) error {
 	for {
-		changed, wait := a.leaders.changed(), hearEvery
+		changed, wait := a.leaders.Changed(), hearEvery
 		if !a.reportOnce(ctx) {
 			wait = hearAgain
 		}
@@ -129,7 +129,7 @@ func (a *Agent) report(ctx context.Context) error {
 
 // reportOnce says whether the leader heard this peer, or has no need to.
 func (a *Agent) reportOnce(ctx context.Context) bool {
-	leader := a.leaderID()
+	leader := a.leaders.ID()
 	if leader == "" {
 		return false
 	}

@@ -19,7 +19,7 @@ func (a *Agent) raftMetrics() []prometheus.Collector {
 		serversCollector{a},
 		prometheus.NewCounterFunc(prometheus.CounterOpts{
 			Name: "muster_raft_leader_changes_total", Help: "Times this peer heard of another leader than before, the first one included.",
-		}, func() float64 { return float64(a.leaders.count.Load()) }),
+		}, func() float64 { return float64(a.leaders.Count()) }),
 	}
 	for _, f := range []figure{
 		{"muster_raft_term", "Raft's term.", func() float64 { return float64(a.raft.CurrentTerm()) }},
@@ -34,7 +34,7 @@ func (a *Agent) raftMetrics() []prometheus.Collector {
 		},
 		{
 			"muster_raft_leader_known", "1 while this peer knows who leads.",
-			func() float64 { return truth(a.leaderID() != "") },
+			func() float64 { return truth(a.leaders.ID() != "") },
 		},
 		{
 			"muster_raft_leader_silence_seconds", "How long ago this peer heard of the leader, or started where it heard of none since; 0 for the leader itself.",
@@ -61,7 +61,7 @@ func stat(r *raft.Raft, name string) float64 {
 
 // silence is how long ago the leader was heard of, in seconds.
 func (a *Agent) silence() float64 {
-	if a.leaderID() == a.id {
+	if a.leaders.ID() == a.id {
 		return 0
 	}
 	last := a.raft.LastContact()

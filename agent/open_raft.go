@@ -42,7 +42,7 @@ func (a *Agent) openRaft(ctx context.Context) error {
 	if err := a.startRaft(parts); err != nil {
 		return fmt.Errorf("raft: %w", err)
 	}
-	a.leads, a.asker = a.raft.LeaderCh(), consensus.NewAsker(a.raft)
+	a.leads, a.asker, a.leaders = a.raft.LeaderCh(), consensus.NewAsker(a.raft), consensus.NewLeaders(a.raft)
 	if fresh && a.cfg.BootstrapExpect > 0 && !a.cfg.Worker {
 		return a.makeFounder(ctx)
 	}

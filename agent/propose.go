@@ -63,7 +63,7 @@ func (a *Agent) proposeOnce(ctx context.Context, frames []byte, count int, late 
 	if t := a.term.Load(); t != nil {
 		return t.propose(ctx, frames, count, late)
 	}
-	id := a.leaderID()
+	id := a.leaders.ID()
 	if id == "" || id == a.id {
 		return nil, consensus.ErrNotLeading
 	}

@@ -13,7 +13,7 @@ import (
 
 // Leader is the address of the leader's peer port.
 func (f raftFace) Leader() string {
-	addr, _ := f.resolve(f.leaderID())
+	addr, _ := f.resolve(f.leaders.ID())
 	return addr
 }
 

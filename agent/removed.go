@@ -23,7 +23,7 @@ func (a *Agent) watchPlace(ctx context.Context) error {
 			return nil
 		case <-tick.C:
 		}
-		if a.leaderID() == "" && a.raft.LastIndex() > 0 && !a.draining.Load() && a.displaced(ctx) {
+		if a.leaders.ID() == "" && a.raft.LastIndex() > 0 && !a.draining.Load() && a.displaced(ctx) {
 			return errRemoved
 		}
 	}

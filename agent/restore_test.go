@@ -218,7 +218,7 @@ func TestRestoreWithoutALeader(t *testing.T) {
 		for _, p := range w.others(last) {
 			p.end()
 		}
-		w.until("no leader", func() bool { return last.raft.State() != raft.Leader && last.leaderID() == "" })
+		w.until("no leader", func() bool { return last.raft.State() != raft.Leader && last.leaders.ID() == "" })
 		if _, err := last.tryRestore(bytes.NewReader(archive)); !errors.Is(err, fsm.ErrUnavailable) {
 			t.Errorf("restore without a leader: %v", err)
 		}

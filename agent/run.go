@@ -42,7 +42,7 @@ func (a *Agent) Run(ctx context.Context) (err error) {
 	defer network.Halt()
 	defer a.shutRaft()
 	lead := life.Start(base, end, life.Parts{
-		"leadership": a.watchLeadership, "turnover": a.watchLeader, "report": a.report, "room": a.watchSpace,
+		"leadership": a.watchLeadership, "turnover": a.leaders.Watch, "report": a.report, "room": a.watchSpace,
 	})
 	defer lead.Halt()
 	work := life.Start(base, end, life.Parts{
@@ -133,7 +133,7 @@ func (a *Agent) farewell(ctx context.Context) {
 // giveBack abandons the claims of this peer, so that nobody waits for their ttl. It goes on until the replica holds none at
 // an entry proposed after the leader knew that this peer stops: what was granted before is in the log by then.
 func (a *Agent) giveBack(ctx context.Context) {
-	if a.leaderID() == "" {
+	if a.leaders.ID() == "" {
 		return
 	}
 	ctx, cancel := context.WithTimeout(ctx, stopWait/3)

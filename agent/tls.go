@@ -124,7 +124,7 @@ func (a *Agent) member(id string) bool {
 	if known || id == a.id || len(servers) == 0 {
 		return true
 	}
-	if a.leaderID() != "" {
+	if a.leaders.ID() != "" {
 		return false
 	}
 	_, met := a.gossip.PeerAddr(id)
