@@ -1,14 +1,24 @@
 // Package agent is one running peer: raft, its log and its transport, gossip, leadership, and the parts of muster wired
 // together around one replicated state.
 //
+// # Rooms
+//
+// What stays here needs the whole peer. What does not has a room of its own, and none of them knows an Agent:
+//
+//   - the log and the state: consensus (what stands between raft and its parts), boltstore (the log on disk), snapshots, replica (the
+//     state as raft and the workers see it), entries (what a leader writes);
+//   - the disk: datadir, space, backup; offline, for a peer that is stopped;
+//   - the others: peerport, gossip, keyring, cert, bootstrap (how a group is founded), consul;
+//   - the peer itself: life (what runs, and until when), mint (ids and secrets), host;
+//   - what it tells: monitor (its log), trace, measures, fleet.
+//
 // # How a write travels
 //
-// Propose takes a command to the leader, one hop at most over the peer port. The leader's batcher puts what is hurried into
-// an entry within a few milliseconds, and what is not once a beat together with the claims the scheduler grants. Raft commits
-// the entry; machine applies it on every peer. On each peer, what an entry granted to it goes into its claim queues, from
-// which the refresh worker and the discovery runner take; on the leader, what it touched goes to the scheduler. Nobody
-// polls the state. A request to a leader is given up once raft knows another: a lost machine takes longer to dial than a new
-// leader to be found (askLeader).
+// Propose takes a command to the leader, one hop at most over the peer port. The leader's batch puts what is hurried into an entry
+// within a few milliseconds, and what is not once a beat together with the claims the scheduler grants. Raft commits the entry;
+// the replica applies it on every peer. On each peer, what an entry granted to it goes into its claim queues, from which the refresh
+// worker and the discovery runner take; on the leader, what it touched goes to the scheduler. Nobody polls the state. A request to a
+// leader is given up once raft knows another: a lost machine takes longer to dial than a new leader to be found (askLeader).
 //
 // Raft tells a follower that an entry is committed with the next entry, or where none comes after CommitTimeout to twice that. So
 // long events at a follower would be late, workers know nothing of their claims, and reads wait. Therefore the leader's herald
@@ -57,7 +67,7 @@
 //
 // It takes the place of the log: what it covers is cleared from there, so that nothing is left of entries that the group never
 // agreed on. Entries that go on from it stay, since this peer has said that it has them. Raft tells the leader how far it is by
-// log entries alone; the place of the snapshot is therefore answered for as if it were one of them (logs).
+// log entries alone; the place of the snapshot is therefore answered for as if it were one of them (consensus.Logs).
 //
 // # Traces
 //
