@@ -1,5 +1,6 @@
 // Package trace tells an OpenTelemetry collector which steps the group's work took, and how long each of them lasted. It is the
-// only home of the OpenTelemetry libraries: other packages declare what they need of a Tracer.
+// only home of the OpenTelemetry libraries: other packages declare what they need of a Tracer. Step is written in each of them, since
+// they import fsm alone and a step is nothing that muster knows; as an alias it is one type all the same.
 //
 // # What hangs together
 //

@@ -1,8 +1,6 @@
 package main
 
 import (
-	"archive/tar"
-	"bytes"
 	"compress/gzip"
 	"encoding/base64"
 	"encoding/json"
@@ -17,33 +15,9 @@ import (
 	"testing"
 
 	"github.com/musterhq/muster/cmd/muster/bundle"
+	"github.com/musterhq/muster/cmd/muster/bundle/bundletest"
 	httpd "github.com/musterhq/muster/http"
 )
-
-// unpack reads a bundle: its files by what follows the folder.
-func unpack(t *testing.T, raw []byte) map[string]string {
-	t.Helper()
-	zip, err := gzip.NewReader(bytes.NewReader(raw))
-	if err != nil {
-		t.Fatal(err)
-	}
-	out := map[string]string{}
-	for in := tar.NewReader(zip); ; {
-		h, err := in.Next()
-		if errors.Is(err, io.EOF) {
-			return out
-		}
-		if err != nil {
-			t.Fatal(err)
-		}
-		text, err := io.ReadAll(in)
-		if err != nil {
-			t.Fatal(err)
-		}
-		_, name, _ := strings.Cut(h.Name, "/")
-		out[name] = string(text)
-	}
-}
 
 // plain is a file of a bundle as it can be searched: profiles are packed.
 func plain(t *testing.T, text string) string {
@@ -131,7 +105,7 @@ func TestDebugHoldsNoSecret(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	files := unpack(t, raw)
+	_, files := bundletest.Unpack(t, raw)
 	var x bundle.Index
 	if err := json.Unmarshal([]byte(files["index.json"]), &x); err != nil {
 		t.Fatal(err)
@@ -244,7 +218,8 @@ func TestDebugInterrupted(t *testing.T) {
 	}
 	said := p.wait()
 	var x bundle.Index
-	if err := json.Unmarshal([]byte(unpack(t, raw)["index.json"]), &x); err != nil || !x.Interrupted {
+	_, files := bundletest.Unpack(t, raw)
+	if err := json.Unmarshal([]byte(files["index.json"]), &x); err != nil || !x.Interrupted {
 		t.Errorf("%v: %+v", err, x)
 	}
 	if p.cmd.ProcessState.ExitCode() != 0 || !slices.ContainsFunc(x.Files, func(f bundle.File) bool { return f.Name == "agent/self.json" }) {

@@ -1,19 +1,16 @@
 package bundle_test
 
 import (
-	"archive/tar"
 	"bytes"
-	"compress/gzip"
 	"encoding/json"
-	"errors"
 	"io"
 	"net/http"
-	"strings"
 	"sync"
 	"testing"
 	"time"
 
 	"github.com/musterhq/muster/cmd/muster/bundle"
+	"github.com/musterhq/muster/cmd/muster/bundle/bundletest"
 	httpd "github.com/musterhq/muster/http"
 )
 
@@ -154,27 +151,9 @@ func unpacked(t *testing.T, dir string, x *bundle.Index) map[string]string {
 	if err := bundle.Archive(&raw, dir, x); err != nil {
 		t.Fatal(err)
 	}
-	zip, err := gzip.NewReader(&raw)
-	if err != nil {
-		t.Fatal(err)
+	folder, files := bundletest.Unpack(t, raw.Bytes())
+	if folder != x.Name() {
+		t.Errorf("the folder is %s, want %s", folder, x.Name())
 	}
-	out := map[string]string{}
-	for in := tar.NewReader(zip); ; {
-		h, err := in.Next()
-		if errors.Is(err, io.EOF) {
-			return out
-		}
-		if err != nil {
-			t.Fatal(err)
-		}
-		text, err := io.ReadAll(in)
-		if err != nil {
-			t.Fatal(err)
-		}
-		name, inside := strings.CutPrefix(h.Name, x.Name()+"/")
-		if !inside || h.Mode != 0o600 {
-			t.Errorf("%s has the mode %o", h.Name, h.Mode)
-		}
-		out[name] = string(text)
-	}
+	return files
 }
