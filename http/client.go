@@ -83,7 +83,9 @@ type StatusError struct {
 	Status  int
 	Refusal *fsm.Error
 	Claim   *ClaimRow // the claim in the way, with fsm.CodeClaimed
-	told    bool      // by the peer, not by a proxy before it
+	// NoLeader says that the peer asked knew no leader: what is wanted of one waits until most voters run.
+	NoLeader bool
+	told     bool // by the peer, not by a proxy before it
 }
 
 func (e *StatusError) Error() string { return e.Refusal.Message }
@@ -255,6 +257,7 @@ func statusError(res *http.Response) error {
 	d := body.Error
 	out.Refusal = &fsm.Error{Code: d.Code, Message: d.Message, Fields: d.Fields}
 	out.Claim, out.told = d.Claim, true
+	out.NoLeader = res.Header.Get("X-Muster-KnownLeader") == "false"
 	return out
 }
 

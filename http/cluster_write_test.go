@@ -156,8 +156,12 @@ func TestWritesWithoutLeader(t *testing.T) {
 	f := newFace(t)
 	f.fleet()
 	f.noLeader = true
-	f.do(http.MethodPatch, "/v1/cluster/orders", `{"group": "x"}`).refuses(http.StatusServiceUnavailable, fsm.CodeUnavailable)
-	f.do(http.MethodDelete, "/v1/discovery/prod", nil).refuses(http.StatusServiceUnavailable, fsm.CodeUnavailable)
+	for method, path := range map[string]string{http.MethodPatch: "/v1/cluster/orders", http.MethodDelete: "/v1/discovery/prod"} {
+		r := f.do(method, path, map[string]any{"group": "x"}).refuses(http.StatusServiceUnavailable, fsm.CodeUnavailable)
+		if strings.Contains(r.Error.Message, "stale") || !strings.Contains(r.Error.Message, "not done") {
+			t.Errorf("%s is told %q, which helps no write", method, r.Error.Message)
+		}
+	}
 	f.noLeader, f.unknown = false, true
 	r := f.do(http.MethodPatch, "/v1/cluster/orders", `{"group": "x"}`).refuses(http.StatusServiceUnavailable, fsm.CodeUnknown)
 	if r.Error.Outcome != "unknown" {

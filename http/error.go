@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"strconv"
 	"strings"
 
 	"github.com/musterhq/muster/fsm"
@@ -103,6 +104,9 @@ func (s *Server) replyError(w http.ResponseWriter, r *http.Request, err error) {
 	}
 	if status == http.StatusTooManyRequests {
 		w.Header().Set("Retry-After", "1")
+	}
+	if status == http.StatusServiceUnavailable {
+		w.Header().Set("X-Muster-KnownLeader", strconv.FormatBool(s.Raft.Leader() != ""))
 	}
 	w.Header().Del("X-Muster-Next")
 	if err := s.reply(w, r, status, errorBody{detail}); err != nil {

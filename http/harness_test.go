@@ -95,7 +95,7 @@ func (p *peer) Read(_ context.Context, level httpd.Level) (*fsm.Reader, httpd.Co
 
 func (p *peer) Propose(_ context.Context, c fsm.Command) (fsm.Result, error) {
 	if p.noLeader {
-		return fsm.Result{}, fsm.Errorf(fsm.CodeUnavailable, "no leader; try again")
+		return fsm.Result{}, fsm.Errorf(fsm.CodeUnavailable, "no leader; it was not done, try again")
 	}
 	if before := p.beforeLog; before != nil {
 		p.beforeLog = nil
@@ -169,8 +169,13 @@ func (p *peer) Reload(context.Context) (httpd.Reloaded, error) {
 	return httpd.Reloaded{Files: []string{"a.hcl"}}, p.act("reload")
 }
 func (p *peer) Leave(context.Context) error { return p.act("leave") }
-func (p *peer) Leader() string              { return "127.0.0.1:8651" }
-func (p *peer) Peers() []string             { return []string{"127.0.0.1:8651"} }
+func (p *peer) Leader() string {
+	if p.noLeader {
+		return ""
+	}
+	return "127.0.0.1:8651"
+}
+func (p *peer) Peers() []string { return []string{"127.0.0.1:8651"} }
 func (p *peer) Configuration(context.Context) (httpd.RaftConfiguration, error) {
 	return httpd.RaftConfiguration{Servers: []httpd.RaftServer{{ID: "p1", Name: "peer-a", Leader: true, Voter: true}}, Index: 3}, nil
 }

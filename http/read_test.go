@@ -1,6 +1,7 @@
 package httpd_test
 
 import (
+	"errors"
 	"fmt"
 	"net/http"
 	"slices"
@@ -78,7 +79,11 @@ func TestReadWithoutLeader(t *testing.T) {
 		if strings.HasSuffix(path, "/events") {
 			continue // served by the peer asked
 		}
-		f.get(path).refuses(http.StatusServiceUnavailable, fsm.CodeUnavailable)
+		a := f.get(path)
+		a.refuses(http.StatusServiceUnavailable, fsm.CodeUnavailable)
+		if a.Header().Get("X-Muster-KnownLeader") != "false" {
+			t.Errorf("%s is refused with known leader %q", path, a.Header().Get("X-Muster-KnownLeader"))
+		}
 		f.get(path+"?consistent").refuses(http.StatusServiceUnavailable, fsm.CodeUnavailable)
 	}
 	for _, path := range reads {
@@ -88,6 +93,14 @@ func TestReadWithoutLeader(t *testing.T) {
 	}
 	if a := f.get("/v1/events"); a.Code != http.StatusOK {
 		t.Errorf("events: status %d", a.Code)
+	}
+	c, _ := f.client(t)
+	for noLeader := range map[bool]bool{true: true, false: true} {
+		f.noLeader, f.unknown = noLeader, !noLeader
+		_, err := c.PatchCluster(t.Context(), "orders", map[string]any{"group": "g"}, nil)
+		if refused, ok := errors.AsType[*httpd.StatusError](err); !ok || refused.NoLeader != noLeader {
+			t.Errorf("no leader is known: %t; the client has %+v", noLeader, err)
+		}
 	}
 }
 

@@ -24,6 +24,9 @@ func (s *Server) propose(ctx context.Context, c fsm.Command) (fsm.Result, error)
 // look reads the state, linearizable, for a write that is computed from it, and confirms the token of who writes.
 func (s *Server) look(ctx context.Context) (glance, error) {
 	reader, _, err := s.Replica.Read(ctx, Default)
+	if errors.Is(err, fsm.ErrUnavailable) { // it says how to read all the same, which helps no write
+		return glance{}, fsm.Errorf(fsm.CodeUnavailable, "no leader confirmed what there is to change; it was not done, try again")
+	}
 	if err != nil {
 		return glance{}, err
 	}

@@ -55,6 +55,8 @@ func (p *Program) explain(err error) string {
 		return p.refusal(err.Error(), answer)
 	case errors.As(err, &unreached) && p.untrusted(unreached.Err) != "":
 		return fmt.Sprintf("no trust between this program and %s: %s\n%s", p.dial.address, unreached.Err, p.untrusted(unreached.Err))
+	case errors.Is(err, context.Canceled):
+		return p.interrupted()
 	case errors.As(err, &unreached) && !errors.Is(err, context.DeadlineExceeded): // late is not the same as not there
 		return fmt.Sprintf("no peer answers at %s: %s\nIs an agent running there (muster agent -dev)? "+
 			"-http-addr or %s names another peer.", p.dial.address, unreached.Err, envAddr)
@@ -62,14 +64,34 @@ func (p *Program) explain(err error) string {
 	return err.Error()
 }
 
+// interrupted says what became of a command that was.
+func (p *Program) interrupted() string {
+	if p.dial.reading {
+		return "interrupted"
+	}
+	return "interrupted; what was asked for may have been done or not"
+}
+
+// leaderless says what there is to do without a leader.
+func (p *Program) leaderless() string {
+	words := "There is no leader, and without one nothing is changed."
+	switch {
+	case p.dial.reading && p.dial.stale:
+		words = "There is no leader."
+	case p.dial.reading:
+		words = "There is no leader; -stale reads what the peer itself knows."
+	}
+	return words + " muster members shows which peers are away: most of those that vote must run."
+}
+
 // refusal is an answer of the API with what belongs to it.
 func (p *Program) refusal(text string, answer *httpd.StatusError) string {
 	refused := answer.Refusal
 	var b strings.Builder
-	b.WriteString(text)
+	b.WriteString(strings.Replace(text, "?stale", "-stale", 1)) // as it is said here
 	switch {
-	case errors.Is(refused, fsm.ErrUnavailable) && p.dial.reading && !p.dial.stale:
-		b.WriteString("\nThere may be no leader just now; -stale reads what the peer itself knows.")
+	case answer.NoLeader:
+		b.WriteString("\n" + p.leaderless())
 	case errors.Is(refused, fsm.ErrClaimed) && answer.Claim != nil:
 		c := answer.Claim
 		fmt.Fprintf(&b, "\n%s has it since %s (%s).", c.Peer, p.ago(c.Granted), c.Reason)

@@ -1,6 +1,7 @@
 package cli_test
 
 import (
+	"context"
 	"fmt"
 	"net/http"
 	"path/filepath"
@@ -132,20 +133,45 @@ func TestExitCodes(t *testing.T) {
 }
 
 func TestNoLeaderSuggestsStale(t *testing.T) {
-	a := newAPI(t)
-	detail := map[string]string{"code": "unavailable", "message": "no leader"}
-	a.fail("GET", "/v1/clusters", 503, detail).fail("POST", "/v1/nodes/transition", 503, detail)
+	a, known := newAPI(t), "false"
+	refuse := func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("X-Muster-KnownLeader", known)
+		reply(w, 503, map[string]any{"error": map[string]string{"code": "unavailable", "message": "nobody confirmed it; or read with ?stale"}})
+	}
+	a.do("GET", "/v1/clusters", refuse).do("POST", "/v1/nodes/transition", refuse)
 	for _, c := range []struct {
-		args []string
-		want bool
+		known string
+		args  []string
+		want  string
 	}{
-		{[]string{"cluster", "list"}, true},
-		{[]string{"cluster", "list", "-stale"}, false},
-		{[]string{"node", "commission", "orders/orders-1"}, false},
+		{"false", []string{"cluster", "list"}, "with -stale\nThere is no leader; -stale reads what the peer itself knows. muster members shows"},
+		{"false", []string{"cluster", "list", "-stale"}, "\nThere is no leader. muster members shows"},
+		{"false", []string{"node", "commission", "orders/orders-1"}, "\nThere is no leader, and without one nothing is changed."},
+		{"true", []string{"cluster", "list"}, "with -stale\n"},
+		{"true", []string{"node", "commission", "orders/orders-1"}, "with -stale\n"},
 	} {
+		known = c.known
 		r := run{}.do(t, a, c.args...)
-		if r.code != 1 || !strings.Contains(r.err, "no leader") || strings.Contains(r.err, "-stale reads") != c.want {
-			t.Errorf("%q: exit %d, stderr %q; -stale suggested: want %t", c.args, r.code, r.err, c.want)
+		if r.code != 1 || !strings.Contains(r.err, c.want) || strings.Contains(r.err, "There is no leader") != (known == "false") {
+			t.Errorf("%q: exit %d, stderr %q; want %q", c.args, r.code, r.err, c.want)
+		}
+	}
+}
+
+// TestInterruptedIsNoSilence: who interrupts a command is not told that nobody answers.
+func TestInterruptedIsNoSilence(t *testing.T) {
+	for want, args := range map[string][]string{
+		"Error: interrupted\n": {"cluster", "list"},
+		"Error: interrupted; what was asked for may have been done or not\n": {"node", "commission", "orders/orders-1"},
+	} {
+		ctx, stop := context.WithCancel(t.Context())
+		slow := func(_ http.ResponseWriter, r *http.Request) {
+			stop()
+			<-r.Context().Done()
+		}
+		a := newAPI(t).do("GET", "/v1/clusters", slow).do("POST", "/v1/nodes/transition", slow)
+		if r := (run{ctx: ctx}).do(t, a, args...); r.err != want || r.code != 1 {
+			t.Errorf("%q: exit %d, %q; want %q", args, r.code, r.err, want)
 		}
 	}
 }
