@@ -32,15 +32,15 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
-	"os"
 	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
 
 	"github.com/hashicorp/memberlist"
+
+	"github.com/musterhq/muster/agent/namedfile"
 )
 
 const (
@@ -97,22 +97,7 @@ func IDOf(text string) (string, error) {
 
 // Read reads the key of a file that only its owner may read.
 func Read(path string) (string, error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return "", fmt.Errorf("gossip key: %w", err)
-	}
-	defer func() { _ = f.Close() }()
-	info, err := f.Stat()
-	if err != nil {
-		return "", fmt.Errorf("gossip key: %w", err)
-	}
-	if mode := info.Mode().Perm(); mode&0o077 != 0 {
-		return "", fmt.Errorf("gossip key: %s may be read by others (mode %04o): chmod 600 %s", path, mode, path)
-	}
-	if !info.Mode().IsRegular() || info.Size() > maxInput {
-		return "", fmt.Errorf("gossip key: %s is no file with one key in base64; muster keygen makes one", path)
-	}
-	text, err := io.ReadAll(io.LimitReader(f, maxInput))
+	text, err := namedfile.Read(path, namedfile.Rules{Most: maxInput, Mode: checkMode})
 	if err != nil {
 		return "", fmt.Errorf("gossip key: %w", err)
 	}
@@ -120,6 +105,13 @@ func Read(path string) (string, error) {
 		return "", fmt.Errorf("gossip key: %s: %w", path, err)
 	}
 	return strings.TrimSpace(string(text)), nil
+}
+
+func checkMode(path string, mode fs.FileMode) error {
+	if mode&0o077 != 0 {
+		return fmt.Errorf("%s may be read by others (mode %04o): chmod 600 %s", path, mode, path)
+	}
+	return nil
 }
 
 // Disk is where a ring is kept. Load returns fs.ErrNotExist where there is none yet; Store replaces it as one step that

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -202,7 +203,7 @@ func TestKeyFiles(t *testing.T) {
 		"readable": {key, 0o640, "chmod 600"},
 		"no key":   {"hunter2", 0o600, "muster keygen"},
 		"empty":    {"", 0o600, "muster keygen"},
-		"long":     {strings.Repeat(key, 200), 0o600, "no file with one key"},
+		"long":     {strings.Repeat(key, 200), 0o600, "larger than the 4096 bytes"},
 	} {
 		path := filepath.Join(t.TempDir(), "gossip.key")
 		if err := os.WriteFile(path, []byte(c.text), c.mode); err != nil {
@@ -219,7 +220,13 @@ func TestKeyFiles(t *testing.T) {
 			t.Errorf("%s: %v, want %q", name, err, c.want)
 		}
 	}
-	if _, err := keyring.Read(filepath.Join(t.TempDir(), "none")); err == nil {
-		t.Error("no file: no error")
+	pipe := filepath.Join(t.TempDir(), "pipe")
+	if err := syscall.Mkfifo(pipe, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for path, want := range map[string]string{filepath.Join(t.TempDir(), "none"): "no such file", pipe: "is a pipe", "/dev": "is a directory"} {
+		if _, err := keyring.Read(path); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v, want %q", path, err, want)
+		}
 	}
 }

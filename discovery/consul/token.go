@@ -5,6 +5,7 @@ import (
 	"io"
 	"os"
 	"strings"
+	"syscall"
 
 	"github.com/hashicorp/consul/api"
 )
@@ -23,10 +24,16 @@ func tokenFrom(c Connection, config *api.Config) func() (string, error) {
 
 const maxToken = 512
 
+// CheckTokenFile says what is wrong with a file that is to hold a token.
+func CheckTokenFile(path string) error {
+	_, err := readToken(path)
+	return err
+}
+
 // readToken takes one line of printable characters and nothing else: a file that is not a token is neither sent to the
 // address of a config nor repeated in an error.
 func readToken(path string) (string, error) {
-	f, err := os.Open(path)
+	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0) // a pipe that nobody writes to would hold up whoever opens it
 	if err != nil {
 		return "", fmt.Errorf("token file: %w", err)
 	}

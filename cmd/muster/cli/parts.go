@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"github.com/musterhq/muster/agent/namedfile"
 	"github.com/musterhq/muster/discovery"
 	"github.com/musterhq/muster/discovery/consul"
 	"github.com/musterhq/muster/discovery/file"
@@ -87,12 +88,9 @@ func (v vault) read(name string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	raw, err := root.ReadFile(name)
+	raw, err := namedfile.ReadIn(root, name, namedfile.Rules{Most: maxSecret})
 	if err := errors.Join(err, root.Close()); err != nil {
 		return "", err
-	}
-	if len(raw) > maxSecret {
-		return "", fmt.Errorf("%s is larger than %d bytes", name, maxSecret)
 	}
 	return strings.TrimRight(string(raw), "\r\n"), nil
 }

@@ -116,11 +116,30 @@ func (p *Program) token() (token, error) {
 	if file == "" {
 		return token{}, nil
 	}
-	raw, err := os.ReadFile(file)
+	raw, err := tokenIn(file)
 	if err != nil {
 		return token{}, fmt.Errorf("read the token: %w", err)
 	}
 	return token{strings.TrimSpace(string(raw)), file}, nil
+}
+
+// maxToken is the bytes of a file with a token.
+const maxToken = 64 << 10
+
+// tokenIn is what a file holds. It may be a pipe, as when a shell runs the program that knows the token.
+func tokenIn(file string) ([]byte, error) {
+	f, err := os.Open(file)
+	if err != nil {
+		return nil, err
+	}
+	raw, err := io.ReadAll(io.LimitReader(f, maxToken+1))
+	if err := errors.Join(err, f.Close()); err != nil {
+		return nil, err
+	}
+	if len(raw) > maxToken {
+		return nil, fmt.Errorf("%s is larger than the %d bytes that are taken", file, maxToken)
+	}
+	return raw, nil
 }
 
 func (p *Program) json() bool { return p.dial.format == formatJSON }

@@ -5,11 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
-	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
 
+	"github.com/musterhq/muster/agent/namedfile"
 	"github.com/musterhq/muster/fsm"
 	"github.com/musterhq/muster/refresh"
 )
@@ -138,10 +138,7 @@ func (l local) path(name string) string {
 }
 
 func (l local) read(name string) (string, error) {
-	raw, err := os.ReadFile(l.path(name))
-	if err == nil && len(raw) > maxSecret {
-		err = fmt.Errorf("%s is larger than %d bytes", name, maxSecret)
-	}
+	raw, err := namedfile.Read(l.path(name), namedfile.Rules{Most: maxSecret})
 	return strings.TrimRight(string(raw), "\r\n"), err
 }
 

@@ -8,12 +8,12 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
-	"os"
 	"strings"
 	"sync"
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/musterhq/muster/agent/namedfile"
 	"github.com/musterhq/muster/fsm"
 	httpd "github.com/musterhq/muster/http"
 )
@@ -149,9 +149,5 @@ func (c *guest) Close() error {
 
 // readFile reads a file that is small.
 func readFile(path string) ([]byte, error) {
-	raw, err := os.ReadFile(path)
-	if err == nil && len(raw) > maxFileSize {
-		err = errors.New(path + " is too large")
-	}
-	return raw, err
+	return namedfile.Read(path, namedfile.Rules{Most: maxFileSize})
 }
