@@ -48,16 +48,9 @@ func Open(cfg Config) (*Certificates, error) {
 	if cfg.Now == nil {
 		cfg.Now = time.Now
 	}
-	if err := CheckGroup(cfg.Group); err != nil {
-		return nil, fmt.Errorf("tls: %w", err)
-	}
-	r, err := cfg.Files.read()
+	h, err := cfg.load()
 	if err != nil {
-		return nil, fmt.Errorf("tls: %w", err)
-	}
-	h, err := cfg.judge(r)
-	if err != nil {
-		return nil, fmt.Errorf("tls: %w", err)
+		return nil, err
 	}
 	m, err := newMetrics(cfg.Registerer)
 	if err != nil {
@@ -68,14 +61,45 @@ func Open(cfg Config) (*Certificates, error) {
 	return c, nil
 }
 
+// Check says what Open would say of the files. It leaves log and metrics alone.
+func Check(cfg Config) error {
+	if cfg.Now == nil {
+		cfg.Now = time.Now
+	}
+	_, err := cfg.load()
+	return err
+}
+
+// load reads and judges the files.
+func (c *Config) load() (*held, error) {
+	if err := CheckGroup(c.Group); err != nil {
+		return nil, fmt.Errorf("tls: %w", err)
+	}
+	r, err := c.Files.read()
+	if err != nil {
+		return nil, err
+	}
+	return c.judge(r)
+}
+
 // Reload reads the files at once. What is wrong with them is the error; the last good certificate then stays in force.
 func (c *Certificates) Reload() error {
+	take, err := c.Prepare()
+	if err == nil {
+		take()
+	}
+	return err
+}
+
+// Prepare reads the files at once, and changes nothing: take then puts in force what they held, unless something newer is by
+// then. What is wrong with them is the error.
+func (c *Certificates) Prepare() (take func(), err error) {
 	c.reading.Lock()
 	defer c.reading.Unlock()
+	was := c.now()
 	r, err := c.cfg.Files.read()
-	if err == nil && r.equal(c.now().raw) {
-		c.mend()
-		return nil
+	if err == nil && r.equal(was.raw) {
+		return c.mend, nil
 	}
 	var h *held
 	if err == nil {
@@ -87,7 +111,17 @@ func (c *Certificates) Reload() error {
 			c.failed = err.Error()
 			c.cfg.Log.Error("certificate cannot be used; the last good one stays in force", "error", err)
 		}
-		return fmt.Errorf("tls: %w", err)
+		return nil, err
+	}
+	return func() { c.replace(was, h) }, nil
+}
+
+// replace puts what the files held in force, in the place of what was when they were read.
+func (c *Certificates) replace(was, h *held) {
+	c.reading.Lock()
+	defer c.reading.Unlock()
+	if c.now() != was {
+		return
 	}
 	c.mu.Lock()
 	c.held = h
@@ -96,11 +130,12 @@ func (c *Certificates) Reload() error {
 	c.metrics.hold(h)
 	c.metrics.reloads.WithLabelValues("ok").Inc()
 	c.cfg.Log.Info("certificate replaced", "ends", h.leaf.NotAfter, "issuer", h.leaf.Issuer.CommonName, "authorities", len(h.roots))
-	return nil
 }
 
 // mend tells that the files are again what is in force.
 func (c *Certificates) mend() {
+	c.reading.Lock()
+	defer c.reading.Unlock()
 	if c.failed != "" {
 		c.failed = ""
 		c.cfg.Log.Info("certificate files are good again")

@@ -98,6 +98,36 @@ muster_cert_reloads_total{result="ok"} 1
 	}
 }
 
+// TestNothingIsTakenBeforeItIsSaid: what was read takes effect when it is taken, and never in the place of what is newer.
+func TestNothingIsTakenBeforeItIsSaid(t *testing.T) {
+	p := newPlace(t)
+	p.authority("ca")
+	p.issue("ca", "a", nil)
+	a, b := p.open("ca", "a"), p.open("ca", "a")
+	first := shown(t, a, b)
+	p.issue("ca", "a", nil)
+	take, err := a.Prepare()
+	if err != nil || shown(t, a, b) != first {
+		t.Fatalf("what was only read is in force: %v", err)
+	}
+	p.issue("ca", "a", nil)
+	if err := a.Reload(); err != nil {
+		t.Fatal(err)
+	}
+	newest := shown(t, a, b)
+	take()
+	if shown(t, a, b) != newest || newest == first {
+		t.Error("what was read first took the place of what is newer")
+	}
+	p.issue("ca", "a", nil)
+	if take, err = a.Prepare(); err != nil {
+		t.Fatal(err)
+	}
+	if take(); shown(t, a, b) == newest {
+		t.Error("what was taken is not in force")
+	}
+}
+
 // TestAuthorityIsReplaced goes from one authority to another on two peers, which reach each other at every step.
 func TestAuthorityIsReplaced(t *testing.T) {
 	p := newPlace(t)

@@ -38,25 +38,39 @@ func CheckGroup(name string) error {
 	return nil
 }
 
-// judge makes what the files hold usable, or says why it is not.
+// judge makes what the files hold usable, or says by which option it is not, and why.
 func (c *Config) judge(r raw) (*held, error) {
 	roots, err := parse("CA file", c.Files.CA, r.ca)
 	if err != nil {
-		return nil, err
+		return nil, of(caOption, err)
 	}
-	h := &held{raw: r, roots: roots, pool: poolOf(roots)}
+	h, now := &held{raw: r, roots: roots, pool: poolOf(roots)}, c.Now()
+	if err := c.checkRoots(h, now); err != nil {
+		return nil, of(caOption, err)
+	}
+	if _, err := parse("certificate", c.Files.Cert, r.cert); err != nil {
+		return nil, of(certOption, err)
+	}
 	if h.own, err = pair(c.Files, r); err != nil {
-		return nil, err
+		return nil, of(keyOption, err)
 	}
 	h.leaf = h.own.Leaf
-	now := c.Now()
-	for _, check := range []func(*held, time.Time) error{c.checkRoots, c.checkTime, c.checkName, c.checkUses, c.checkChain} {
+	for _, check := range []func(*held, time.Time) error{c.checkTime, c.checkName, c.checkUses, c.checkChain} {
 		if err := check(h, now); err != nil {
-			return nil, err
+			return nil, of(certOption, err)
 		}
 	}
 	return h, nil
 }
+
+// The options that name a peer's files.
+const (
+	caOption   = "-ca-file"
+	certOption = "-cert-file"
+	keyOption  = "-key-file"
+)
+
+func of(option string, err error) error { return fmt.Errorf("%s: %w", option, err) }
 
 func (c *Config) checkRoots(h *held, now time.Time) error {
 	for _, a := range h.roots {
@@ -99,16 +113,20 @@ func (c *Config) checkName(h *held, _ time.Time) error {
 }
 
 func (c *Config) checkUses(h *held, _ time.Time) error {
-	for use, name := range map[x509.ExtKeyUsage]string{
-		x509.ExtKeyUsageServerAuth: "serverAuth", x509.ExtKeyUsageClientAuth: "clientAuth",
-	} {
-		if !allows(h.leaf, use) {
+	for _, use := range uses {
+		if !allows(h.leaf, use.of) {
 			return fmt.Errorf("certificate %s lacks the extended key usage %s: a peer both calls and is called, and needs "+
-				"serverAuth and clientAuth", c.Files.Cert, name)
+				"serverAuth and clientAuth", c.Files.Cert, use.name)
 		}
 	}
 	return nil
 }
+
+// uses are what a peer's certificate is good for.
+var uses = []struct {
+	of   x509.ExtKeyUsage
+	name string
+}{{x509.ExtKeyUsageServerAuth, "serverAuth"}, {x509.ExtKeyUsageClientAuth, "clientAuth"}}
 
 func allows(c *x509.Certificate, use x509.ExtKeyUsage) bool {
 	return slices.Contains(c.ExtKeyUsage, use) || slices.Contains(c.ExtKeyUsage, x509.ExtKeyUsageAny)
@@ -121,17 +139,28 @@ func (c *Config) checkChain(h *held, now time.Time) error {
 			between.AddCert(link)
 		}
 	}
-	_, err := h.leaf.Verify(x509.VerifyOptions{
-		Roots: h.pool, Intermediates: between, CurrentTime: now, KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
-	})
+	for _, use := range uses { // each by itself: of several in one question one would be enough
+		_, err := h.leaf.Verify(x509.VerifyOptions{
+			Roots: h.pool, Intermediates: between, CurrentTime: now, KeyUsages: []x509.ExtKeyUsage{use.of},
+		})
+		if err != nil {
+			return c.unverified(h, err, use.name)
+		}
+	}
+	return nil
+}
+
+// unverified says why no authority vouches for a certificate, for a use.
+func (c *Config) unverified(h *held, err error, use string) error {
+	if invalid, ok := errors.AsType[x509.CertificateInvalidError](err); ok && invalid.Reason == x509.IncompatibleUsage {
+		return fmt.Errorf("certificate %s was signed by an authority that may not sign for %s: a peer both calls and is called, and "+
+			"needs serverAuth and clientAuth all the way up to CA file %s", c.Files.Cert, use, c.Files.CA)
+	}
 	if _, stranger := errors.AsType[x509.UnknownAuthorityError](err); stranger {
 		return fmt.Errorf("certificate %s was signed by %s, which is not among the authorities of CA file %s (%s)",
 			c.Files.Cert, cmp.Or(h.leaf.Issuer.CommonName, h.leaf.Issuer.String()), c.Files.CA, calledAll(h.roots))
 	}
-	if err != nil {
-		return fmt.Errorf("certificate %s: %w", c.Files.Cert, err)
-	}
-	return nil
+	return fmt.Errorf("certificate %s: %w", c.Files.Cert, err)
 }
 
 func byEnd(a, b *x509.Certificate) int { return a.NotAfter.Compare(b.NotAfter) }

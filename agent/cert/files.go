@@ -7,8 +7,9 @@ import (
 	"encoding/pem"
 	"errors"
 	"fmt"
-	"io"
-	"os"
+	"io/fs"
+
+	"github.com/musterhq/muster/agent/namedfile"
 )
 
 // maxFile bounds a file of certificates, in bytes.
@@ -29,31 +30,27 @@ func (r raw) equal(o raw) bool {
 }
 
 func (f Files) read() (r raw, err error) {
-	if r.ca, err = readFile("CA file", f.CA); err != nil {
-		return raw{}, err
+	for _, file := range []struct {
+		into               *[]byte
+		option, what, path string
+		mode               func(string, fs.FileMode) error
+	}{
+		{&r.ca, caOption, "CA file", f.CA, nil},
+		{&r.cert, certOption, "certificate", f.Cert, nil},
+		{&r.key, keyOption, "key", f.Key, checkMode},
+	} {
+		if *file.into, err = readFile(file.what, file.path, file.mode); err != nil {
+			return raw{}, of(file.option, err)
+		}
 	}
-	if r.cert, err = readFile("certificate", f.Cert); err != nil {
-		return raw{}, err
-	}
-	if err := checkMode(f.Key); err != nil {
-		return raw{}, err
-	}
-	r.key, err = readFile("key", f.Key)
-	return r, err
+	return r, nil
 }
 
-func readFile(what, path string) ([]byte, error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", what, err)
-	}
-	b, err := io.ReadAll(io.LimitReader(f, maxFile+1))
-	err = errors.Join(err, f.Close())
+func readFile(what, path string, mode func(string, fs.FileMode) error) ([]byte, error) {
+	b, err := namedfile.Read(path, namedfile.Rules{Most: maxFile, Mode: mode})
 	switch {
 	case err != nil:
 		return nil, fmt.Errorf("%s: %w", what, err)
-	case len(b) > maxFile:
-		return nil, fmt.Errorf("%s %s is larger than %d bytes", what, path, maxFile)
 	case len(bytes.TrimSpace(b)) == 0:
 		return nil, fmt.Errorf("%s %s is empty", what, path)
 	}
@@ -61,20 +58,16 @@ func readFile(what, path string) ([]byte, error) {
 }
 
 // checkMode refuses a key that others may read, or that its group may change.
-func checkMode(path string) error {
-	info, err := os.Stat(path)
-	if err != nil {
-		return fmt.Errorf("key: %w", err)
-	}
-	if mode := info.Mode().Perm(); mode&0o037 != 0 {
-		return fmt.Errorf("key %s is open to others (mode %04o), who could pass for this peer: chmod 600 %s", path, mode, path)
+func checkMode(path string, mode fs.FileMode) error {
+	if mode&0o037 != 0 {
+		return fmt.Errorf("%s is open to others (mode %04o), who could pass for whom it belongs to: chmod 600 %s", path, mode, path)
 	}
 	return nil
 }
 
 // LoadAuthorities reads a file of authorities in PEM, for whoever asks a peer.
 func LoadAuthorities(path string) (*x509.CertPool, error) {
-	b, err := readFile("CA file", path)
+	b, err := readFile("CA file", path, nil)
 	if err != nil {
 		return nil, err
 	}
@@ -87,15 +80,15 @@ func LoadAuthorities(path string) (*x509.CertPool, error) {
 
 // LoadPair reads a certificate and its key in PEM, for whoever asks a peer that wants one.
 func LoadPair(certFile, keyFile string) (tls.Certificate, error) {
-	c, err := readFile("certificate", certFile)
+	c, err := readFile("certificate", certFile, nil)
 	if err != nil {
 		return tls.Certificate{}, err
 	}
-	if err := checkMode(keyFile); err != nil {
+	k, err := readFile("key", keyFile, checkMode)
+	if err != nil {
 		return tls.Certificate{}, err
 	}
-	k, err := readFile("key", keyFile)
-	if err != nil {
+	if _, err := parse("certificate", certFile, c); err != nil {
 		return tls.Certificate{}, err
 	}
 	return pair(Files{Cert: certFile, Key: keyFile}, raw{cert: c, key: k})
@@ -103,9 +96,6 @@ func LoadPair(certFile, keyFile string) (tls.Certificate, error) {
 
 // pair makes a certificate of a file and its key.
 func pair(f Files, r raw) (tls.Certificate, error) {
-	if _, err := parse("certificate", f.Cert, r.cert); err != nil {
-		return tls.Certificate{}, err
-	}
 	if block, _ := pem.Decode(r.key); block == nil {
 		return tls.Certificate{}, fmt.Errorf("key %s holds no PEM block: a private key begins with -----BEGIN", f.Key)
 	}
