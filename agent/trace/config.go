@@ -48,6 +48,16 @@ func (c Config) Validate(insecure bool) error {
 	return nil
 }
 
+// CheckFiles says what is wrong with the files that New and Prepare would read, by the names of their options.
+func (c Config) CheckFiles() error {
+	if !c.On() {
+		return nil
+	}
+	_, wrong := readHeaders(c.HeadersFile)
+	_, err := readRoots(c.CAFile)
+	return errors.Join(wrong, err)
+}
+
 // CheckEndpoint judges the URL of a collector.
 func CheckEndpoint(text string) error {
 	u, err := url.Parse(text)

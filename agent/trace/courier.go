@@ -8,11 +8,10 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
-	"io"
+	"io/fs"
 	"maps"
 	"net"
 	"net/http"
-	"os"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -20,6 +19,8 @@ import (
 
 	"go.opentelemetry.io/otel/exporters/otlp/otlptrace"
 	"go.opentelemetry.io/otel/exporters/otlp/otlptrace/otlptracehttp"
+
+	"github.com/musterhq/muster/agent/namedfile"
 )
 
 // Dial is how a collector is reached.
@@ -28,6 +29,8 @@ type Dial func(ctx context.Context, network, addr string) (net.Conn, error)
 const (
 	dialWait   = 5 * time.Second
 	maxHeaders = 64 << 10 // bytes of the file
+
+	maxAuthorities = 1 << 20 // bytes of that file
 )
 
 // courier carries requests to the collector on a way that can be replaced while it runs.
@@ -42,24 +45,27 @@ type way struct {
 	over    *http.Transport
 }
 
-// take reads the files of a configuration and goes their way from now on.
-func (c *courier) take(cfg Config) error {
+// prepare reads the files of a configuration: the way that they show.
+func (c *courier) prepare(cfg Config) (*way, error) {
 	headers, err := readHeaders(cfg.HeadersFile)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	roots, err := readRoots(cfg.CAFile)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	was := c.way.Swap(&way{headers: headers, over: &http.Transport{
+	return &way{headers: headers, over: &http.Transport{
 		DialContext: c.dial, TLSClientConfig: &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12}, ForceAttemptHTTP2: true,
 		TLSHandshakeTimeout: dialWait, MaxIdleConns: 1, IdleConnTimeout: 90 * time.Second, MaxResponseHeaderBytes: 64 << 10,
-	}})
-	if was != nil {
+	}}, nil
+}
+
+// take goes another way from now on.
+func (c *courier) take(next *way) {
+	if was := c.way.Swap(next); was != nil {
 		was.over.CloseIdleConnections()
 	}
-	return nil
 }
 
 // RoundTrip is http.RoundTripper's.
@@ -94,7 +100,7 @@ func readRoots(path string) (*x509.CertPool, error) {
 	if path == "" {
 		return nil, nil
 	}
-	text, err := os.ReadFile(path)
+	text, err := namedfile.Read(path, namedfile.Rules{Most: maxAuthorities})
 	if err != nil {
 		return nil, fmt.Errorf("-trace-ca-file: %w", err)
 	}
@@ -118,30 +124,22 @@ func readHeaders(path string) (http.Header, error) {
 }
 
 func openHeaders(path string) (http.Header, error) {
-	f, err := os.Open(path)
+	text, err := namedfile.Read(path, namedfile.Rules{Most: maxHeaders, Mode: checkMode})
 	if err != nil {
 		return nil, err
-	}
-	defer func() { _ = f.Close() }()
-	info, err := f.Stat()
-	if err != nil {
-		return nil, err
-	}
-	if mode := info.Mode().Perm(); mode&0o037 != 0 {
-		return nil, fmt.Errorf("%s is open to others (mode %04o): chmod 640 %s", path, mode, path)
-	}
-	text, err := io.ReadAll(io.LimitReader(f, maxHeaders+1))
-	if err != nil {
-		return nil, err
-	}
-	if len(text) > maxHeaders {
-		return nil, fmt.Errorf("%s is larger than %d bytes", path, maxHeaders)
 	}
 	headers, err := parseHeaders(text)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
 	return headers, nil
+}
+
+func checkMode(path string, mode fs.FileMode) error {
+	if mode&0o037 != 0 {
+		return fmt.Errorf("%s is open to others (mode %04o): chmod 640 %s", path, mode, path)
+	}
+	return nil
 }
 
 // ownHeaders are those that the body of a request decides.

@@ -295,7 +295,9 @@ func TestBadFiles(t *testing.T) {
 		"a name with a space":  {path("my canary: x\n"), "", []string{"line 1 is not NAME: VALUE"}},
 		"what is ours to say":  {path("content-type: canary\n"), "", []string{"line 1: the header content-type follows from what is sent"}},
 		"a control character":  {path("a: can\x01ary\n"), "", []string{"line 1: the value of a holds a control character"}},
-		"too much":             {path(strings.Repeat("a: canary\n", 10_000)), "", []string{"larger than 65536 bytes"}},
+		"too much":             {path(strings.Repeat("a: canary\n", 10_000)), "", []string{"larger than the 65536 bytes"}},
+		"a directory":          {dir, "", []string{"-trace-headers-file: ", "is a directory"}},
+		"authority, too much":  {"", path(strings.Repeat("canary", 200_000)), []string{"-trace-ca-file: ", "larger than the 1048576 bytes"}},
 		"no authority":         {"", path("canary"), []string{"-trace-ca-file: ", "no certificate in PEM"}},
 		"no file of authority": {"", filepath.Join(dir, "none"), []string{"-trace-ca-file: ", "no such file"}},
 	} {
@@ -306,6 +308,10 @@ func TestBadFiles(t *testing.T) {
 			})
 			if err == nil {
 				t.Fatal("no error")
+			}
+			only := trace.Config{Endpoint: "https://127.0.0.1:4318", HeadersFile: tt.headers, CAFile: tt.authority}.CheckFiles()
+			if only == nil || only.Error() != err.Error() {
+				t.Errorf("of the files alone it says %v", only)
 			}
 			for _, want := range tt.want {
 				if !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "canary") {

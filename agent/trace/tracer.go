@@ -51,10 +51,11 @@ func New(ctx context.Context, o Options) (*Tracer, error) {
 	if o.Dial == nil {
 		t.courier.dial = (&net.Dialer{Timeout: dialWait}).DialContext
 	}
-	if err := t.Reload(o.Config); err != nil {
+	take, err := t.Prepare(o.Config)
+	if err != nil {
 		return nil, err
 	}
-	var err error
+	take()
 	if t.queue, err = newQueue(o.Registerer, o.Log); err != nil {
 		return nil, err
 	}
@@ -91,15 +92,29 @@ func (t *Tracer) Run(ctx context.Context) error {
 	return t.exporter.Shutdown(context.WithoutCancel(ctx))
 }
 
-// Reload takes over the share that is followed, and reads the files anew. The endpoint stays.
-func (t *Tracer) Reload(c Config) error {
+// Prepare reads the files of a configuration anew, and changes nothing: take then takes them over, with the share that is
+// followed. The endpoint stays.
+func (t *Tracer) Prepare(c Config) (take func(), err error) {
 	if t == nil {
-		return nil
+		return func() {}, nil
 	}
-	if err := t.courier.take(c); err != nil {
+	next, err := t.courier.prepare(c)
+	if err != nil {
+		return nil, err
+	}
+	return func() {
+		t.courier.take(next)
+		t.Follow(c.Ratio)
+	}, nil
+}
+
+// Reload prepares and takes over at once.
+func (t *Tracer) Reload(c Config) error {
+	take, err := t.Prepare(c)
+	if err != nil {
 		return err
 	}
-	t.Follow(c.Ratio)
+	take()
 	return nil
 }
 
