@@ -244,6 +244,9 @@ func TestWarningsAreForWhoMayRead(t *testing.T) {
 				t.Errorf("%s tells who shows %q of %q", path, secret, got.Warnings)
 			}
 		}
+		if got := ok[httpd.Readiness](t)(f.clientOf(t, secret).Ready(t.Context())); len(got.Warnings) != told {
+			t.Errorf("the client of who shows %q tells of %q", secret, got.Warnings)
+		}
 	}
 }
 

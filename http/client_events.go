@@ -178,14 +178,18 @@ func (f *follower) line(raw []byte) error {
 	return nil
 }
 
-// readiness reads an answer that is a Readiness whatever its status.
+// readiness reads an answer that is a Readiness whatever its status, with each check. The token is sent for the warnings: who may not
+// read is told none.
 func (c *Client) readiness(ctx context.Context, to string) (Readiness, error) {
 	ctx, cancel := context.WithTimeout(ctx, c.timeout)
 	defer cancel()
 	var out Readiness
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, c.base.String()+to, http.NoBody)
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, c.base.String()+to+"?verbose", http.NoBody)
 	if err != nil {
 		return out, err
+	}
+	if c.token != "" {
+		req.Header.Set("X-Muster-Token", c.token)
 	}
 	res, err := c.http.Do(req)
 	if err != nil {

@@ -163,10 +163,10 @@ func (c *Client) TransferLeader(ctx context.Context, id string) error {
 	return c.act(ctx, http.MethodPost, path("operator", "raft", "transfer-leader"), q)
 }
 
-// Ready asks whether the peer should be sent requests, and why not. An error means that it did not say.
+// Ready asks whether the peer should be sent requests, why not, and how each check went. An error means that it did not say.
 func (c *Client) Ready(ctx context.Context) (Readiness, error) { return c.readiness(ctx, "/readyz") }
 
-// Live asks whether the peer must be restarted, and why.
+// Live asks whether the peer must be restarted, why, and how each check went.
 func (c *Client) Live(ctx context.Context) (Readiness, error) { return c.readiness(ctx, "/livez") }
 
 // Metrics reads the peer's metrics, in the text format of Prometheus.

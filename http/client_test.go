@@ -210,10 +210,13 @@ func TestClientGroup(t *testing.T) {
 		t.Errorf("configuration is %+v", r)
 	}
 	f.checks = []httpd.Check{{Name: "leader", Err: errors.New("no leader")}, {Name: "log_store", Restart: true}}
-	if r := ok[httpd.Readiness](t)(c.Ready(ctx)); !slices.Equal(r.Reasons, []string{"no leader"}) {
+	leader := httpd.CheckRow{Name: "leader", Status: "failing", Reason: "no leader"}
+	store := httpd.CheckRow{Name: "log_store", Status: "ok"}
+	r := ok[httpd.Readiness](t)(c.Ready(ctx))
+	if !slices.Equal(r.Reasons, []string{"no leader"}) || !slices.Equal(r.Checks, []httpd.CheckRow{leader, store}) {
 		t.Errorf("ready is %+v", r)
 	}
-	if r := ok[httpd.Readiness](t)(c.Live(ctx)); r.Status != "ok" {
+	if r := ok[httpd.Readiness](t)(c.Live(ctx)); r.Status != "ok" || !slices.Equal(r.Checks, []httpd.CheckRow{store}) {
 		t.Errorf("live is %+v", r)
 	}
 	f.apply(&fsm.PeerSet{Peer: fsm.Peer{ID: "p2", Name: "peer-b", Status: fsm.PeerGone}})

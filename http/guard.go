@@ -23,7 +23,8 @@ func (s *Server) guard(bound net.Addr) http.Handler {
 		}
 		s.metrics.refused.WithLabelValues("host").Inc()
 		s.serve(w, r, "none", func(http.ResponseWriter, *http.Request) error {
-			return fsm.Errorf(fsm.CodeForbidden, "host %q is not this peer; add it to the names it may be asked for by", r.Host)
+			return fsm.Errorf(fsm.CodeForbidden, "host %q is not this peer, which listens on loopback: ask for localhost, or start it with "+
+				"-advertise-http %s where that leads to it", r.Host, r.Host)
 		})
 	})
 }
@@ -38,8 +39,8 @@ func (s *Server) knows(host string) bool {
 		name = h
 	}
 	name = strings.TrimSuffix(strings.ToLower(strings.Trim(name, "[]")), ".")
-	if ip, err := netip.ParseAddr(name); err == nil {
-		return ip.Unmap().IsLoopback()
+	if ip, err := netip.ParseAddr(name); err == nil && ip.Unmap().IsLoopback() {
+		return true
 	}
 	return name == "localhost" || slices.ContainsFunc(s.Hosts, func(h string) bool { return strings.EqualFold(h, name) })
 }

@@ -49,8 +49,8 @@ type Config struct {
 	Registerer prometheus.Registerer // takes the server's own metrics
 	Logger     *slog.Logger
 
-	// Hosts are names, beside localhost and loopback addresses, under which a server bound to loopback may be asked for.
-	// Other names are refused there, since a web page that a browser shows could stand behind them.
+	// Hosts are names and addresses, beside localhost and those of loopback, under which a server bound to loopback may be asked
+	// for, by way of a proxy say. Others are refused there, since a web page that a browser shows could stand behind them.
 	Hosts []string
 	// MaxWaiting bounds the requests that block or follow at any time; 0 is 4096.
 	MaxWaiting int

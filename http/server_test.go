@@ -123,18 +123,18 @@ func answered(conn net.Conn) (status int, body string, err error) {
 }
 
 func TestHostCheck(t *testing.T) {
-	f := newFace(t, func(c *httpd.Config) { c.Hosts = []string{"Peer-A.internal"} })
+	f := newFace(t, func(c *httpd.Config) { c.Hosts = []string{"Peer-A.internal", "203.0.113.7"} })
 	to := f.serving(t)
 	for host, want := range map[string]int{
 		"localhost": 200, "LOCALHOST:8650": 200, "127.0.0.1:8650": 200, "[::1]:80": 200, "127.9.9.9": 200, "peer-a.internal": 200,
-		"localhost.": 200, "evil.example": 403, "evil.example:8650": 403, "10.0.0.1": 403, "127.0.0.1.evil.example": 403,
+		"203.0.113.7:443": 200, "203.0.113.8": 403, "localhost.": 200, "evil.example": 403, "evil.example:8650": 403, "10.0.0.1": 403, "127.0.0.1.evil.example": 403,
 		"localhost.evil.example": 403, "0.0.0.0": 403,
 	} {
 		status, body, err := raw(t, to, "GET /v1/status/leader HTTP/1.1\r\nHost: "+host+"\r\nConnection: close\r\n\r\n")
 		if err != nil || status != want {
 			t.Errorf("host %s is answered %d: %s (%v)", host, status, body, err)
 		}
-		if status == http.StatusForbidden && !strings.Contains(body, `"code":"forbidden"`) {
+		if status == http.StatusForbidden && (!strings.Contains(body, `"code":"forbidden"`) || !strings.Contains(body, "-advertise-http "+host)) {
 			t.Errorf("host %s is refused with %s", host, body)
 		}
 	}
