@@ -2,6 +2,7 @@ package httpd
 
 import (
 	"errors"
+	"fmt"
 	"maps"
 	"net/http"
 	"slices"
@@ -157,7 +158,11 @@ func (t *Transition) compute(g glance, refs map[string][]string) (change, []stri
 	if absent == len(refused) {
 		code = fsm.CodeNotFound
 	}
-	err := fsm.Errorf(code, "no node was moved, since %d forbid it: %s %s", len(refused), first, refused[first])
+	since := ""
+	if len(refused) > 1 {
+		since = fmt.Sprintf(", since %d forbid it", len(refused))
+	}
+	err := fsm.Errorf(code, "no node was moved%s: %s %s", since, first, refused[first])
 	err.Fields = refused
 	return out, nil, err
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -95,7 +96,13 @@ func TestTransitionIsAllOrNone(t *testing.T) {
 	if f.state.Read().Meta().Index != index {
 		t.Error("a refused transition went to the log")
 	}
-	f.move("maintenance", false, "orders/nobody").refuses(http.StatusNotFound, fsm.CodeNotFound)
+	if want := "no node was moved, since 4 forbid it: carts/carts-1 is decommissioned"; !strings.HasPrefix(r.Error.Message, want) {
+		t.Errorf("it says %q, want %q…", r.Error.Message, want)
+	}
+	alone := f.move("maintenance", false, "orders/nobody").refuses(http.StatusNotFound, fsm.CodeNotFound)
+	if want := "no node was moved: orders/nobody is not there"; alone.Error.Message != want {
+		t.Errorf("of one it says %q, want %q", alone.Error.Message, want)
+	}
 	f.move("forgotten", false, "orders/orders-1").refuses(http.StatusConflict, fsm.CodeConflict)
 }
 

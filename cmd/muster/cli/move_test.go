@@ -231,12 +231,26 @@ func TestVerbsOfTheGroup(t *testing.T) {
 		{"force-leave peer-b", "PUT /v1/agent/force-leave/peer-b", "peer-b is out of the group.\n"},
 		{"operator raft remove-peer worker-1", "DELETE /v1/operator/raft/peer?id=01C", "worker-1 (01C) is out of the raft group.\n"},
 		{"operator raft transfer-leader 01B", "POST /v1/operator/raft/transfer-leader?id=01B", "Leadership went to peer-b.\n"},
+		{"operator raft transfer-leader peer-a", "GET /v1/operator/raft/configuration", "peer-a leads already.\n"},
 		{"operator raft transfer-leader -format=json", "POST /v1/operator/raft/transfer-leader", "{}\n"},
 	} {
 		r := run{}.do(t, a, strings.Fields(c.args)...)
 		asked := a.requests()
 		if last := asked[len(asked)-1].line; r.code != 0 || r.out != c.out || last != c.line {
 			t.Errorf("%s: exit %d, out %q, stderr %q, asked %s", c.args, r.code, r.out, r.err, last)
+		}
+	}
+	const key = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="
+	for method, of := range map[string]struct{ args, out string }{
+		"POST":   {"keyring install " + key, "Installed key 66687aadf862bd77 on %s. Use it with: muster keyring use 66687aadf862bd77\n"},
+		"PUT":    {"keyring use " + key, "Key 66687aadf862bd77 is in use on %s. Remove the old one with muster keyring remove; muster keyring list shows it.\n"},
+		"DELETE": {"keyring remove 66687aadf862bd77", "Key 66687aadf862bd77 is gone from %s.\n"},
+	} {
+		for peers, count := range map[string]int{"1 peer": 1, "2 peers": 2} {
+			a.on(method, "/v1/operator/keyring", httpd.Keyring{Peers: make([]httpd.KeyringPeer, count)})
+			if r := (run{}).do(t, a, strings.Fields(of.args)...); r.code != 0 || r.out != fmt.Sprintf(of.out, peers) {
+				t.Errorf("%s on %s: exit %d, out %q, stderr %q", of.args, peers, r.code, r.out, r.err)
+			}
 		}
 	}
 	for _, args := range []string{"join 10.0.0.7:8652", "operator raft remove-peer nobody", "force-leave nobody"} {

@@ -149,6 +149,10 @@ func (p *Program) transferLeader() *cobra.Command {
 				}
 				to = dash(s.Name)
 			}
+			if s.Leader {
+				p.say("%s leads already.", to)
+				return p.andJSON(struct{}{})
+			}
 			if err := api.TransferLeader(ctx, s.ID); err != nil {
 				return err
 			}
