@@ -1,7 +1,8 @@
 #!/bin/sh
 # deb.sh VERSION MUSTER DIR writes DIR/muster_VERSION_ARCH.deb around a program that "make build" made, and prints its path.
 # The architecture is the program's. One program, version and SOURCE_DATE_EPOCH (default: the last commit's time) give the
-# same bytes anywhere. Needs dpkg-deb and Go, and no root.
+# same bytes anywhere. Who packs it for others says with MAINTAINER="NAME <ADDRESS>" whom they may ask. Needs dpkg-deb and Go,
+# and no root.
 set -eu
 
 version=${1#v} program=$2 out=$3
@@ -26,6 +27,14 @@ if ! go version -m "$program" | grep -q 'GOOS=linux$'; then
 	echo "$0: $program is not for Linux" >&2
 	exit 1
 fi
+maintainer=${MAINTAINER:-muster authors <musterhq@users.noreply.github.com>}
+case $maintainer in
+?*' <'?*@?*'>') ;;
+*)
+	echo "$0: MAINTAINER \"$maintainer\" is not of the form NAME <ADDRESS>" >&2
+	exit 1
+	;;
+esac
 epoch=${SOURCE_DATE_EPOCH:-$(git -C "$root" log -1 --format=%ct 2>/dev/null || echo 0)}
 export SOURCE_DATE_EPOCH="$epoch"
 
@@ -63,7 +72,12 @@ put 644 "$work/fish" usr/share/fish/vendor_completions.d/muster.fish
 size=$(find "$tree" -type f -exec cat {} + | wc -c)
 control=$tree/DEBIAN
 mkdir "$control"
-sed "s/@VERSION@/$version/; s/@ARCH@/$arch/; s/@SIZE@/$(((size + 1023) / 1024))/" "$here/debian/control" >"$control/control"
+awk -v version="$version" -v arch="$arch" -v size="$(((size + 1023) / 1024))" -v maintainer="$maintainer" '
+	$1 == "Version:" { $2 = version }
+	$1 == "Architecture:" { $2 = arch }
+	$1 == "Installed-Size:" { $2 = size }
+	$1 == "Maintainer:" { $0 = $1 " " maintainer }
+	{ print }' "$here/debian/control" >"$control/control"
 install -m 644 "$here/debian/conffiles" "$control/conffiles"
 install -m 755 "$here/debian/postinst" "$here/debian/prerm" "$here/debian/postrm" "$control/"
 (cd "$tree" && find etc usr -type f | LC_ALL=C sort | xargs md5sum) >"$control/md5sums"

@@ -47,6 +47,9 @@ func TestDeb(t *testing.T) {
 	if name := filepath.Base(first); !strings.HasPrefix(name, "muster_1.2.3_") {
 		t.Errorf("the package is called %s", name)
 	}
+	if got := asks(t, "--field", first, "Maintainer"); strings.Contains(got, "localhost") || !strings.Contains(got, "@") {
+		t.Errorf("whom to ask is %s", got)
+	}
 
 	m := newMachine(t)
 	m.does("dpkg", "--install", m.takes(first))
