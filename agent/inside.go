@@ -1,8 +1,6 @@
 package agent
 
 import (
-	"io/fs"
-	"path/filepath"
 	"time"
 
 	"github.com/musterhq/muster/agent/datadir"
@@ -17,7 +15,7 @@ type insideFace struct{ *Agent }
 // Host is httpd.Inside's.
 func (f insideFace) Host() httpd.Host {
 	h := host.Look(host.Files(), time.Now())
-	h.Process.MostFiles = openFiles()
+	h.Process.MostFiles = host.MostFiles()
 	return h
 }
 
@@ -40,7 +38,7 @@ func (f insideFace) Configuration() httpd.Configuration {
 
 // Usage is httpd.Inside's.
 func (f insideFace) Usage() []httpd.UsageRow {
-	files := openFiles()
+	files := host.MostFiles()
 	_, conns, _ := shared(files)
 	h := f.Host()
 	of := func(name, unit string, used, limit int64, setting string) httpd.UsageRow {
@@ -66,8 +64,8 @@ func (f insideFace) Usage() []httpd.UsageRow {
 	}
 	room, _ := f.space.State()
 	return append(rows,
-		of("log_file", httpd.UnitBytes, sizeOf(f.dir.File(datadir.FileRaft)), 0, ""),
-		of("snapshots", httpd.UnitBytes, sizeOf(filepath.Join(f.dir.Path(), "snapshots")), 0, ""),
+		of("log_file", httpd.UnitBytes, f.dir.Size(datadir.FileRaft), 0, ""),
+		of("snapshots", httpd.UnitBytes, f.dir.Size("snapshots"), 0, ""),
 		of("disk", httpd.UnitBytes, int64(room.Total-room.Free), int64(room.Total), ""),
 	)
 }
@@ -78,20 +76,4 @@ func mostMemory(h *httpd.Host) int64 {
 		return int64(h.MemoryLimit)
 	}
 	return int64(h.Memory)
-}
-
-// sizeOf is how large a file is, or all files below a folder. What goes meanwhile counts nothing.
-func sizeOf(path string) int64 {
-	total := int64(0)
-	// Its error would be one of the function's, which has none.
-	_ = filepath.WalkDir(path, func(_ string, d fs.DirEntry, err error) error {
-		if err != nil || d.IsDir() {
-			return nil //nolint:nilerr // what cannot be seen is not counted
-		}
-		if info, err := d.Info(); err == nil {
-			total += info.Size()
-		}
-		return nil
-	})
-	return total
 }

@@ -11,6 +11,7 @@ import (
 
 	"github.com/musterhq/muster/agent/datadir"
 	"github.com/musterhq/muster/agent/gossip"
+	"github.com/musterhq/muster/agent/host"
 	"github.com/musterhq/muster/agent/mint"
 	"github.com/musterhq/muster/agent/peerport"
 	"github.com/musterhq/muster/agent/replica"
@@ -125,7 +126,7 @@ func (a *Agent) makeGossip(context.Context) error {
 }
 
 func (a *Agent) makeWorkers(context.Context) error {
-	polls, open, _ := shared(openFiles())
+	polls, open, _ := shared(host.MostFiles())
 	rules, err := a.dialRules()
 	if err != nil {
 		return err
@@ -166,7 +167,7 @@ func (a *Agent) openFaceAddr(ctx context.Context) error {
 }
 
 func (a *Agent) makeFace(context.Context) error {
-	_, _, waiting := shared(openFiles())
+	_, _, waiting := shared(host.MostFiles())
 	var err error
 	if a.metrics, err = newMetrics(a); err != nil {
 		return err
@@ -185,4 +186,12 @@ func (a *Agent) makeFace(context.Context) error {
 	}
 	a.face, err = httpd.New(face)
 	return err
+}
+
+// shared divides open files: one in sixteen is for requests that wait, some are for other peers and the disk, and all others for
+// connections to nodes, kept ones and those of polls under way. As many polls as a quarter may be under way at once.
+func shared(files int) (polls, open, waiting int) {
+	const others = 256
+	waiting = min(files/16, 4096)
+	return min(files/4, 16_384), max(files/2, files-waiting-others), waiting
 }
