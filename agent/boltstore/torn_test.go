@@ -344,3 +344,27 @@ func TestSealOutlivesCompaction(t *testing.T) {
 	}
 	wantEntries(t, open(t, boltstore.Config{Path: path}), entries(1, 50)...)
 }
+
+// TestDamagedEntryKeepsNoFileShut changes a byte of one entry on the disk. It is named when it is read, and all others are served:
+// a group of one whose snapshot covers it goes on.
+func TestDamagedEntryKeepsNoFileShut(t *testing.T) {
+	path := filePath(t)
+	store := open(t, boltstore.Config{Path: path})
+	storeLogs(t, store, entries(1, 9)...)
+	closeStore(t, store)
+	raw, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	changed := bytes.ReplaceAll(raw, entry(5).Data, bytes.Repeat([]byte{0xa5}, len(entry(5).Data)))
+	if err := os.WriteFile(path, changed, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		store := open(t, boltstore.Config{Path: path})
+		wantEntries(t, store, entries(1, 4)...)
+		wantEntries(t, store, entries(6, 9)...)
+		wantCorrupt(t, store.GetLog(5, new(raft.Log)), path, 5)
+		closeStore(t, store)
+	}
+}

@@ -23,6 +23,7 @@ func TestMain(m *testing.M) {
 	children := map[string]func(path string) error{
 		"append":  appendForEver,
 		"cycle":   playCycle,
+		"compact": compact,
 		"stopped": playStopped,
 	}
 	if role := os.Getenv(childRole); role != "" {
