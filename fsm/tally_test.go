@@ -1,6 +1,7 @@
 package fsm_test
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -79,6 +80,42 @@ func TestTally(t *testing.T) {
 	l.ok(&fsm.ClusterChange{Changes: []fsm.Change{l.forget("billing", "billing-0")}})
 	if f := count(); f.Health[fsm.HealthUnknown] != 0 || f.Nodes[fresh] != 0 || f.Unseen != 0 {
 		t.Errorf("it is gone: %+v", f)
+	}
+}
+
+// TestTallyAddsUp counts clusters whose nodes are alike, and of which the first and the first of its nodes lags most.
+func TestTallyAddsUp(t *testing.T) {
+	l, old := newLog(t), new(fsm.Tally)
+	d := l.discovery("consul")
+	lags := map[string]int64{"orders-0": 50_000, "orders-2": 40_000, "billing-1": 45_000}
+	for _, nodes := range [][]string{{"orders-0", "orders-1", "orders-2"}, {"billing-0", "billing-1"}} {
+		name, _, _ := strings.Cut(nodes[0], "-")
+		c := l.cluster(d, name, nodes...)
+		reports := answers(l.state.Read(), c.ID)
+		for i := range reports {
+			if lag, lags := lags[reports[i].Node]; lags {
+				reports[i].Shards[0].LagMS = &lag
+			}
+		}
+		l.ok(l.round(l.claim(fsm.KindRefresh, c.ID, fsm.WhyDue), reports...))
+		old.Count(l.state.Read(), l.now)
+	}
+	l.cluster(d, "new", "new-0", "new-1")
+	l.cluster(d, "newer", "newer-0")
+	words := fsm.NodeWords{Presence: fsm.Present, Lifecycle: fsm.Commissioned, Reach: fsm.Reachable, State: fsm.StateUp}
+	fresh := words
+	fresh.Reach, fresh.State = fsm.StateUnknown, fsm.StateUnknown
+	for name, tally := range map[string]*fsm.Tally{"counted before": old, "anew": {}} {
+		f := tally.Count(l.state.Read(), l.now)
+		if diff := cmp.Diff(map[fsm.NodeWords]int{words: 5, fresh: 3}, f.Nodes); diff != "" {
+			t.Errorf("%s, nodes (-want +got):\n%s", name, diff)
+		}
+		if diff := cmp.Diff(map[string]int{fsm.HealthDegraded: 2, fsm.HealthUnknown: 2}, f.Health); diff != "" {
+			t.Errorf("%s, clusters (-want +got):\n%s", name, diff)
+		}
+		if f.Lagging != 3 || f.Lag != 50*fsm.Second || f.Unseen != 2 {
+			t.Errorf("%s: %d shards lag, by %s at most; %d clusters were never asked", name, f.Lagging, f.Lag, f.Unseen)
+		}
 	}
 }
 
