@@ -42,6 +42,27 @@ func VerifySnapshot(from io.Reader) (Header, error) {
 	return (&Reader{txn: db.mem.Txn(false)}).Header(), nil
 }
 
+// CheckSnapshot reads a snapshot for its digest: whether it is as it was written, and goes no further than an entry. What is in its
+// rows it leaves to Restore.
+func CheckSnapshot(index uint64, from io.Reader) error {
+	r := &frameReader{from: bufio.NewReaderSize(from, 64<<10), digest: sha256.New()}
+	head, err := r.header()
+	var rows uint64
+	if err == nil || errors.Is(err, ErrNewer) { // which Restore says, once it is sure
+		rows, err = r.skip()
+	}
+	switch {
+	case err != nil:
+	case rows != r.frames-2: // the first and the last are none
+		err = errDigest
+	case head.Index > index:
+		err = fmt.Errorf("it goes to entry %d, not %d", head.Index, index)
+	default:
+		return nil
+	}
+	return fmt.Errorf("check snapshot: %w", err)
+}
+
 // ReadHeader reads what a snapshot says of itself, and nothing more. It wraps ErrNewer for one that this release cannot read.
 func ReadHeader(from io.Reader) (Header, error) {
 	return (&frameReader{from: bufio.NewReader(from), digest: sha256.New()}).header()
@@ -54,7 +75,8 @@ func load(db *database, from io.Reader) error {
 	head, err := loadFrames(tx, r)
 	if errors.Is(err, ErrNewer) {
 		// Damage looks as strange as what a later release wrote, but its digest does not fit.
-		return cmp.Or(r.skip(), err)
+		_, damaged := r.skip()
+		return cmp.Or(damaged, err)
 	}
 	if err != nil {
 		return err
@@ -191,6 +213,7 @@ type frameReader struct {
 	digest hash.Hash
 	body   []byte
 	read   []byte // digest of the frames before the end frame, once that is reached
+	frames uint64
 }
 
 // header reads the first one.
@@ -232,6 +255,7 @@ func (r *frameReader) frame() (number byte, body []byte, err error) {
 		return 0, nil, cutShort(err)
 	}
 	r.digest.Write(r.body)
+	r.frames++
 	return number, r.body, nil
 }
 
@@ -250,17 +274,17 @@ func (r *frameReader) end(body []byte) (rows uint64, err error) {
 	return end.Rows, nil
 }
 
-// skip reads the frames that are left for their digest alone.
-func (r *frameReader) skip() error {
+// skip reads the frames that are left for their digest alone. It returns how many rows there should be.
+func (r *frameReader) skip() (rows uint64, err error) {
 	for {
 		number, body, err := r.frame()
 		if err != nil {
-			return err
+			return 0, err
 		}
-		if number == frameEnd {
-			_, err := r.end(body)
-			return err
+		if number != frameEnd {
+			continue
 		}
+		return r.end(body)
 	}
 }
 

@@ -339,3 +339,40 @@ func FuzzRestore(f *testing.F) {
 		}
 	})
 }
+
+// TestCheckSnapshot changes each byte of a snapshot, and cuts it off anywhere. What a later release has written is none of its business.
+func TestCheckSnapshot(t *testing.T) {
+	l := told(t)
+	whole, index := l.snapshot(), l.state.Read().Meta().Index
+	check := func(index uint64, snap []byte) error { return fsm.CheckSnapshot(index, bytes.NewReader(snap)) }
+	if err := check(index, whole); err != nil {
+		t.Errorf("as it was written: %v", err)
+	}
+	if err := check(index+5, whole); err != nil {
+		t.Errorf("with entries behind it that are in no state: %v", err)
+	}
+	if err := check(index-1, whole); err == nil {
+		t.Error("a state that is further than it should be was passed")
+	}
+	if err := check(index, append(bytes.Clone(whole), 0)); err == nil {
+		t.Error("something behind it was passed")
+	}
+	for at := range whole {
+		if at%5 > 0 && len(whole)-at > 100 {
+			continue
+		}
+		changed := bytes.Clone(whole)
+		changed[at] ^= 0x20
+		if check(index, changed) == nil {
+			t.Errorf("byte %d of %d: another one was passed", at, len(whole))
+		}
+		if check(index, whole[:at]) == nil {
+			t.Errorf("its first %d bytes were passed", at)
+		}
+	}
+	all, _ := split(whole)
+	all[1].number = 200
+	if err := check(index, joined(t, all[:len(all)-1], len(all)-2)); err != nil {
+		t.Errorf("with a table of a later release: %v", err)
+	}
+}

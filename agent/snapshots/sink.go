@@ -1,15 +1,19 @@
 package snapshots
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 
 	"github.com/hashicorp/raft"
 )
 
-// syncEvery is how many bytes of a snapshot may wait to be on the disk.
-const syncEvery = 1 << 20
+const (
+	syncEvery = 1 << 20  // bytes of a snapshot that may wait to be on the disk
+	heldBack  = 16 << 10 // bytes that raft may keep in its buffer until it ends a snapshot, and more
+)
 
 // Create is raft.SnapshotStore's.
 //
@@ -30,7 +34,7 @@ func (s *Store) Create(
 	if err != nil {
 		return nil, errors.Join(err, inner.Cancel())
 	}
-	return &sink{SnapshotSink: inner, store: s, state: state, late: s.tooLate(index, term)}, nil
+	return &sink{SnapshotSink: inner, store: s, index: index, state: state, late: s.tooLate(index, term)}, nil
 }
 
 // sink is a snapshot that is being written. It is synced as it grows: one sync of all of it at the end would hold up those
@@ -38,10 +42,13 @@ func (s *Store) Create(
 type sink struct {
 	raft.SnapshotSink
 	store   *Store
+	index   uint64
 	state   *os.File // what raft writes to
 	waiting int      // bytes written since the last sync
 	bytes   int64
+	tail    []byte // the last bytes written, which raft may hold back
 	ended   bool
+	own     bool  // it is this peer's state
 	late    error // why it is not taken up, unless it is this peer's own
 }
 
@@ -52,6 +59,8 @@ func (s *sink) Write(b []byte) (int, error) {
 	}
 	n, err := s.SnapshotSink.Write(b)
 	s.bytes += int64(n)
+	s.tail = append(s.tail, b[max(0, n-heldBack):n]...)
+	s.tail = s.tail[max(0, len(s.tail)-heldBack):]
 	if s.waiting += n; err == nil && s.waiting >= syncEvery {
 		s.waiting = 0
 		err = s.state.Sync()
@@ -68,6 +77,9 @@ func (s *sink) Close() error {
 	if s.late != nil {
 		return errors.Join(s.late, s.Cancel())
 	}
+	if err := s.check(); err != nil {
+		return errors.Join(err, s.Cancel())
+	}
 	s.ended = true
 	if err := errors.Join(s.SnapshotSink.Close(), s.state.Close()); err != nil {
 		return err
@@ -78,6 +90,19 @@ func (s *sink) Close() error {
 	}
 	if err := s.store.seal(s.ID()); err != nil {
 		s.store.cfg.Log.Warn("a snapshot has no checksum of its own", "snapshot", s.ID(), "error", err)
+	}
+	return nil
+}
+
+// check reads what another peer sent, while it is no snapshot yet: once it is one, and newer than all others, a peer that starts
+// does not know that it never had what is in it.
+func (s *sink) check() error {
+	if s.own || s.store.cfg.Check == nil {
+		return nil
+	}
+	written := io.NewSectionReader(s.state, 0, s.bytes-int64(len(s.tail)))
+	if err := s.store.cfg.Check(s.index, io.MultiReader(written, bytes.NewReader(s.tail))); err != nil {
+		return fmt.Errorf("the snapshot came damaged: %w", err)
 	}
 	return nil
 }

@@ -8,7 +8,8 @@
 // # Whose snapshots there are
 //
 // Raft makes those of this peer's own state and those that the leader sent alike. The state machine tells which are its own (Own of
-// the sink): any other that holds less than this peer has is refused, as it lay on its way for too long.
+// the sink): any other that holds less than this peer has is refused, as it lay on its way for too long, and one that came damaged is
+// before it is kept.
 //
 // # When the newest snapshot is damaged
 //
@@ -24,6 +25,7 @@ package snapshots
 import (
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -74,6 +76,10 @@ type Config struct {
 
 	Applied func() uint64 // the last entry that raft has applied; nil takes up snapshots however old
 	Latched func() error  // why the log store takes no more writes, nil while it does; may be nil
+
+	// Check says why what another peer sent is no snapshot that goes to an entry, so that nothing that came damaged is ever kept as
+	// one; may be nil.
+	Check func(index uint64, from io.Reader) error
 }
 
 // Store is a raft.SnapshotStore.
