@@ -3,8 +3,8 @@
 // What hashicorp/raft leaves open, or does in a way that a peer cannot live with, is dealt with here and nowhere else:
 //
 //   - Logs: it keeps entries from before a snapshot that the leader sent, and cannot tell that leader that it has it.
-//   - Transport: it takes up a snapshot of any size, and hears nothing else meanwhile. Entries are sent to a peer one request at a
-//     time.
+//   - Transport: it takes up a snapshot of any size, and hears nothing else meanwhile, and panics over a peer set that came damaged.
+//     Entries are sent to a peer one request at a time.
 //   - Stable: it panics when it cannot save its term.
 //   - Blank: it does not found a group where a crash left a term and nothing else.
 //   - Caught: it panics with the error of an entry that it cannot go on with when it starts.

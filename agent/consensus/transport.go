@@ -1,6 +1,7 @@
 package consensus
 
 import (
+	"errors"
 	"fmt"
 	"log/slog"
 	"sync"
@@ -20,7 +21,8 @@ const oneAtATime = 1
 
 // Transport is raft's transport with a look at what comes in. Raft takes a snapshot of whatever size its head says, writes all of it to
 // the disk, and hears nothing else meanwhile; of one that is refused it reads all the same. So one that is too large is refused
-// before raft sees it, and what follows on its connection is no request, which ends that.
+// before raft sees it, and what follows on its connection is no request, which ends that. Over a peer set that it cannot read raft
+// panics: what has such a one is refused, too.
 type Transport struct {
 	*raft.NetworkTransport
 	most    int64 // bytes of a snapshot
@@ -67,9 +69,7 @@ func (t *Transport) run() {
 			return
 		case rpc := <-t.NetworkTransport.Consumer():
 			if err := t.judge(rpc.Command); err != nil {
-				t.refused.Add(1)
-				t.log.Error("a snapshot is not taken up", "error", err)
-				rpc.Respond(&raft.InstallSnapshotResponse{}, err)
+				t.refuse(rpc, err)
 				continue
 			}
 			select {
@@ -83,10 +83,54 @@ func (t *Transport) run() {
 
 // judge says why a request is not for raft, nil when it is.
 func (t *Transport) judge(command any) error {
-	snapshot, ok := command.(*raft.InstallSnapshotRequest)
-	if !ok || snapshot.Size >= 0 && snapshot.Size <= t.most {
-		return nil
+	switch ask := command.(type) {
+	case *raft.InstallSnapshotRequest:
+		if ask.Size < 0 || ask.Size > t.most {
+			return fmt.Errorf("the leader's snapshot of entry %d is larger (%d bytes) than this peer takes up: %d bytes, -max-snapshot-mib",
+				ask.LastLogIndex, ask.Size, t.most)
+		}
+		if ask.SnapshotVersion > 0 {
+			return readable(ask.Configuration)
+		}
+	case *raft.AppendEntriesRequest:
+		return t.judgeEntries(ask.Entries)
 	}
-	return fmt.Errorf("the leader's snapshot of entry %d is larger (%d bytes) than this peer takes up: %d bytes, -max-snapshot-mib",
-		snapshot.LastLogIndex, snapshot.Size, t.most)
+	return nil
+}
+
+func (t *Transport) judgeEntries(entries []*raft.Log) error {
+	for _, entry := range entries {
+		switch {
+		case entry == nil:
+			return errors.New("the request came damaged: an entry is missing")
+		case entry.Type == raft.LogConfiguration:
+			if err := readable(entry.Data); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// readable says why a peer set cannot be read, over which raft would panic.
+func readable(set []byte) (err error) {
+	defer func() {
+		if why := recover(); why != nil {
+			err = fmt.Errorf("the request came damaged: %v", why)
+		}
+	}()
+	raft.DecodeConfiguration(set)
+	return nil
+}
+
+// refuse answers a request that is not for raft.
+func (t *Transport) refuse(rpc raft.RPC, why error) {
+	if _, ok := rpc.Command.(*raft.AppendEntriesRequest); ok {
+		t.log.Error("entries are not taken up", "error", why)
+		rpc.Respond(&raft.AppendEntriesResponse{}, why)
+		return
+	}
+	t.refused.Add(1)
+	t.log.Error("a snapshot is not taken up", "error", why)
+	rpc.Respond(&raft.InstallSnapshotResponse{}, why)
 }
