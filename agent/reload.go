@@ -87,12 +87,14 @@ func (a *Agent) Reload(ctx context.Context) (httpd.Reloaded, error) {
 	return out, nil
 }
 
-// takeOver changes what can be changed.
+// takeOver changes what can be changed, once it is known that all of it can be: what may fail comes before what has an effect.
 func (a *Agent) takeOver(ctx context.Context, next *Config) error {
-	if err := a.reloadCertificates(); err != nil {
+	takeCertificates, err := a.prepareCertificates()
+	if err != nil {
 		return err
 	}
-	if err := a.reloadTrace(next.Trace); err != nil {
+	takeTrace, err := a.prepareTrace(next.Trace)
+	if err != nil {
 		return err
 	}
 	was, now := a.live.Load(), next.live()
@@ -106,6 +108,8 @@ func (a *Agent) takeOver(ctx context.Context, next *Config) error {
 			return fmt.Errorf("labels: %w", err)
 		}
 	}
+	takeCertificates()
+	takeTrace()
 	if a.cfg.LogLevel != nil && next.LogLevel != nil {
 		a.cfg.LogLevel.Set(next.LogLevel.Level())
 	}

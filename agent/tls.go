@@ -67,13 +67,17 @@ func (c *Config) exposed(flag, addr string) error {
 
 // openCertificates reads this peer's certificate, where it has one.
 func (a *Agent) openCertificates(context.Context) (err error) {
-	if t := a.cfg.TLS; t.on() {
-		a.certs, err = cert.Open(cert.Config{
-			Files: cert.Files{CA: t.CAFile, Cert: t.CertFile, Key: t.KeyFile}, Group: a.cfg.Group,
-			Now: a.cfg.Seams.Now, Log: a.log, Registerer: a.cfg.Registerer,
-		})
+	if a.cfg.TLS.on() {
+		a.certs, err = cert.Open(a.cfg.certificates())
 	}
 	return err
+}
+
+func (c *Config) certificates() cert.Config {
+	return cert.Config{
+		Files: cert.Files{CA: c.TLS.CAFile, Cert: c.TLS.CertFile, Key: c.TLS.KeyFile}, Group: c.Group,
+		Now: c.Seams.Now, Log: c.Log, Registerer: c.Registerer,
+	}
 }
 
 // watchCertificates looks whether the files have changed, until ctx ends.
@@ -84,12 +88,12 @@ func (a *Agent) watchCertificates(ctx context.Context) error {
 	return a.certs.Run(ctx)
 }
 
-// reloadCertificates reads the files at once. What cannot be used is the error, and leaves the last good ones in force.
-func (a *Agent) reloadCertificates() error {
+// prepareCertificates reads the files at once, for take to put them in force. What cannot be used is the error.
+func (a *Agent) prepareCertificates() (take func(), err error) {
 	if a.certs == nil {
-		return nil
+		return func() {}, nil
 	}
-	return a.certs.Reload()
+	return a.certs.Prepare()
 }
 
 // peerTLS is how the peer port is secured; nil for plain TCP.

@@ -34,14 +34,14 @@ func (a *Agent) granted(ctx context.Context) func(time.Time, []*fsm.Claim) {
 	return func(proposed time.Time, claims []*fsm.Claim) { a.trace.Granted(ctx, proposed, claims) }
 }
 
-// reloadTrace takes over the share that is followed, and reads the files of headers and authorities again. What a configuration
-// says of another collector, or of other files, waits for a restart: headers must not go to a collector they are not for.
-func (a *Agent) reloadTrace(next trace.Config) error {
+// prepareTrace reads the files of headers and authorities again, for take to go by them and to follow another share. What a
+// configuration says of another collector, or of other files, waits for a restart: headers must not go to a collector they are not
+// for.
+func (a *Agent) prepareTrace(next trace.Config) (take func(), err error) {
 	now := a.cfg.Trace
 	now.Ratio = next.Ratio
 	if now != next {
-		a.trace.Follow(next.Ratio)
-		return nil
+		return func() { a.trace.Follow(next.Ratio) }, nil
 	}
-	return a.trace.Reload(next)
+	return a.trace.Prepare(next)
 }
