@@ -2,7 +2,6 @@ package agent
 
 import (
 	"fmt"
-	"net"
 	"net/netip"
 	"slices"
 	"strings"
@@ -17,9 +16,15 @@ func (c *Config) checkAddrs() error {
 			return err
 		}
 	}
-	for _, a := range [][2]string{{"-peer-addr", c.PeerAddr}, {"-gossip-addr", c.GossipAddr}} {
-		if host, _, _ := net.SplitHostPort(a[1]); everywhere(host) {
-			return fmt.Errorf("%s %s is every address of this machine: say the one that the other peers are to use", a[0], a[1])
+	for _, o := range []outward{c.outwardHTTP(), c.outwardPeer(), c.outwardGossip()} {
+		if err := o.check(); err != nil {
+			return err
+		}
+		if o.said == "" {
+			continue
+		}
+		if err := c.checkAddr(o.option, o.String()); err != nil {
+			return err
 		}
 	}
 	if c.Seams.Gossip == nil {
@@ -35,18 +40,25 @@ func everywhere(host string) bool {
 
 // checkGossip refuses an address that gossip would not take, or not be allowed to use.
 func (c *Config) checkGossip() error {
-	on, err := netip.ParseAddrPort(c.GossipAddr)
-	if err != nil {
+	if _, err := netip.ParseAddrPort(c.GossipAddr); err != nil {
 		return fmt.Errorf("-gossip-addr %q is not an IP address and a port, such as 10.0.0.1:8652", c.GossipAddr)
 	}
 	allowed, err := prefixes("-gossip-allow", c.GossipAllow)
 	if err != nil || len(allowed) == 0 {
 		return err
 	}
+	told, flag := c.outwardGossip(), "-gossip-addr"
+	if told.said != "" {
+		flag = told.option
+	}
+	on, err := netip.ParseAddrPort(told.String())
+	if err != nil {
+		return fmt.Errorf("%s %s: %w", flag, told, err)
+	}
 	own := on.Addr().Unmap()
 	if !slices.ContainsFunc(allowed, func(p netip.Prefix) bool { return p.Contains(own) }) {
-		return fmt.Errorf("-gossip-allow %s does not hold this peer's own -gossip-addr %s: add its network",
-			strings.Join(c.GossipAllow, ", "), c.GossipAddr)
+		return fmt.Errorf("-gossip-allow %s does not hold this peer's own %s %s: add its network",
+			strings.Join(c.GossipAllow, ", "), flag, told)
 	}
 	return nil
 }

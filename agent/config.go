@@ -43,6 +43,7 @@ type Config struct {
 	HTTPAddr        string            // host:port of the API
 	PeerAddr        string            // host:port on which other peers reach this one
 	GossipAddr      string            // host:port, TCP and UDP
+	Advertise       Advertise         // where the others reach it, if that is elsewhere
 	BootstrapExpect int               // how many voters found the group together
 	Join            []string          // where any members gossip: addresses, names, names with SRV records; see CheckJoin
 	Consul          consul.Config     // where consul://SERVICE of Join is looked up, and the peer registered

@@ -27,14 +27,18 @@ func (d DialRules) parse() (allow, deny []poll.Range, err error) {
 // dialRules are those of this peer's polls. It asks loopback addresses while it is itself on loopback.
 func (a *Agent) dialRules() (poll.Rules, error) {
 	host, _, _ := net.SplitHostPort(a.cfg.PeerAddr)
+	told, _ := a.cfg.outwardPeer().parts()
 	allow, deny, err := a.cfg.Dial.parse()
-	return poll.Rules{AllowLoopback: onLoopback(host), Allow: allow, Deny: deny, Own: a.listeners()}, err
+	return poll.Rules{AllowLoopback: onLoopback(host) && onLoopback(told), Allow: allow, Deny: deny, Own: a.listeners()}, err
 }
 
-// listeners are the addresses this peer listens on: a record must not have it ask itself. One that listens everywhere is
-// reached at each address of the machine.
+// listeners are the addresses this peer listens on, and those that others are told, which lead to it: a record must not have it ask
+// itself. One that listens everywhere is reached at each address of the machine.
 func (a *Agent) listeners() (own []netip.AddrPort) {
-	for _, addr := range []string{a.cfg.HTTPAddr, a.cfg.PeerAddr, a.cfg.GossipAddr} {
+	for _, addr := range []string{
+		a.cfg.HTTPAddr, a.cfg.PeerAddr, a.cfg.GossipAddr,
+		a.cfg.outwardHTTP().String(), a.cfg.outwardPeer().String(), a.cfg.outwardGossip().String(),
+	} {
 		on, err := netip.ParseAddrPort(addr)
 		if err != nil || on.Port() == 0 {
 			continue

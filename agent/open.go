@@ -84,7 +84,7 @@ func (a *Agent) groupID() string {
 
 func (a *Agent) resolve(id string) (string, bool) {
 	if id == a.id {
-		return a.cfg.PeerAddr, true
+		return a.cfg.outwardPeer().String(), true
 	}
 	return a.gossip.PeerAddr(id)
 }
@@ -102,7 +102,7 @@ func (a *Agent) makeGossip(context.Context) error {
 		return err
 	}
 	timing := gossip.LAN()
-	if host, _, _ := net.SplitHostPort(a.cfg.GossipAddr); onLoopback(host) {
+	if host, _ := a.cfg.outwardGossip().parts(); onLoopback(host) {
 		timing = gossip.Loopback()
 	}
 	if t := a.cfg.Seams.GossipTiming; t != nil {
@@ -115,10 +115,10 @@ func (a *Agent) makeGossip(context.Context) error {
 	a.gossip, err = gossip.New(gossip.Config{
 		Self: gossip.Member{
 			ID: a.id, Name: a.cfg.Name, Group: a.groupID(), Version: a.cfg.Version,
-			PeerAddr: a.cfg.PeerAddr, HTTPAddr: a.cfg.HTTPAddr,
+			PeerAddr: a.cfg.outwardPeer().String(), HTTPAddr: a.cfg.outwardHTTP().String(),
 			Worker: a.cfg.Worker, Expect: a.cfg.BootstrapExpect, Labels: a.cfg.Labels, ACL: a.cfg.ACL,
 		},
-		GroupName: a.cfg.Group, Bind: a.cfg.GossipAddr, Transport: a.cfg.Seams.Gossip,
+		GroupName: a.cfg.Group, Bind: a.cfg.GossipAddr, Advertise: a.cfg.advertisedGossip(), Transport: a.cfg.Seams.Gossip,
 		Keyring: a.keys.Memberlist(), Allowed: allowed, Finders: finders,
 		Insecure: a.cfg.Insecure, Remembered: known, Timings: timing, Log: a.log, Registerer: a.cfg.Registerer,
 	})
@@ -178,7 +178,7 @@ func (a *Agent) makeFace(context.Context) error {
 		Members: membersFace{a}, Raft: raftFace{a}, Life: lifeFace{a}, Access: accessFace{a}, Keys: keysFace{a},
 		Journal: journalFace{a}, Inside: insideFace{a},
 		Metrics: promhttp.HandlerFor(a.cfg.Gatherer, scraped), Registerer: a.cfg.Registerer, Logger: a.log,
-		ACL: a.cfg.ACL, TLS: a.apiTLS(), Debug: a.cfg.Debug,
+		ACL: a.cfg.ACL, TLS: a.apiTLS(), Hosts: a.cfg.names(), Debug: a.cfg.Debug,
 		MaxWaiting: waiting, MaxConnsPerIP: a.cfg.HTTPMaxConns, MaxRate: a.cfg.HTTPMaxRate,
 	}
 	if a.trace != nil {

@@ -48,6 +48,8 @@ func (o *options) inFiles(f *pflag.FlagSet) {
 	s.In("consul", "consul-token-file", "consul-ca-file", "consul-cert-file", "consul-key-file", "consul-tls-server-name",
 		"consul-register", "consul-service", "consul-check-ttl")
 	s.In("trace", "trace-endpoint", "trace-ratio", "trace-headers-file", "trace-ca-file")
+	s.In("advertise", "advertise-http", "advertise-peer", "advertise-gossip")
+	s.Call("advertise", "advertise.address")
 	s.Call("consul-addr", "consul.address")
 	s.Call("consul-tag", "consul.tags")
 	s.In("limits", "http-max-conns-per-client", "http-max-rate-per-client", "max-snapshot-mib")
@@ -73,7 +75,8 @@ func (o *options) inFiles(f *pflag.FlagSet) {
 	s.Check(conf.AtLeast(backup.MinInterval), "backup-interval")
 	s.Check(conf.Between(1, 1<<20), "backup-retain")
 	s.Reloads("backup-dir", "backup-interval", "backup-retain", "join", "label", "log-level", "trace-ratio")
-	s.Tells("data-dir", "name", "group", "http-addr", "peer-addr", "gossip-addr", "join", "label", "gossip-allow", "gossip-key-file",
+	s.Tells("data-dir", "name", "group", "http-addr", "peer-addr", "gossip-addr", "advertise", "advertise-http",
+		"advertise-peer", "advertise-gossip", "join", "label", "gossip-allow", "gossip-key-file",
 		"dial-allow", "dial-deny", "ca-file", "cert-file", "key-file", "backup-dir", "log-level", "log-format", "consul-service",
 		"consul-tag", "consul-token-file", "consul-ca-file", "consul-cert-file", "consul-key-file", "consul-tls-server-name",
 		"trace-headers-file", "trace-ca-file")

@@ -20,6 +20,10 @@ data_dir = "/var/lib/muster"
 #http_addr   = "10.0.0.1:8650"
 #peer_addr   = "10.0.0.1:8651"
 #gossip_addr = "10.0.0.1:8652"
+# Listening everywhere ("0.0.0.0:8650" and so on), or behind a translation of addresses, it says where that is:
+#advertise {
+#  address = "10.0.0.1"
+#}
 #gossip_key_file = "/etc/muster/gossip.key"
 #acl {
 #  enabled = true
