@@ -45,9 +45,8 @@ func Open(path, group string) (*Dir, error) {
 	if err != nil {
 		return nil, fmt.Errorf("data directory: %w", err)
 	}
-	if mode := info.Mode().Perm(); mode&0o077 != 0 {
-		return nil, fmt.Errorf("data directory %s may be read by others (mode %04o); it holds everything this group knows: chmod 700 %s",
-			path, mode, path)
+	if err := private(path, info); err != nil {
+		return nil, err
 	}
 	d := &Dir{path: path}
 	if d.lock, err = lockFile(filepath.Join(path, FileLock)); err != nil {
@@ -104,11 +103,7 @@ func (d *Dir) open(group string) error {
 	if err != nil {
 		return err
 	}
-	if d.self.Name != group {
-		return fmt.Errorf("data directory %s belongs to group %q, not %q: use another -data-dir or -group %s",
-			d.path, d.self.Name, group, d.self.Name)
-	}
-	return nil
+	return d.fits(group)
 }
 
 // sweep removes what a crash left half written: whatever is written here has a name that ends so until it is whole.

@@ -20,6 +20,7 @@ const (
 
 func (p *Program) validate() *cobra.Command {
 	var kind string
+	var elsewhere bool
 	c := &cobra.Command{
 		Use:   "validate FILE|DIR…",
 		Short: "Check files of settings and discoveries, without asking a peer",
@@ -27,11 +28,15 @@ func (p *Program) validate() *cobra.Command {
 in the same files. Shapes, words and numbers, filters, templates, and the configs of backends and probers are
 judged; all that is wrong is told with file and line. Of a directory the files that end in .hcl or .json are read.
 
+The files that settings name are looked into as well: certificates and keys, the gossip key, tokens and secrets, and the
+data directory. Run it as the user that the peer runs as; with -skip-files for a peer of another machine.
+
 The files are taken together as one configuration, as -config-file and -config-dir take them; what only the
 command line says is not known here. With -kind discovery they are files for muster discovery apply, where
 settings are errors. "-" is stdin.`,
 		Example: `  muster validate /etc/muster
   muster validate orders.hcl payments.json
+  muster validate -skip-files peer-b.hcl
   muster validate -kind discovery -format json orders.hcl`,
 		Args: someArgs,
 		RunE: func(_ *cobra.Command, args []string) error {
@@ -43,10 +48,11 @@ settings are errors. "-" is stdin.`,
 			default:
 				return fmt.Errorf("-kind %q is neither %s nor %s", kind, kindAgent, kindDiscovery)
 			}
-			return p.tellVerdict(p.judgeFiles(kind, args))
+			return p.tellVerdict(p.judgeFiles(kind, args, elsewhere))
 		},
 	}
 	c.Flags().StringVar(&kind, "kind", "", "`KIND` of the files: agent or discovery (default what they hold)")
+	c.Flags().BoolVar(&elsewhere, "skip-files", false, "leave out the files that settings name")
 	c.Flags().StringVar(&p.dial.format, "format", "table", "`table` or json")
 	return c
 }
@@ -93,7 +99,7 @@ func (p *Program) tellVerdict(v verdict, err error) error {
 }
 
 // judgeFiles reads files and says all that is wrong in them.
-func (p *Program) judgeFiles(kind string, args []string) (v verdict, err error) {
+func (p *Program) judgeFiles(kind string, args []string, elsewhere bool) (v verdict, err error) {
 	if v.Files, err = namesOf(args); err != nil {
 		return v, err
 	}
@@ -115,11 +121,16 @@ func (p *Program) judgeFiles(kind string, args []string) (v verdict, err error) 
 	case v.Settings == 0:
 		return v, nil
 	}
-	if o.cfg.DataDir == "" && !o.cfg.Dev {
+	known := o.cfg.DataDir
+	if known == "" && !o.cfg.Dev {
 		o.cfg.DataDir = "." // the command line may say it
 	}
-	_, err = o.compose(p)
-	return v, err
+	cfg, err := o.compose(p)
+	if err != nil || elsewhere {
+		return v, err
+	}
+	cfg.DataDir = known
+	return v, errors.Join(o.judgeNamed(cfg), o.judgeSecrets(known))
 }
 
 // namesOf are the files that arguments stand for.
@@ -145,18 +156,13 @@ func namesOf(args []string) ([]string, error) {
 
 // faultsOf takes an error apart into the single things that are wrong.
 func faultsOf(err error) []fault {
-	if err == nil {
-		return nil
-	}
 	var out []fault
-	if many, ok := err.(interface{ Unwrap() []error }); ok {
-		for _, one := range many.Unwrap() {
-			out = append(out, faultsOf(one)...)
+	for _, one := range single(err) {
+		if at, ok := errors.AsType[*document.FaultError](one); ok {
+			out = append(out, fault{File: at.File, Line: at.Line, Message: at.Message})
+			continue
 		}
-		return out
+		out = append(out, fault{Message: one.Error()})
 	}
-	if at, ok := errors.AsType[*document.FaultError](err); ok {
-		return []fault{{File: at.File, Line: at.Line, Message: at.Message}}
-	}
-	return []fault{{Message: err.Error()}}
+	return out
 }

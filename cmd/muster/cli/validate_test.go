@@ -2,6 +2,7 @@ package cli_test
 
 import (
 	"encoding/json"
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
@@ -52,6 +53,88 @@ func TestValidateTellsSettingsFromDiscoveries(t *testing.T) {
 		if r.code != c.code || c.code == 0 && r.out != c.want || c.code != 0 && (!strings.Contains(r.err, c.want) || r.out != "") {
 			t.Errorf("validate %s: exit %d, out %q, stderr %q; want exit %d, %q", c.args, r.code, r.out, r.err, c.code, c.want)
 		}
+	}
+}
+
+// TestValidateLooksIntoFiles: what a start would say of the files that settings name, each with its place, all at once. With -skip-files
+// nothing of it is said.
+func TestValidateLooksIntoFiles(t *testing.T) {
+	dir := t.TempDir()
+	t.Chdir(dir)
+	made := func(args ...string) {
+		t.Helper()
+		if r := (run{}).do(t, nil, args...); r.code != 0 {
+			t.Fatal(r.err)
+		}
+	}
+	made("tls", "ca", "create")
+	made("tls", "cert", "create", "-peer", "-name", "a")
+	made("tls", "cert", "create", "-peer", "-name", "b")
+	write(t, "gossip.key", "hunter2")
+	write(t, "token", "canary one\ncanary two")
+	write(t, "headers", "authorization: canary\n")
+	if err := errors.Join(os.Chmod("headers", 0o644), os.Mkdir("data", 0o750), os.Chmod("data", 0o750), os.Mkdir("data/secrets", 0o700)); err != nil {
+		t.Fatal(err)
+	}
+	write(t, "data/secrets/good", "x")
+	write(t, "agent.hcl", `data_dir = "data"
+bootstrap_expect = 1
+gossip_key_file = "gossip.key"
+tls {
+  ca_file = "muster-ca.pem"
+  cert_file = "muster-peer-a.pem"
+  key_file = "muster-peer-b-key.pem"
+}
+consul { token_file = "token" }
+trace {
+  endpoint = "http://127.0.0.1:4318"
+  headers_file = "headers"
+}
+discovery "x" {
+  backend = "file"
+  config { files = ["/x.json"] }
+  refresh {
+    prober = "redis"
+    config {
+      password_file = "none"
+    }
+  }
+}
+discovery "y" {
+  backend = "file"
+  config { files = ["/y.json"] }
+  refresh {
+    prober = "redis"
+    config { password_env = "REDIS" }
+  }
+}
+discovery "z" {
+  backend = "file"
+  config { files = ["/z.json"] }
+  refresh {
+    prober = "redis"
+    config { password_file = "good" }
+  }
+}
+`)
+	r := run{}.do(t, nil, "validate", "agent.hcl")
+	for _, want := range []string{
+		"agent.hcl:1: -data-dir: data directory data may be read by others (mode 0750)", "chmod 700 data",
+		"agent.hcl:3: -gossip-key-file: gossip key: gossip.key: the key is not base64", "muster keygen",
+		"agent.hcl:7: -key-file: key muster-peer-b-key.pem is not the key of certificate muster-peer-a.pem",
+		"agent.hcl:9: -consul-token-file: token file token does not hold a token", "one line",
+		"agent.hcl:12: -trace-headers-file: headers is open to others (mode 0644): chmod 640 headers",
+		"agent.hcl:20: refresh.config.password_file: ", "agent.hcl:29: refresh.config.password_env: variable REDIS does not begin with MUSTER_SECRET_",
+	} {
+		if r.code != 1 || !strings.Contains(r.err, want) {
+			t.Errorf("exit %d, it does not say %q:\n%s", r.code, want, r.err)
+		}
+	}
+	if strings.Contains(r.err, "canary") || strings.Contains(r.err, "hunter") || strings.Count(r.err, "agent.hcl:") != 7 {
+		t.Errorf("it says\n%s", r.err)
+	}
+	if r := (run{}).do(t, nil, "validate", "-skip-files", "agent.hcl"); r.code != 0 {
+		t.Errorf("for another machine: exit %d, %s", r.code, r.err)
 	}
 }
 

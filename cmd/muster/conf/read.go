@@ -153,6 +153,16 @@ func (r *reading) file(name string, open func(name string) (io.ReadCloser, error
 // optionName is an option in a message: what stands before it is not part of a word.
 var optionName = regexp.MustCompile(`(?:^|[^\w-])-([a-z][a-z-]*[a-z])`)
 
+// Place puts an error that begins with an option where a file says it.
+func (f *Found) Place(err error) error {
+	for _, match := range optionName.FindAllStringSubmatch(err.Error(), 1) {
+		if at, ok := f.places[match[1]]; ok {
+			return at.Fault("%s", err)
+		}
+	}
+	return err
+}
+
 // Explain adds to an error that names options where files say them.
 func (f *Found) Explain(err error) error {
 	if err == nil || f == nil {
