@@ -223,6 +223,9 @@ func TestRequestWithoutIntroduction(t *testing.T) {
 			if got.Error.Code != c.code || got.Error.Message == "" {
 				t.Errorf("error %+v, want code %s and a message", got.Error, c.code)
 			}
+			if c.header == nil && !strings.Contains(got.Error.Message, "-http-addr") {
+				t.Errorf("who took the port for the API's is told %q", got.Error.Message)
+			}
 		})
 	}
 }

@@ -82,6 +82,9 @@ type RefusedError struct {
 }
 
 func (e *RefusedError) Error() string {
+	if e.Reason == Malformed && e.From == "" { // most likely a person's
+		return "this is no peer's request, and the port is for peers; the API is at -http-addr, which is port 8650 unless somebody said otherwise"
+	}
 	text := fmt.Sprintf("peer %s refused by peer %s", e.From, e.To)
 	switch e.Reason {
 	case WrongGroup:
