@@ -128,9 +128,10 @@ func (c *Client) Reload(ctx context.Context) (out Reloaded, err error) {
 	return out, err
 }
 
-// RaftConfiguration reads who is in the raft group.
-func (c *Client) RaftConfiguration(ctx context.Context) (RaftConfiguration, error) {
-	out, _, err := get[RaftConfiguration](ctx, c, call{path: path("operator", "raft", "configuration")})
+// RaftConfiguration reads who is in the raft group: as the leader has it, or a stale one as the asked peer has it.
+func (c *Client) RaftConfiguration(ctx context.Context, o Read) (RaftConfiguration, error) {
+	to := call{path: path("operator", "raft", "configuration"), query: Read{Stale: o.Stale}.query()}
+	out, _, err := get[RaftConfiguration](ctx, c, to)
 	return out, err
 }
 

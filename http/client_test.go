@@ -206,7 +206,7 @@ func TestClientGroup(t *testing.T) {
 	if m := ok[[]httpd.Member](t)(c.Members(ctx)); len(m) != 2 {
 		t.Errorf("members are %+v", m)
 	}
-	if r := ok[httpd.RaftConfiguration](t)(c.RaftConfiguration(ctx)); len(r.Servers) != 1 {
+	if r := ok[httpd.RaftConfiguration](t)(c.RaftConfiguration(ctx, httpd.Read{})); len(r.Servers) != 1 {
 		t.Errorf("configuration is %+v", r)
 	}
 	f.checks = []httpd.Check{{Name: "leader", Err: errors.New("no leader")}, {Name: "log_store", Restart: true}}

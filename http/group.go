@@ -73,7 +73,16 @@ func (s *Server) forceLeave(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (s *Server) showRaft(w http.ResponseWriter, r *http.Request) error {
-	c, err := s.Raft.Configuration(r.Context())
+	rd, err := parseReading(r.URL.Query())
+	if err != nil {
+		return err
+	}
+	var c RaftConfiguration
+	if rd.level == Stale {
+		c, err = s.Raft.Known()
+	} else {
+		c, err = s.Raft.Configuration(r.Context())
+	}
 	if err != nil {
 		return err
 	}

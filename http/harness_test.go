@@ -176,7 +176,14 @@ func (p *peer) Leader() string {
 	return "127.0.0.1:8651"
 }
 func (p *peer) Peers() []string { return []string{"127.0.0.1:8651"} }
+func (p *peer) Known() (httpd.RaftConfiguration, error) {
+	return httpd.RaftConfiguration{Servers: []httpd.RaftServer{{ID: "p1", Name: "peer-a", State: "candidate", Voter: true}}, Index: 3}, nil
+}
+
 func (p *peer) Configuration(context.Context) (httpd.RaftConfiguration, error) {
+	if p.noLeader {
+		return httpd.RaftConfiguration{}, fsm.Errorf(fsm.CodeUnavailable, "no leader; it was not done, try again")
+	}
 	return httpd.RaftConfiguration{Servers: []httpd.RaftServer{{ID: "p1", Name: "peer-a", Leader: true, Voter: true}}, Index: 3}, nil
 }
 func (p *peer) RemovePeer(_ context.Context, id string) error     { return p.act("remove", id) }

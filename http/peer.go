@@ -96,6 +96,8 @@ type Raft interface {
 	Leader() string  // address, empty when none is known
 	Peers() []string // addresses of all servers
 	Configuration(ctx context.Context) (RaftConfiguration, error)
+	// Known is the configuration as this peer has it, also without a leader.
+	Known() (RaftConfiguration, error)
 	RemovePeer(ctx context.Context, id string) error
 	// TransferLeader moves leadership to that server, or to the best one when id is empty.
 	TransferLeader(ctx context.Context, id string) error

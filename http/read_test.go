@@ -94,6 +94,10 @@ func TestReadWithoutLeader(t *testing.T) {
 	if a := f.get("/v1/events"); a.Code != http.StatusOK {
 		t.Errorf("events: status %d", a.Code)
 	}
+	f.get("/v1/operator/raft/configuration").refuses(http.StatusServiceUnavailable, fsm.CodeUnavailable)
+	if conf := into[httpd.RaftConfiguration](f.get("/v1/operator/raft/configuration?stale"), http.StatusOK); conf.Servers[0].State != "candidate" {
+		t.Errorf("the raft group is known as %+v", conf)
+	}
 	c, _ := f.client(t)
 	for noLeader := range map[bool]bool{true: true, false: true} {
 		f.noLeader, f.unknown = noLeader, !noLeader

@@ -116,7 +116,7 @@ func (s *Server) groupRoutes() map[string]methods {
 		"/v1/agent/leave":                   {"PUT": {s.leave, nil, fsm.MayManage}},
 		"/v1/agent/force-leave/{name}":      {"PUT": {s.forceLeave, nil, fsm.MayManage}},
 		"/v1/agent/reload":                  {"PUT": {s.reload, nil, fsm.MayManage}},
-		"/v1/operator/raft/configuration":   {"GET": {s.showRaft, nil, fsm.MayRead}},
+		"/v1/operator/raft/configuration":   {"GET": {s.showRaft, []string{"consistent", "stale"}, fsm.MayRead}},
 		"/v1/operator/raft/peer":            {"DELETE": {s.removePeer, idParam, fsm.MayManage}},
 		"/v1/operator/raft/transfer-leader": {"POST": {s.transferLeader, idParam, fsm.MayManage}},
 		"/v1/operator/keyring":              s.keyringMethods(),

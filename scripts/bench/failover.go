@@ -203,7 +203,7 @@ func (g *group) oldest(ctx context.Context) (time.Duration, error) {
 func (g *group) voted(ctx context.Context) error {
 	const behind = 16 // entries, some of which are under way at any time
 	return rig.Until(ctx, "all peers to vote and to have caught up", func(ctx context.Context) error {
-		conf, err := g.Running()[0].API.RaftConfiguration(ctx)
+		conf, err := g.Running()[0].API.RaftConfiguration(ctx, httpd.Read{})
 		if err != nil {
 			return err
 		}

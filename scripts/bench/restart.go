@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	httpd "github.com/musterhq/muster/http"
 	"github.com/musterhq/muster/scripts/rig"
 )
 
@@ -150,7 +151,7 @@ func (s *restart) joins(ctx context.Context, g *group, out *result) error {
 
 // belongs fails when the leader does not have a peer in the raft configuration.
 func belongs(ctx context.Context, p *rig.Peer) error {
-	conf, err := p.API.RaftConfiguration(ctx)
+	conf, err := p.API.RaftConfiguration(ctx, httpd.Read{})
 	if err != nil {
 		return err
 	}

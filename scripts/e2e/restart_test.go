@@ -181,7 +181,7 @@ func (w *world) replaces(g *rig.Group, p *rig.Peer, lost httpd.Self) {
 		other = g.Peers[1]
 	}
 	w.until(p.Name+" to take the place of its namesake", func(ctx context.Context) error {
-		conf, err := other.API.RaftConfiguration(ctx)
+		conf, err := other.API.RaftConfiguration(ctx, httpd.Read{})
 		if err != nil {
 			return err
 		}
@@ -240,7 +240,7 @@ func (w *world) addWorker(g *rig.Group) {
 		}
 		return errors.New("every last refresh was another peer's")
 	})
-	conf, err := g.Peers[0].API.RaftConfiguration(w.soon())
+	conf, err := g.Peers[0].API.RaftConfiguration(w.soon(), httpd.Read{})
 	w.must(err)
 	for _, s := range conf.Servers {
 		if s.Voter == (s.Name == worker.Name) {

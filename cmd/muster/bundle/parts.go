@@ -35,7 +35,9 @@ func (g *gathering) once(ctx context.Context) {
 	}
 	if g.wants(Group) {
 		asked(ctx, g, "group/members.json", c.Members)
-		asked(ctx, g, "group/raft.json", c.RaftConfiguration)
+		asked(ctx, g, "group/raft.json", func(ctx context.Context) (httpd.RaftConfiguration, error) {
+			return c.RaftConfiguration(ctx, httpd.Read{})
+		})
 	}
 	if g.wants(Fleet) {
 		stale := httpd.List{Read: httpd.Read{Stale: true}, Limit: 1000}

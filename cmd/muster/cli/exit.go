@@ -81,7 +81,7 @@ func (p *Program) leaderless() string {
 	case p.dial.reading:
 		words = "There is no leader; -stale reads what the peer itself knows."
 	}
-	return words + " muster members shows which peers are away: most of those that vote must run."
+	return words + " muster operator raft list-peers -stale shows who is heard: most voters must run."
 }
 
 // refusal is an answer of the API with what belongs to it.

@@ -29,12 +29,14 @@ func (p *Program) operator() *cobra.Command {
 
 func (p *Program) listPeers() *cobra.Command {
 	return &cobra.Command{
-		Use:     "list-peers",
-		Short:   "List the peers of the raft group, as the leader sees them",
-		Example: "  muster operator raft list-peers",
+		Use:   "list-peers",
+		Short: "List the peers of the raft group, as the leader sees them",
+		Long: `Lists the peers of the raft group, as the leader sees them. With -stale as the asked peer and gossip do, also
+without a leader: then how far they are is told of the asked peer alone.`,
+		Example: "  muster operator raft list-peers\n  muster operator raft list-peers -stale",
 		Args:    exactly(0),
 		RunE: p.verb(true, func(ctx context.Context, api *httpd.Client, _ []string) error {
-			conf, err := api.RaftConfiguration(ctx)
+			conf, err := api.RaftConfiguration(ctx, p.read())
 			if err != nil {
 				return err
 			}
@@ -60,12 +62,15 @@ func (p *Program) writeServers(servers []httpd.RaftServer) error {
 	for _, s := range servers {
 		state := table.Cell{Text: s.State}
 		applied, behind := strconv.FormatUint(s.AppliedIndex, 10), "-"
+		if s.AppliedIndex == 0 { // only the leader hears how far others are
+			applied = "-"
+		}
 		switch {
 		case s.Leader:
 			state.Mood = table.Good
 		case s.State == "unheard":
 			state.Mood, applied = table.Bad, "-"
-		case leader > 0:
+		case leader > 0 && s.AppliedIndex > 0:
 			// The leader moves on between hearing from a peer and answering.
 			behind = strconv.FormatUint(leader-min(s.AppliedIndex, leader), 10)
 		}
@@ -99,7 +104,7 @@ func (p *Program) tellFates(servers []httpd.RaftServer) {
 
 // server finds a peer of the raft group by name or id.
 func server(ctx context.Context, api *httpd.Client, name string) (httpd.RaftServer, error) {
-	conf, err := api.RaftConfiguration(ctx)
+	conf, err := api.RaftConfiguration(ctx, httpd.Read{})
 	if err != nil {
 		return httpd.RaftServer{}, err
 	}

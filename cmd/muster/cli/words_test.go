@@ -144,8 +144,8 @@ func TestNoLeaderSuggestsStale(t *testing.T) {
 		args  []string
 		want  string
 	}{
-		{"false", []string{"cluster", "list"}, "with -stale\nThere is no leader; -stale reads what the peer itself knows. muster members shows"},
-		{"false", []string{"cluster", "list", "-stale"}, "\nThere is no leader. muster members shows"},
+		{"false", []string{"cluster", "list"}, "with -stale\nThere is no leader; -stale reads what the peer itself knows. muster operator raft"},
+		{"false", []string{"cluster", "list", "-stale"}, "\nThere is no leader. muster operator raft list-peers -stale shows"},
 		{"false", []string{"node", "commission", "orders/orders-1"}, "\nThere is no leader, and without one nothing is changed."},
 		{"true", []string{"cluster", "list"}, "with -stale\n"},
 		{"true", []string{"node", "commission", "orders/orders-1"}, "with -stale\n"},
