@@ -26,7 +26,8 @@ var errNotSent = errors.New("the leader could not be asked")
 // classify judges, once for all callers, what an error of raft or of the way to the leader says about a command.
 func classify(err error) outcome {
 	for _, sure := range []error{
-		consensus.ErrNotLeading, entries.ErrFull, errNotSent, raft.ErrNotLeader, raft.ErrLeadershipTransferInProgress, raft.ErrEnqueueTimeout, errRemoteNotLeading,
+		consensus.ErrNotLeading, entries.ErrFull, errNotSent, errRemoteNotLeading,
+		raft.ErrNotLeader, raft.ErrLeadershipTransferInProgress, raft.ErrEnqueueTimeout,
 	} {
 		if errors.Is(err, sure) {
 			return notApplied

@@ -7,8 +7,6 @@ import (
 	"sync/atomic"
 
 	"github.com/hashicorp/raft"
-
-	"github.com/musterhq/muster/agent/replica"
 )
 
 // Logs is the log as raft has it: cached, and fitted to a snapshot that the leader sent.
@@ -22,9 +20,12 @@ import (
 type Logs struct {
 	*raft.LogCache
 	snapshots raft.SnapshotStore
-	raft      atomic.Pointer[raft.Raft]     // nil until it is made
-	after     atomic.Pointer[replica.Place] // that of the snapshot behind which the log begins, nil when no such one is known
+	raft      atomic.Pointer[raft.Raft] // nil until it is made
+	after     atomic.Pointer[place]     // that of the snapshot behind which the log begins, nil when no such one is known
 }
+
+// place is that of an entry in raft's log.
+type place struct{ Index, Term uint64 }
 
 // covered is the type of what is answered for a snapshot's place. Raft knows none like it: it is never to be applied.
 const covered raft.LogType = 255
@@ -55,12 +56,12 @@ func (l *Logs) Applied() uint64 {
 }
 
 // newest is the place of the newest snapshot, nil when there is none that could be read.
-func (l *Logs) newest() *replica.Place {
+func (l *Logs) newest() *place {
 	all, err := l.snapshots.List()
 	if err != nil || len(all) == 0 {
 		return nil // raft itself meets the error, and says so
 	}
-	return &replica.Place{Index: all[0].Index, Term: all[0].Term}
+	return &place{Index: all[0].Index, Term: all[0].Term}
 }
 
 // GetLog is raft.LogStore's.
@@ -99,7 +100,7 @@ func (l *Logs) IsMonotonic() bool {
 
 // sever takes the entries that a snapshot covers out of a log that goes on behind it, where they are not those of the snapshot. If
 // the store does not do it, this peer ends.
-func (l *Logs) sever(s *replica.Place) {
+func (l *Logs) sever(s *place) {
 	var at raft.Log
 	if l.LogCache.GetLog(s.Index, &at) != nil || at.Term == s.Term {
 		return

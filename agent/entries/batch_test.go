@@ -28,7 +28,7 @@ type peer struct {
 	logs *raft.InmemStore
 }
 
-// inBatches runs a test in a bubble with a batcher over a raft group of one, whose log it can read.
+// inBatches runs a test in a bubble with a batch over a raft group of one, whose log it can read.
 func inBatches(t *testing.T, test func(t *testing.T, b *entries.Batch, p *peer)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
@@ -198,7 +198,7 @@ func TestEntriesAreBounded(t *testing.T) {
 	})
 }
 
-// TestClosedBatcherRefuses ends a batcher with proposals waiting: all of them, and all that come, surely were not applied.
+// TestClosedBatcherRefuses ends a batch with proposals waiting: all of them, and all that come, surely were not applied.
 func TestClosedBatcherRefuses(t *testing.T) {
 	inBatches(t, func(t *testing.T, b *entries.Batch, p *peer) {
 		waiting := []*entries.Proposal{act("unhurried")}
