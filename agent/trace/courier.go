@@ -76,6 +76,21 @@ func (c *courier) RoundTrip(r *http.Request) (*http.Response, error) {
 	return w.over.RoundTrip(r)
 }
 
+// hide takes the headers out of what a collector said: it may repeat what it was sent. Of one such as Bearer TOKEN each part is one.
+func (c *courier) hide(said string) string {
+	for _, values := range c.way.Load().headers {
+		for _, value := range values {
+			said = strings.ReplaceAll(said, value, "…")
+			for i, part := range strings.Fields(value) {
+				if i > 0 {
+					said = strings.ReplaceAll(said, part, "…")
+				}
+			}
+		}
+	}
+	return said
+}
+
 func (c *courier) close() { c.way.Load().over.CloseIdleConnections() }
 
 // exporter posts spans. Everything that the library could take from the environment is said.

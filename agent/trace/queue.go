@@ -26,6 +26,7 @@ type queue struct {
 	log     *slog.Logger
 	failing bool // since the last batch
 	send    func(ctx context.Context, batch []sdk.ReadOnlySpan) error
+	hide    func(text string) string // takes secrets out
 
 	sent, dropped, failed prometheus.Counter
 }
@@ -114,7 +115,7 @@ func (q *queue) deliver(ctx context.Context, batch []sdk.ReadOnlySpan) []sdk.Rea
 	default:
 		q.failed.Add(float64(len(batch)))
 		if !q.failing {
-			q.log.Warn("the collector did not take traces", "spans", len(batch), "error", brief(err))
+			q.log.Warn("the collector did not take traces", "spans", len(batch), "error", brief(q.hide(err.Error())))
 		}
 	}
 	q.failing = err != nil
@@ -122,10 +123,9 @@ func (q *queue) deliver(ctx context.Context, batch []sdk.ReadOnlySpan) []sdk.Rea
 	return batch[:0]
 }
 
-// brief is an error without what a collector had to say at length.
-func brief(err error) string {
+// brief is a text without what a collector had to say at length.
+func brief(text string) string {
 	const most = 300
-	text := err.Error()
 	if len(text) > most {
 		text = text[:most] + "…"
 	}

@@ -3,6 +3,7 @@ package trace_test
 import (
 	"context"
 	"encoding/pem"
+	"fmt"
 	"io"
 	"log/slog"
 	"net"
@@ -201,10 +202,15 @@ func TestWhatIsOnItsWay(t *testing.T) {
 func TestHeaders(t *testing.T) {
 	elsewhere, other := collect(t)
 	c := &tracetest.Collector{}
-	var away atomic.Bool
+	var away, repeats atomic.Bool
 	asked := make(chan struct{}, 10)
 	c.Answer = func(w http.ResponseWriter, r *http.Request) bool {
 		asked <- struct{}{}
+		if repeats.Load() {
+			w.WriteHeader(http.StatusBadRequest)
+			fmt.Fprintf(w, "%v", r.Header)
+			return true
+		}
 		if away.Load() {
 			http.Redirect(w, r, other.URL, http.StatusTemporaryRedirect)
 		}
@@ -239,6 +245,13 @@ func TestHeaders(t *testing.T) {
 	lost.stop()
 	if n := len(elsewhere.Headers()); n != 0 || count(t, lost)["failed"] != 1 {
 		t.Errorf("the collector sent the peer elsewhere, where it went %d times: %v", n, count(t, lost))
+	}
+	repeats.Store(true)
+	refused := start(t, "c", cfg)
+	end(t, refused, 1)
+	refused.stop()
+	if said := refused.said.String(); !strings.Contains(said, "did not take traces") || strings.Contains(said, "canary") {
+		t.Errorf("of a collector that repeats what it is sent is told\n%s", said)
 	}
 	if strings.Contains(p.said.String()+lost.said.String()+c.Raw(), "canary") {
 		t.Error("a header was told")

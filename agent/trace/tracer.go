@@ -59,6 +59,7 @@ func New(ctx context.Context, o Options) (*Tracer, error) {
 	if t.queue, err = newQueue(o.Registerer, o.Log); err != nil {
 		return nil, err
 	}
+	t.queue.hide = t.courier.hide
 	if t.exporter, err = t.courier.exporter(ctx, o.Config); err != nil {
 		return nil, fmt.Errorf("traces: %w", err)
 	}

@@ -159,7 +159,7 @@ func ask[T any](ctx context.Context, c *Caller, how call, put question[T]) (T, *
 			}
 		}
 		if err != nil {
-			return none, nil, c.explain(err)
+			return none, nil, c.explain(err, token)
 		}
 		return answer, meta, nil
 	}

@@ -60,14 +60,19 @@ func noACLs(err error) bool {
 		strings.Contains(status.Body, "ACL support disabled")
 }
 
-// explain says what to do about an error that has a usual remedy. Errors of statuses can still be told by errors.As.
-func (c *Caller) explain(err error) error {
+// explain says what to do about an error that has a usual remedy. Errors of statuses can still be told by errors.As. What stands between
+// this and Consul may repeat what it was sent: the token is taken out.
+func (c *Caller) explain(err error, token string) error {
 	var status api.StatusError
 	if !errors.As(err, &status) {
 		return err
 	}
 	answer := fmt.Sprintf("Consul answered %d", status.Code)
-	if said := clean(status.Body); said != "" {
+	said := status.Body
+	if token != "" {
+		said = strings.ReplaceAll(said, token, "…")
+	}
+	if said = clean(said); said != "" {
 		answer += " (" + said + ")"
 	}
 	remedy := ""

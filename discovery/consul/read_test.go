@@ -217,6 +217,22 @@ func TestReadNamesWhatIsWrong(t *testing.T) {
 	}
 }
 
+// TestTokenIsNotRepeated asks what repeats all that it is sent.
+func TestTokenIsNotRepeated(t *testing.T) {
+	f := startFake(t)
+	f.breakWith(func(w http.ResponseWriter, r *http.Request) bool {
+		w.WriteHeader(http.StatusForbidden)
+		fmt.Fprintf(w, "no rights for %s%s", strings.Repeat("x", 170), r.Header.Get("X-Consul-Token")) // of which a part would be told
+		return true
+	})
+	path := filepath.Join(t.TempDir(), "token")
+	writeFile(t, path, "canary-token-of-consul")
+	_, err := f.open(t, fmt.Sprintf(`{"token_file": %q}`, path)).Read(t.Context(), discovery.Want{})
+	if err == nil || !strings.Contains(err.Error(), "no rights for") || strings.Contains(err.Error(), "canary") {
+		t.Errorf("it says %v", err)
+	}
+}
+
 func TestTokenFile(t *testing.T) {
 	dir := t.TempDir()
 	f := startFake(t)
