@@ -33,6 +33,14 @@ func TestPauseHoldsClaimsBack(t *testing.T) {
 	l.ok(grant)
 }
 
+// TestPauseEnds: it lasts until a time, and not at it.
+func TestPauseEnds(t *testing.T) {
+	p := &fsm.Pause{Until: 1000}
+	if !p.Holds(999) || p.Holds(1000) || (*fsm.Pause)(nil).Holds(0) {
+		t.Errorf("a pause until 1000 holds at 999: %t, at 1000: %t; none holds: %t", p.Holds(999), p.Holds(1000), (*fsm.Pause)(nil).Holds(0))
+	}
+}
+
 // TestPauseLeavesWhatIsClaimed checks that a claim from before is completed as ever.
 func TestPauseLeavesWhatIsClaimed(t *testing.T) {
 	l := secured(t)
