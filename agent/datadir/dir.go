@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 	"syscall"
 
@@ -108,13 +109,16 @@ func (d *Dir) open(group string) error {
 
 // sweep removes what a crash left half written: whatever is written here has a name that ends so until it is whole.
 func (d *Dir) sweep() error {
-	for _, half := range []string{filepath.Join("snapshots", "*"+halfWritten), "*" + halfWritten} {
-		left, err := filepath.Glob(filepath.Join(d.path, half))
-		if err != nil {
-			return err
+	for _, in := range []string{d.path, filepath.Join(d.path, "snapshots")} {
+		names, err := os.ReadDir(in)
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return fmt.Errorf("look for what was half written: %w", err)
 		}
-		for _, path := range left {
-			if err := os.RemoveAll(path); err != nil {
+		for _, name := range names {
+			if !strings.HasSuffix(name.Name(), halfWritten) {
+				continue
+			}
+			if err := os.RemoveAll(filepath.Join(in, name.Name())); err != nil {
 				return fmt.Errorf("remove what was half written: %w", err)
 			}
 		}

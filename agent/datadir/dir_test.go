@@ -127,6 +127,7 @@ func TestHalfWrittenFilesDoNoHarm(t *testing.T) {
 	left := []string{
 		"snapshots/2-10-1234.tmp/state.bin", "before-recovery-20261122T100000Z.tmp/raft.db", "peer-123.tmp", "peers-4.tmp",
 		"guard-5.tmp", "restore-6.tmp", "promises.json.tmp", "raft.db.compact.tmp",
+		"raft.db.new.tmp", "raft.db.before.tmp",
 	}
 	leave := func(path string) {
 		for _, at := range left {

@@ -35,14 +35,16 @@ func Readable(path string) error {
 			"level %d. Nothing was changed: start muster %s or later on it, since a level is never lowered",
 			path, g.Format, g.Feature, fsm.ErrNewer, g.Version, format, fsm.FeatureLevel, g.Version)
 	}
-	states, err := filepath.Glob(filepath.Join(path, "snapshots", "*", "state.bin"))
-	if err != nil {
-		return err
+	in := filepath.Join(path, "snapshots")
+	names, err := os.ReadDir(in)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("look at the snapshots: %w", err)
 	}
-	for _, state := range states {
-		if strings.HasSuffix(filepath.Dir(state), halfWritten) {
+	for _, name := range names {
+		if strings.HasSuffix(name.Name(), halfWritten) {
 			continue
 		}
+		state := filepath.Join(in, name.Name(), "state.bin")
 		if err := headOf(state); errors.Is(err, fsm.ErrNewer) { // what else is wrong with it is told by who restores it
 			return fmt.Errorf("snapshot %s: %w. Nothing was changed: start the release that wrote it, or a later one", state, err)
 		}
