@@ -25,6 +25,7 @@ type post struct {
 	head  raft.InstallSnapshotRequest
 	state []byte
 	sent  atomic.Int32
+	spoil atomic.Int32 // how many come damaged from now on
 	first atomic.Value // raft.ServerID of who gets no entries before it has got a snapshot
 }
 
@@ -42,6 +43,9 @@ func (p *posted) InstallSnapshot(
 	all, err := io.ReadAll(data)
 	if err != nil {
 		return err
+	}
+	if p.post.spoil.Add(-1) >= 0 {
+		all[len(all)/2] ^= 1
 	}
 	if p.post.sent.Add(1) > 100 {
 		<-time.After(time.Second) // time would stand still
@@ -109,6 +113,21 @@ func (p *peer) note(n int) {
 	for range n {
 		p.grow(1)
 	}
+}
+
+// TestDamagedOnItsWay has a snapshot come damaged to a follower, twice. It tells so, keeps nothing of it, and takes it up when it comes
+// as it was sent.
+func TestDamagedOnItsWay(t *testing.T) {
+	withPost(t, func(t *testing.T, w *world, p *post) {
+		p.spoil.Store(2)
+		follower := w.behind()
+		if said := follower.said.with("came damaged"); len(said) != 2 {
+			t.Errorf("it said: %q", said)
+		}
+		if kept := follower.snapshotsKept(); strings.Contains(kept, ",") || p.sent.Load() != 3 {
+			t.Errorf("of %d that were sent, it keeps %s", p.sent.Load(), kept)
+		}
+	})
 }
 
 // level waits until a follower has applied all that the leader has.

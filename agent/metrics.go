@@ -114,7 +114,7 @@ func newMetrics(a *Agent) (*metrics, error) {
 		}),
 		counter("muster_agent_snapshots_damaged_total", "Snapshots found damaged since this peer started, each replaced by a new one.",
 			func() float64 { return float64(a.snapshotsDamaged()) }),
-		counter("muster_agent_snapshots_refused_total", "Snapshots of the leader that were not taken up: too large, or too late.",
+		counter("muster_agent_snapshots_refused_total", "Snapshots of the leader that were not taken up: too large, too late, or damaged.",
 			func() float64 { return float64(a.snapshotsRefused()) }),
 		gauge("muster_agent_backup_timestamp_seconds", "When this peer last kept a backup; 0 for never.", func() float64 {
 			return float64(a.live.Load().backups.Status().At) / 1000

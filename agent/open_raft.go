@@ -12,6 +12,7 @@ import (
 	"github.com/musterhq/muster/agent/consensus"
 	"github.com/musterhq/muster/agent/datadir"
 	"github.com/musterhq/muster/agent/snapshots"
+	"github.com/musterhq/muster/fsm"
 )
 
 // openRaft opens log and snapshots, and makes raft, which begins at once to restore the state from them.
@@ -105,6 +106,7 @@ func (a *Agent) openStores() error {
 	if s.Snapshots == nil {
 		cfg := snapshots.Config{
 			Dir: a.dir.Path(), Logs: s.Logs, Log: a.log, Logger: consensus.Logger(a.log), Applied: func() uint64 { return a.logs.Applied() },
+			Check: fsm.CheckSnapshot,
 		}
 		if a.store != nil {
 			cfg.Latched = a.store.Err

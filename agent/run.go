@@ -216,7 +216,7 @@ func (a *Agent) snapshotBytes() int64 {
 func (a *Agent) snapshotsRefused() int64 {
 	n := a.transport.Refused()
 	if a.snapshots != nil {
-		n += a.snapshots.Late()
+		n += a.snapshots.Refused()
 	}
 	return n
 }

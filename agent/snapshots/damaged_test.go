@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"io"
+	"log/slog"
 	"math/rand/v2"
 	"path/filepath"
 	"testing"
@@ -28,7 +29,7 @@ func TestWhatCameDamagedIsNotKept(t *testing.T) {
 			for _, came := range []string{"whole", "its first byte otherwise", "its last byte otherwise", "own, and never checked"} {
 				p := newPeer(t, 5, 25)
 				s, err := snapshots.Open(snapshots.Config{
-					Dir: p.dir, Logs: p.logs, Logger: hclog.NewNullLogger(), Check: func(_ uint64, from io.Reader) error {
+					Dir: p.dir, Logs: p.logs, Log: slog.New(slog.DiscardHandler), Logger: hclog.NewNullLogger(), Check: func(_ uint64, from io.Reader) error {
 						if got, err := io.ReadAll(from); err != nil || !bytes.Equal(got, sent) {
 							return errors.Join(errOther, err)
 						}
@@ -65,6 +66,9 @@ func TestWhatCameDamagedIsNotKept(t *testing.T) {
 				}
 				if err := sink.Close(); errors.Is(err, errOther) != damaged {
 					t.Errorf("%d bytes in parts of %d, %s: %v", size, part, came, err)
+				}
+				if refused := s.Refused() == 1; refused != damaged {
+					t.Errorf("%d bytes in parts of %d, %s: %d are refused", size, part, came, s.Refused())
 				}
 				kept, err := filepath.Glob(filepath.Join(p.dir, "snapshots", "*-30-*"))
 				if err != nil || (len(kept) == 0) != damaged {

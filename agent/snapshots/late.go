@@ -41,4 +41,4 @@ func (s *Store) beyond(index, term uint64) uint64 {
 }
 
 // Own says that this peer writes its own state, at an entry that it may have left behind meanwhile.
-func (s *sink) Own() { s.late, s.own = nil, true }
+func (s *sink) Own() { s.refused, s.own = nil, true }

@@ -34,7 +34,7 @@ func (s *Store) Create(
 	if err != nil {
 		return nil, errors.Join(err, inner.Cancel())
 	}
-	return &sink{SnapshotSink: inner, store: s, index: index, state: state, late: s.tooLate(index, term)}, nil
+	return &sink{SnapshotSink: inner, store: s, index: index, state: state, refused: s.tooLate(index, term)}, nil
 }
 
 // sink is a snapshot that is being written. It is synced as it grows: one sync of all of it at the end would hold up those
@@ -49,13 +49,13 @@ type sink struct {
 	tail    []byte // the last bytes written, which raft may hold back
 	ended   bool
 	own     bool  // it is this peer's state
-	late    error // why it is not taken up, unless it is this peer's own
+	refused error // why it is not taken up, unless it is this peer's own
 }
 
 // Write is raft.SnapshotSink's.
 func (s *sink) Write(b []byte) (int, error) {
-	if s.late != nil {
-		return 0, s.late
+	if s.refused != nil {
+		return 0, s.refused
 	}
 	n, err := s.SnapshotSink.Write(b)
 	s.bytes += int64(n)
@@ -74,11 +74,11 @@ func (s *sink) Close() error {
 	if s.ended {
 		return nil
 	}
-	if s.late != nil {
-		return errors.Join(s.late, s.Cancel())
+	if s.refused == nil {
+		s.refused = s.check()
 	}
-	if err := s.check(); err != nil {
-		return errors.Join(err, s.Cancel())
+	if s.refused != nil {
+		return errors.Join(s.refused, s.Cancel())
 	}
 	s.ended = true
 	if err := errors.Join(s.SnapshotSink.Close(), s.state.Close()); err != nil {
@@ -102,6 +102,7 @@ func (s *sink) check() error {
 	}
 	written := io.NewSectionReader(s.state, 0, s.bytes-int64(len(s.tail)))
 	if err := s.store.cfg.Check(s.index, io.MultiReader(written, bytes.NewReader(s.tail))); err != nil {
+		s.store.cfg.Log.Error("a snapshot that another peer sent came damaged, and is not taken up", "snapshot", s.ID(), "error", err)
 		return fmt.Errorf("the snapshot came damaged: %w", err)
 	}
 	return nil
@@ -113,8 +114,8 @@ func (s *sink) Cancel() error {
 		return nil
 	}
 	s.ended = true
-	if s.late != nil {
-		s.store.late.Add(1)
+	if s.refused != nil {
+		s.store.refused.Add(1)
 	}
 	return errors.Join(s.SnapshotSink.Cancel(), s.state.Close())
 }

@@ -94,14 +94,14 @@ type Store struct {
 
 	spoiled []damage // found since raft has started, and not replaced yet
 
-	bytes, late, damaged atomic.Int64
+	bytes, refused, damaged atomic.Int64
 }
 
 // Bytes is how large the newest snapshot is, 0 when there is none.
 func (s *Store) Bytes() int64 { return s.bytes.Load() }
 
-// Late is how many snapshots came too late.
-func (s *Store) Late() int64 { return s.late.Load() }
+// Refused is how many snapshots that other peers sent came too late, or damaged.
+func (s *Store) Refused() int64 { return s.refused.Load() }
 
 // damage is a snapshot that raft did not start from, or that was found damaged later.
 type damage struct {
