@@ -275,7 +275,7 @@ func TestMembersAreShown(t *testing.T) {
 			return len(got) == 3 && strings.HasSuffix(got[0], " leader alive") && strings.HasSuffix(got[2], " voter alive")
 		})
 		conf, err := raftFace{p.Agent}.Configuration(t.Context())
-		if err != nil || len(conf.Servers) != 3 || slices.ContainsFunc(conf.Servers, func(s httpd.RaftServer) bool { return s.Name == "" }) {
+		if err != nil || conf.Index == 0 || len(conf.Servers) != 3 || slices.ContainsFunc(conf.Servers, func(s httpd.RaftServer) bool { return s.Name == "" }) {
 			t.Errorf("configuration is %+v, %v", conf, err)
 		}
 	})

@@ -2,7 +2,6 @@ package agent
 
 import (
 	"context"
-	"fmt"
 	"slices"
 
 	"github.com/hashicorp/raft"
@@ -44,20 +43,21 @@ func (t *term) servers(ctx context.Context, _ nothing) (httpd.RaftConfiguration,
 	if err := t.leads(ctx); err != nil {
 		return httpd.RaftConfiguration{}, err
 	}
-	future := a.raft.GetConfiguration()
-	if err := future.Error(); err != nil {
-		return httpd.RaftConfiguration{}, fmt.Errorf("raft configuration: %w", err)
+	servers, err := a.configuration()
+	if err != nil {
+		return httpd.RaftConfiguration{}, err
 	}
-	out := httpd.RaftConfiguration{Index: future.Index(), Servers: []httpd.RaftServer{}}
 	r := a.machine.Read()
-	for _, s := range future.Configuration().Servers {
+	// Raft does not tell the index of its configuration: the future's is always 0.
+	out := httpd.RaftConfiguration{Index: r.Meta().Index, Servers: []httpd.RaftServer{}}
+	for _, s := range servers {
 		id := string(s.ID)
 		row := httpd.RaftServer{ID: id, Voter: s.Suffrage == raft.Voter, Leader: id == a.id, State: "follower"}
 		row.Address, _ = a.resolve(id)
 		if p := r.Peer(id); p != nil {
 			row.Name = p.Name
 			if p.Status == fsm.PeerGone {
-				f := t.fateOf(future.Configuration().Servers, s, p)
+				f := t.fateOf(servers, s, p)
 				row.FailedAt, row.RemoveAt, row.KeptBecause = p.Failed, f.at, f.kept
 			}
 		}

@@ -111,7 +111,7 @@ type DiskStatus struct {
 	Total uint64 `json:"total_bytes"`
 }
 
-// RaftConfiguration is who is in the raft group, by what index.
+// RaftConfiguration is who is in the raft group, and how far the state was when that was looked up.
 type RaftConfiguration struct {
 	Servers []RaftServer `json:"servers"`
 	Index   uint64       `json:"index"`
