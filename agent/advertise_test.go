@@ -20,10 +20,16 @@ func TestAdvertised(t *testing.T) {
 		{"10.0.0.1", Advertise{}, "10.0.0.1:8650", "10.0.0.1:8651", "10.0.0.1:8652"},
 		{"0.0.0.0", Advertise{Address: "10.0.0.1"}, "10.0.0.1:8650", "10.0.0.1:8651", "10.0.0.1:8652"},
 		{"[::]", Advertise{Address: "2001:db8::1"}, "[2001:db8::1]:8650", "[2001:db8::1]:8651", "[2001:db8::1]:8652"},
-		{"0.0.0.0", Advertise{Address: "[2001:db8::1]", HTTP: "muster.example.com", Gossip: "10.0.0.9"},
-			"muster.example.com:8650", "[2001:db8::1]:8651", "10.0.0.9:8652"},
-		{"0.0.0.0", Advertise{HTTP: "a.example.com:443", Peer: "b.example.com:9651", Gossip: "10.0.0.1:9652"},
-			"a.example.com:443", "b.example.com:9651", "10.0.0.1:9652"},
+		{
+			"0.0.0.0",
+			Advertise{Address: "[2001:db8::1]", HTTP: "muster.example.com", Gossip: "10.0.0.9"},
+			"muster.example.com:8650", "[2001:db8::1]:8651", "10.0.0.9:8652",
+		},
+		{
+			"0.0.0.0",
+			Advertise{HTTP: "a.example.com:443", Peer: "b.example.com:9651", Gossip: "10.0.0.1:9652"},
+			"a.example.com:443", "b.example.com:9651", "10.0.0.1:9652",
+		},
 	} {
 		cfg := goodConfig()
 		cfg.HTTPAddr, cfg.PeerAddr, cfg.GossipAddr = c.listens+":8650", c.listens+":8651", c.listens+":8652"
