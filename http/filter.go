@@ -39,7 +39,7 @@ func newFilter(expression string, zero any) (*filter, error) {
 	tree, err := grammar.Parse("", []byte(expression), grammar.MaxExpressions(maxFilterSteps))
 	if err != nil {
 		line, _, _ := strings.Cut(err.Error(), "\n")
-		return nil, fsm.Invalid("filter", "does not parse: %s", line)
+		return nil, fsm.Invalid("filter", `does not parse; it is to be like name == "orders" or "a" in labels, and here: %s`, line)
 	}
 	// The whole tree is walked, since an evaluation ends at the first term that decides.
 	asks := map[string]bool{}

@@ -227,7 +227,7 @@ func TestBadFilters(t *testing.T) {
 	f := newFace(t)
 	f.fleet()
 	for filter, said := range map[string]string{
-		`id ==`:                              "does not parse",
+		`id ==`:                              `does not parse; it is to be like name == `,
 		`addrss == "x"`:                      `did you mean "address"`,
 		`id == "x" or nosuch == 1`:           `no field is called "nosuch"`,
 		`reach.walue == "x"`:                 `did you mean "value"`,

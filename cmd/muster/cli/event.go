@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/musterhq/muster/cmd/muster/table"
+	"github.com/musterhq/muster/discovery"
 	"github.com/musterhq/muster/fsm"
 	httpd "github.com/musterhq/muster/http"
 )
@@ -57,6 +58,7 @@ only the last ones, like tail.`,
 		Args: exactly(0),
 	}
 	c.RunE = p.verb(true, func(ctx context.Context, api *httpd.Client, _ []string) error {
+		p.heedType(q.Type)
 		if c.Flags().Changed("last") {
 			return p.listLast(ctx, api, q, last)
 		}
@@ -66,6 +68,19 @@ only the last ones, like tail.`,
 	c.Flags().IntVar(&last, "last", 0, "only the last `N` of them")
 	c.Flags().BoolVar(&q.Audit, "operators", false, "only what operators did, which is kept longer")
 	return c
+}
+
+// heedType warns of a type that no event has, as far as this release knows: nothing comes of it, and who follows would wait for ever.
+func (p *Program) heedType(pattern string) {
+	known := fsm.EventTypes()
+	if slices.ContainsFunc(known, func(t fsm.EventType) bool { return t.Matches(pattern) }) {
+		return
+	}
+	names := make([]string, 0, len(known))
+	for _, t := range known {
+		names = append(names, string(t))
+	}
+	p.warn("this release knows no events of type %s%s", pattern, discovery.DidYouMean(pattern, names))
 }
 
 func (p *Program) listEvents(ctx context.Context, api *httpd.Client, q httpd.EventsQuery) error {
@@ -132,6 +147,7 @@ one line.`,
 }
 
 func (p *Program) follow(ctx context.Context, api *httpd.Client, q httpd.EventsQuery) error {
+	p.heedType(q.Type)
 	if q.After == "" && q.Since == "" {
 		q.After = "now"
 	}

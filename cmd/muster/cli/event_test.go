@@ -36,6 +36,19 @@ func TestLastEvents(t *testing.T) {
 			}
 		}
 	}
+	for _, kind := range []string{"node.*", "node.up", "*"} {
+		if r := (run{}).do(t, fleet(t), "event", "list", "-type", kind); r.err != "" || r.code != 0 {
+			t.Errorf("of type %s it says %q", kind, r.err)
+		}
+	}
+	for kind, want := range map[string]string{"node.upp": `of type node.upp (did you mean "node.up"?)`, "nodes.*": "of type nodes.*"} {
+		for _, args := range [][]string{{"event", "list"}, {"event", "list", "-last", "3"}, {"event", "follow"}} {
+			a := fleet(t).fail("GET", "/v1/events/follow", 400, map[string]string{"code": "invalid", "message": "enough"})
+			if r := (run{}).do(t, a, append(args, "-type", kind)...); !strings.Contains(r.err, want) {
+				t.Errorf("%v: of type %s it says %q", args, kind, r.err)
+			}
+		}
+	}
 	for want, args := range map[string][]string{
 		"say 1 or more":      {"-last", "0"},
 		"exclude each other": {"-last", "3", "-after", "e1:4"},
