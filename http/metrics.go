@@ -32,8 +32,8 @@ type metrics struct {
 func newMetrics(reg prometheus.Registerer) (*metrics, error) {
 	m := &metrics{
 		requests: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "muster_http_requests_total", Help: "Requests by route, method and status.",
-		}, []string{"route", "method", "status"}),
+			Name: "muster_http_requests_total", Help: "Requests by route, method and status code.",
+		}, []string{"route", "method", "code"}),
 		seconds: prometheus.NewHistogramVec(prometheus.HistogramOpts{
 			Name:    "muster_http_request_duration_seconds",
 			Help:    "Time to answer by route, blocking and following included.",

@@ -320,10 +320,10 @@ func TestMetrics(t *testing.T) {
 	f.get("/nowhere/at/all")
 	body := f.get("/metrics").Body.String()
 	for _, want := range []string{
-		`muster_http_requests_total{method="GET",route="/v1/cluster/{name}",status="404"} 1`,
-		`muster_http_requests_total{method="GET",route="/v1/cluster/{name}",status="400"} 1`,
-		`muster_http_requests_total{method="other",route="/v1/clusters",status="405"} 1`,
-		`muster_http_requests_total{method="GET",route="none",status="404"} 1`,
+		`muster_http_requests_total{code="404",method="GET",route="/v1/cluster/{name}"} 1`,
+		`muster_http_requests_total{code="400",method="GET",route="/v1/cluster/{name}"} 1`,
+		`muster_http_requests_total{code="405",method="other",route="/v1/clusters"} 1`,
+		`muster_http_requests_total{code="404",method="GET",route="none"} 1`,
 		`muster_http_request_duration_seconds_count{route="/v1/cluster/{name}"} 2`,
 		"muster_http_waiting_requests 0",
 	} {

@@ -264,7 +264,7 @@ func TestMetricsAreDocumented(t *testing.T) {
 
 // labelWords are the labels of all metrics. One word is for one thing: a new one stands here because none of these says it.
 var labelWords = []string{
-	"certificate", "discovery", "health", "kind", "lifecycle", "method", "name", "presence", "prober", "protocol", "reach", "reason",
+	"certificate", "code", "discovery", "health", "kind", "lifecycle", "method", "name", "presence", "prober", "protocol", "reach", "reason",
 	"result", "route", "state", "status", "suffrage", "transport", "type", "version",
 }
 

@@ -20,8 +20,8 @@ type metrics struct {
 func newMetrics() *metrics {
 	return &metrics{
 		requests: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "muster_sidecar_requests_total", Help: "Requests by route and status.",
-		}, []string{"route", "status"}),
+			Name: "muster_sidecar_requests_total", Help: "Requests by route and status code.",
+		}, []string{"route", "code"}),
 		probes: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "muster_sidecar_probes_total", Help: "Probes of the store by the state it is in, or why it could not be asked.",
 		}, []string{"result"}),

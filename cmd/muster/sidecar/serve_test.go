@@ -107,9 +107,9 @@ func TestMetricsAreBounded(t *testing.T) {
 			`muster_sidecar_probes_total{result="authentication"} 1`,
 			`muster_sidecar_probes_total{result="down"} 1`,
 			`muster_sidecar_probes_total{result="other"} 2`,
-			`muster_sidecar_requests_total{route="node",status="200"} 2`,
-			`muster_sidecar_requests_total{route="node",status="503"} 3`,
-			`muster_sidecar_requests_total{route="none",status="404"} 5`,
+			`muster_sidecar_requests_total{code="200",route="node"} 2`,
+			`muster_sidecar_requests_total{code="503",route="node"} 3`,
+			`muster_sidecar_requests_total{code="404",route="none"} 5`,
 			`muster_sidecar_store_up 0`,
 		} {
 			if !strings.Contains(text, line+"\n") {
