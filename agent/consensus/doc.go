@@ -6,6 +6,7 @@
 //   - Logs: it keeps entries from before a snapshot that the leader sent, and cannot tell that leader that it has it.
 //   - Transport: it takes up a snapshot of any size, and hears nothing else meanwhile, and panics over a peer set that came damaged.
 //     Entries are sent to a peer one request at a time.
+//   - patient: it waits up to ten seconds before it tries again to reach a peer, also when that one is back.
 //   - Stable: it panics when it cannot save its term.
 //   - Blank: it does not found a group where a crash left a term and nothing else.
 //   - Caught: it panics with the error of an entry that it cannot go on with when it starts.

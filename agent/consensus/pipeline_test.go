@@ -136,14 +136,14 @@ func (s slowToTell) Handle(_ context.Context, r slog.Record) error {
 
 // kept keeps the pipelines that raft was given.
 type kept struct {
-	raft.Transport
+	consensus.Wire
 	mu        sync.Mutex
 	pipelines []raft.AppendPipeline
 }
 
 // AppendEntriesPipeline is raft.Transport's.
 func (k *kept) AppendEntriesPipeline(id raft.ServerID, to raft.ServerAddress) (raft.AppendPipeline, error) {
-	p, err := k.Transport.AppendEntriesPipeline(id, to)
+	p, err := k.Wire.AppendEntriesPipeline(id, to)
 	if err == nil {
 		k.mu.Lock()
 		defer k.mu.Unlock()
@@ -168,13 +168,13 @@ func (k *kept) end(t *testing.T) {
 func TestLeaderThatIsToldOfALaterTermShutsDown(t *testing.T) {
 	const long = 2 * time.Minute
 	for name, test := range map[string]struct {
-		transport func(s streams) raft.Transport
+		transport func(s streams) consensus.Wire
 		ends      bool
 	}{
-		"ours": {func(s streams) raft.Transport {
+		"ours": {func(s streams) consensus.Wire {
 			return consensus.NewTransport(s, 1<<20, slog.New(slog.DiscardHandler))
 		}, true},
-		"raft's own": {func(s streams) raft.Transport {
+		"raft's own": {func(s streams) consensus.Wire {
 			return raft.NewNetworkTransportWithConfig(&raft.NetworkTransportConfig{
 				Stream: s, MaxPool: 3, Timeout: 10 * time.Second, Logger: consensus.Logger(slog.New(slog.DiscardHandler)),
 			})
@@ -185,7 +185,7 @@ func TestLeaderThatIsToldOfALaterTermShutsDown(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				on := memnet.New()
 				other := newVoter(streams{on.Listen("b:1"), on.DialFrom("b")})
-				trans := &kept{Transport: test.transport(streams{on.Listen("a:1"), on.DialFrom("a")})}
+				trans := &kept{Wire: test.transport(streams{on.Listen("a:1"), on.DialFrom("a")})}
 				slow := slowToTell{word: "newer term", gate: make(chan struct{})}
 				r := lead(t, trans, slog.New(slow))
 
@@ -214,7 +214,7 @@ func TestLeaderThatIsToldOfALaterTermShutsDown(t *testing.T) {
 					<-down
 				}
 				on.Break("a", "b")
-				if err := errors.Join(trans.Transport.(raft.WithClose).Close(), other.close()); err != nil {
+				if err := errors.Join(trans.Close(), other.close()); err != nil {
 					t.Error(err)
 				}
 			})
@@ -223,7 +223,7 @@ func TestLeaderThatIsToldOfALaterTermShutsDown(t *testing.T) {
 }
 
 // lead has peer a, of a and b, lead.
-func lead(t *testing.T, trans raft.Transport, log *slog.Logger) *raft.Raft {
+func lead(t *testing.T, trans consensus.Wire, log *slog.Logger) *raft.Raft {
 	t.Helper()
 	store, conf := raft.NewInmemStore(), consensus.Config("a", 1, log)
 	conf.CommitTimeout = 50 * time.Millisecond

@@ -23,7 +23,7 @@ type Parts struct {
 	Config    *raft.Config
 	FSM       raft.FSM
 	Snapshots raft.SnapshotStore
-	Transport raft.Transport
+	Transport Wire
 }
 
 // Config is raft's for the peer of an id, with its timing stretched by a multiplier from 1 to 10.
@@ -43,9 +43,11 @@ func Config(id string, multiplier int, log *slog.Logger) *raft.Config {
 
 // Start makes raft, which restores the state before it returns. It panics with the error of an entry that raft cannot go on with.
 func Start(p Parts, logs *Logs, stable raft.StableStore) (*raft.Raft, error) {
-	r, err := raft.NewRaft(p.Config, p.FSM, logs, stable, p.Snapshots, p.Transport)
+	patient := newPatient(p.Transport)
+	r, err := raft.NewRaft(p.Config, p.FSM, logs, stable, p.Snapshots, patient)
 	if err == nil {
 		logs.raft.Store(r)
+		patient.raft.Store(r)
 	}
 	return r, err
 }
