@@ -1,6 +1,7 @@
 package agent
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -10,6 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/hashicorp/raft"
 
+	"github.com/musterhq/muster/agent/life"
 	"github.com/musterhq/muster/fsm"
 	httpd "github.com/musterhq/muster/http"
 )
@@ -250,6 +252,15 @@ func TestRemovedPeerEnds(t *testing.T) {
 			t.Errorf("%d servers are left", n)
 		}
 	})
+}
+
+// TestRemovedPeerSaysSo: its operator is told what happened, and not which part of the peer found out.
+func TestRemovedPeerSaysSo(t *testing.T) {
+	a := &Agent{ending: life.NewEnding()}
+	a.ending.End(fmt.Errorf("watching its place: %w", errRemoved))
+	if err := a.verdict(); !errors.Is(err, errRemoved) || err.Error() != errRemoved.Error() {
+		t.Errorf("it says %v", err)
+	}
 }
 
 // TestOnlyVoterCannotLeave asks the last voter to leave: it says no and goes on.

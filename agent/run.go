@@ -56,6 +56,10 @@ func (a *Agent) Run(ctx context.Context) (err error) {
 	defer work.Halt()
 	a.log.Info("peer started", "name", a.cfg.Name, "id", a.id, "http", a.cfg.HTTPAddr,
 		"peer_port", a.cfg.PeerAddr, "gossip", a.cfg.GossipAddr)
+	if a.cfg.Advertise != (Advertise{}) {
+		a.log.Info("others are told of other addresses", "http", a.cfg.outwardHTTP().String(),
+			"peer_port", a.cfg.outwardPeer().String(), "gossip", a.cfg.outwardGossip().String())
+	}
 
 	<-a.ending.Done()
 	a.log.Info("peer stopping", "reason", a.ending.Why())
@@ -79,6 +83,8 @@ func (a *Agent) verdict() error {
 	switch cause := a.ending.Cause(); {
 	case errors.Is(cause, errLeft):
 		return nil
+	case errors.Is(cause, errRemoved):
+		return errRemoved // which part of the peer saw it is no matter
 	case errors.Is(cause, fsm.ErrNewer):
 		return fmt.Errorf("%w. This is muster %s, which understands feature level %d: start a later release on this data directory",
 			cause, a.cfg.Version, a.machine.Level)
