@@ -2,10 +2,14 @@ package agent
 
 import (
 	"context"
+	"log/slog"
 	"net"
+	"net/http"
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/prometheus/client_golang/prometheus"
 )
 
 // TestAdvertised: what others are told follows from what is listened on and what is said.
@@ -108,7 +112,8 @@ func TestPeersAreReachedWhereTheySay(t *testing.T) {
 			inside[outside] = p.host + ":8651"
 			p.change = func(c *Config) {
 				dial := c.Seams.PeerDial
-				c.Advertise = Advertise{Peer: outside, HTTP: "localhost:443"}
+				c.Advertise = Advertise{Peer: outside, HTTP: "muster.example.com:443"}
+				c.Insecure = true
 				c.Seams.PeerDial = func(ctx context.Context, network, address string) (net.Conn, error) {
 					to, known := inside[address]
 					if !known {
@@ -124,16 +129,62 @@ func TestPeersAreReachedWhereTheySay(t *testing.T) {
 		for _, p := range w.peers {
 			p.await("all peers' rows", rows(3))
 			for _, m := range (membersFace{p.Agent}).Members() {
-				if inside[m.Address] == "" || m.HTTPAddress != "localhost:443" {
+				if inside[m.Address] == "" || m.HTTPAddress != "muster.example.com:443" {
 					t.Errorf("%s shows %s at %s and %s", p.name, m.Name, m.Address, m.HTTPAddress)
 				}
+			}
+			if said := p.said.with("others are told of other addresses", "127.0.9.", "muster.example.com:443"); len(said) != 1 {
+				t.Errorf("%s logs %q", p.name, said)
 			}
 			if at := (raftFace{p.Agent}).Leader(); inside[at] == "" {
 				t.Errorf("%s finds the leader at %s", p.name, at)
 			}
+			for host, want := range map[string]int{"muster.example.com": http.StatusOK, "evil.example.com": http.StatusForbidden} {
+				if got := w.asks(p, host); got != want {
+					t.Errorf("%s is answered %d where it is asked for as %s", p.name, got, host)
+				}
+			}
 		}
 		w.agree()
 	})
+}
+
+// asks is the status by which a peer answers at its API's address to who asks for a host.
+func (w *world) asks(p *peer, host string) int {
+	w.t.Helper()
+	way := &http.Transport{DisableKeepAlives: true, DialContext: func(ctx context.Context, network, _ string) (net.Conn, error) {
+		return w.net.DialFrom(p.host)(ctx, network, p.host+":8650")
+	}}
+	res, err := (&http.Client{Transport: way}).Get("http://" + host + "/livez")
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	res.Body.Close()
+	return res.StatusCode
+}
+
+// TestGossipIsToldElsewhere runs a peer on real sockets: what it tells of its gossip is what it was told to.
+func TestGossipIsToldElsewhere(t *testing.T) {
+	reg := prometheus.NewRegistry()
+	ctx, stop := context.WithCancel(t.Context())
+	defer stop()
+	a, err := New(ctx, Config{
+		Dev: true, Name: "peer-a", HTTPAddr: "127.0.0.1:0", PeerAddr: "127.0.0.1:0", GossipAddr: "127.0.0.1:0",
+		Advertise: Advertise{Gossip: "127.0.0.9:7777"}, Log: slog.New(slog.DiscardHandler), Registerer: reg, Gatherer: reg,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- a.Run(ctx) }()
+	<-a.gossip.Ready()
+	if got := a.GossipAddr(); got != "127.0.0.9:7777" {
+		t.Errorf("it tells %s", got)
+	}
+	stop()
+	if err := <-ended; err != nil {
+		t.Error(err)
+	}
 }
 
 // TestAdvertisedIsNotAsked has a source list what the peer itself advertises, which leads back to it.

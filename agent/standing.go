@@ -70,8 +70,6 @@ func (t *term) mayLead(id string) error {
 	switch {
 	case len(others) == 0:
 		return fsm.Errorf(fsm.CodeConflict, "%s is the only voter: there is nobody who could lead instead", a.cfg.Name)
-	case id == "" && !slices.ContainsFunc(others, func(s raft.Server) bool { _, heard := t.hearing.of(string(s.ID)); return heard }):
-		return fsm.Errorf(fsm.CodeConflict, "%s, which leads, hears no other voter: there is nobody who could take over", a.cfg.Name)
 	case id == "":
 		return nil
 	case at < 0:
