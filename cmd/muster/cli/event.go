@@ -208,11 +208,13 @@ func read(ctx context.Context, api *httpd.Client, q httpd.EventsQuery) ([]httpd.
 	}
 }
 
-// latest is the last n events that are meant and wanted, oldest first. A nil wanted takes all.
+// latest is the last n events that are meant and wanted, oldest first, from pages that grow as long as it looks. A nil wanted takes all.
 func latest(ctx context.Context, api *httpd.Client, q httpd.EventsQuery, n int, wanted func(*httpd.Event) bool) ([]httpd.Event, error) {
 	out := []httpd.Event{}
-	for q.Reverse = true; ; {
-		page, err := api.Events(ctx, q, min(max(n, 10), pageSize))
+	q.Reverse = true
+	for size := max(n, 10); ; size *= 2 {
+		size = min(size, pageSize)
+		page, err := api.Events(ctx, q, size)
 		if err != nil {
 			return nil, err
 		}

@@ -2,6 +2,7 @@ package cli_test
 
 import (
 	"encoding/json"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -35,6 +36,14 @@ func TestLastEvents(t *testing.T) {
 				t.Errorf("%v: event %d is number %d, want %d", c.args, i, got[i].Seq, c.want[i].Seq)
 			}
 		}
+	}
+	a, limits := fleet(t), ""
+	run{}.do(t, a, "event", "list", "-last", "12")
+	for _, asked := range a.requests() {
+		limits += regexp.MustCompile(`limit=\d+`).FindString(asked.line) + " "
+	}
+	if limits != "limit=12 limit=24 limit=48 " {
+		t.Errorf("pages that give less than there is were asked for with %s", limits)
 	}
 	for _, kind := range []string{"node.*", "node.up", "*"} {
 		if r := (run{}).do(t, fleet(t), "event", "list", "-type", kind); r.err != "" || r.code != 0 {
