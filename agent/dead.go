@@ -64,7 +64,7 @@ func (t *term) fateOf(servers []raft.Server, s raft.Server, row *fsm.Peer) (f fa
 		}
 	}
 	if voters < leastVoters {
-		f.kept = fmt.Sprintf("%d of the peers vote: with fewer than %d none is removed by itself", voters, leastVoters)
+		f.kept = fmt.Sprintf("voters are %d: with fewer than %d none is removed by itself", voters, leastVoters)
 		return f
 	}
 	if t.agent.seenAlive(row.ID) {

@@ -45,7 +45,7 @@ func (t *term) quorumWithout(servers []raft.Server, id string) error {
 	if !votes || heard > left/2 {
 		return nil
 	}
-	return fsm.Errorf(fsm.CodeConflict, "without %s %d voters would be left, of which %d are heard: the group could not go on. Bring %s back, "+
+	return fsm.Errorf(fsm.CodeConflict, "without %s %d would be left to vote, of whom %d are heard: the group could not go on. Bring %s back, "+
 		"or let what has failed go first: muster force-leave NAME", t.agent.nameOf(id), left, heard, strings.Join(silent, ", "))
 }
 
