@@ -52,13 +52,13 @@
 // others. Then bbolt follows it to pages of another time, which are well formed and
 // whose entries have checksums that fit: entries are missing, or such are there that
 // were overwritten. So each transaction of a Store writes a seal beside what it
-// changes, in a bucket of its own that raft-boltdb leaves alone: its number, and the
-// count and a sum over all keys and values. Open compares the seal with what is there,
-// and refuses the file where they differ (Index is 0). A seal of an earlier number says
-// that another program wrote, which is as it should be, or that the page with the seal
-// is missing itself; these are told apart by the transaction before, whose pages are
-// all still there. Where an entry is damaged and no key is missing, the file is opened,
-// and who reads that entry is told.
+// changes, in a bucket of its own that raft-boltdb leaves alone: its number, how many
+// keys there are, and sums over keys and over values. Open compares the seal with what
+// is there, and refuses the file where they differ (Index is 0). A seal of an earlier
+// number says that another program wrote, which is as it should be, or that the page
+// with the seal is missing itself; these are told apart by the transaction before, whose
+// pages are all still there. Where an entry is damaged, and but for entries' values all
+// is right, the file is opened, and who reads that entry is told.
 //
 // What no one can tell is bbolt's newer meta page, damaged: that looks like a write cut
 // short, and bbolt goes back by that write. And a disk that forgets a whole write, all
@@ -85,8 +85,9 @@
 // needs its log. An entry that fails its checks is never served; it is a
 // CorruptError, which names the way out, and it latches. Panics and memory
 // faults that bbolt raises on damaged pages, or the kernel on an unreadable
-// sector, become the same error; so that they do when bbolt opens the file and
-// scans it on a goroutine of its own, Open walks the pages first.
+// sector, become the same error. bbolt also reads the file on a goroutine of its own,
+// where neither can be caught, and follows damaged pages in circles until no memory is
+// left; so Open walks the tree of pages first, each page once.
 //
 // # Decisions
 //
@@ -102,6 +103,8 @@
 //     that is half made need not be told from one that is damaged.
 //   - The seal is a sum, not a tree of hashes: it says that something is missing, in
 //     one page that is written anyway, and not what.
+//   - The walk knows the form of bbolt's pages, and reads it in the machine's byte
+//     order as bbolt does. What it refuses, bbolt would panic on, or follow.
 //   - The freelist is not written on commit (bbolt would rewrite it each time,
 //     slow after a burst); it is rebuilt by one scan when the file is opened and
 //     after a failed write. In memory it is a hash map.

@@ -35,7 +35,7 @@ func (s *Store) index(key []byte) (uint64, error) {
 	case 8:
 		return binary.BigEndian.Uint64(key), nil
 	}
-	return 0, &CorruptError{Path: s.cfg.Path, Reason: fmt.Sprintf("entry under the key %x, which is no index", key)}
+	return 0, &CorruptError{Path: s.cfg.Path, Reason: fmt.Sprintf("entry under the key %.16x, which is no index", key)}
 }
 
 // GetLog reads the entry with the given index into log, which shares no memory
@@ -115,7 +115,7 @@ func (s *Store) append(bucket *bbolt.Bucket, indexes []uint64, values [][]byte) 
 		if err := bucket.Put(bigEndian(index), values[i]); err != nil {
 			return fmt.Errorf("put entry %d: %w", index, err)
 		}
-		s.seal.add(bucketLogs, bigEndian(index), values[i])
+		s.seal.addEntry(bigEndian(index), values[i])
 		last = index
 	}
 	return nil
@@ -134,7 +134,7 @@ func (s *Store) DeleteRange(first, last uint64) error {
 			if err != nil || key == nil || index > last {
 				return err
 			}
-			s.seal.take(bucketLogs, key, value)
+			s.seal.takeEntry(key, value)
 			if err := cursor.Delete(); err != nil {
 				return fmt.Errorf("delete entry %d: %w", index, err)
 			}

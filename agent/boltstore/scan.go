@@ -32,30 +32,42 @@ func (s *Store) scan() (err error) {
 	})
 }
 
-// look shows a file as it is, without changing it.
+// look shows a file as it is, without changing it, once its pages are known to be a tree.
 func (s *Store) look(path string, view func(*bbolt.Tx) error) error {
 	db, err := bbolt.Open(path, 0o600, &bbolt.Options{Timeout: s.cfg.OpenTimeout, ReadOnly: true})
 	if err != nil {
 		return err
 	}
-	return errors.Join(db.View(view), db.Close())
+	err = db.View(func(tx *bbolt.Tx) error {
+		if err := walkPages(path, tx); err != nil {
+			return &CorruptError{Path: s.cfg.Path, Reason: err.Error()}
+		}
+		return view(tx)
+	})
+	return errors.Join(err, db.Close())
 }
 
-// count makes the seal of what a transaction sees.
+// count makes the seal of what a transaction sees, and looks each key up as a reader does: bbolt reads the same places when it
+// rebuilds its freelist. A damaged key may seem to be gigabytes long: no more than its beginning is told.
 func (s *Store) count(tx *bbolt.Tx) (found seal, err error) {
 	err = tx.ForEach(func(name []byte, bucket *bbolt.Bucket) error {
-		sealed := bytes.Equal(name, bucketLogs) || bytes.Equal(name, bucketConf)
+		add := map[string]func(key, value []byte){"logs": found.addEntry, "conf": found.addWord}[string(name)]
+		damaged := func(key []byte, format string, args ...any) error {
+			return &CorruptError{Path: s.cfg.Path, Reason: fmt.Sprintf("bucket %.16q: key %.16x %s", name, key, fmt.Sprintf(format, args...))}
+		}
 		var last []byte
 		return bucket.ForEach(func(key, value []byte) error {
-			if last != nil && bytes.Compare(last, key) >= 0 {
-				return &CorruptError{
-					Path:   s.cfg.Path,
-					Reason: fmt.Sprintf("bucket %q: key %x follows key %x", name, key, last),
-				}
+			switch {
+			case last != nil && bytes.Compare(last, key) >= 0:
+				return damaged(key, "follows key %.16x", last)
+			case value == nil:
+				return damaged(key, "is a bucket")
+			case !bytes.Equal(bucket.Get(key), value):
+				return damaged(key, "is not found where it is")
 			}
 			last = key
-			if sealed {
-				found.add(name, key, value)
+			if add != nil {
+				add(key, value)
 			}
 			return nil
 		})

@@ -16,7 +16,8 @@ import (
 type seal struct {
 	tx    uint64 // bbolt's number of that transaction
 	pairs uint64 // in the buckets of raft-boltdb
-	sum   uint64 // of their marks
+	keys  uint64 // the sum of the marks of the entries' keys, and of the words
+	sum   uint64 // the sum of all marks
 }
 
 var (
@@ -24,22 +25,37 @@ var (
 	keySeal    = []byte("seal")
 )
 
-const sealLen = 3 * 8
+const sealLen = 4 * 8
 
 // of says whether a seal was written by the transaction that is seen.
 func (s *seal) of(tx *bbolt.Tx) bool { return s.tx == uint64(tx.ID()) }
 
-func (s *seal) add(bucket, key, value []byte) {
+func (s *seal) addEntry(key, value []byte) {
 	s.pairs++
-	s.sum += markOf(bucket, key, value)
+	s.keys += markOf(bucketLogs, key, nil)
+	s.sum += markOf(bucketLogs, key, value)
 }
 
-func (s *seal) take(bucket, key, value []byte) {
+func (s *seal) takeEntry(key, value []byte) {
 	s.pairs--
-	s.sum -= markOf(bucket, key, value)
+	s.keys -= markOf(bucketLogs, key, nil)
+	s.sum -= markOf(bucketLogs, key, value)
 }
 
-func (s *seal) same(o seal) bool { return s.pairs == o.pairs && s.sum == o.sum }
+func (s *seal) addWord(key, value []byte) {
+	mark := markOf(bucketConf, key, value)
+	s.pairs, s.keys, s.sum = s.pairs+1, s.keys+mark, s.sum+mark
+}
+
+func (s *seal) takeWord(key, value []byte) {
+	mark := markOf(bucketConf, key, value)
+	s.pairs, s.keys, s.sum = s.pairs-1, s.keys-mark, s.sum-mark
+}
+
+// sameKeys says whether at most entries' values differ.
+func (s *seal) sameKeys(o seal) bool { return s.pairs == o.pairs && s.keys == o.keys }
+
+func (s *seal) same(o seal) bool { return s.sameKeys(o) && s.sum == o.sum }
 
 // markOf is a number for one pair. A CRC is linear: those of entries that differ alike, as in their terms, would cancel each other
 // out in a sum. So it is mixed (splitmix64).
@@ -58,6 +74,7 @@ func (s *seal) write(tx *bbolt.Tx) error {
 	s.tx = uint64(tx.ID())
 	raw := binary.BigEndian.AppendUint64(make([]byte, 0, sealLen), s.tx)
 	raw = binary.BigEndian.AppendUint64(raw, s.pairs)
+	raw = binary.BigEndian.AppendUint64(raw, s.keys)
 	raw = binary.BigEndian.AppendUint64(raw, s.sum)
 	return tx.Bucket(bucketSeal).Put(keySeal, raw)
 }
@@ -72,7 +89,10 @@ func sealIn(tx *bbolt.Tx) (said seal, ok bool) {
 	if len(raw) != sealLen {
 		return said, false
 	}
-	return seal{binary.BigEndian.Uint64(raw), binary.BigEndian.Uint64(raw[8:]), binary.BigEndian.Uint64(raw[16:])}, true
+	return seal{
+		tx: binary.BigEndian.Uint64(raw), pairs: binary.BigEndian.Uint64(raw[8:]),
+		keys: binary.BigEndian.Uint64(raw[16:]), sum: binary.BigEndian.Uint64(raw[24:]),
+	}, true
 }
 
 // verify compares what the last transaction left with what it said. Where the seal is of an earlier one, either another program
@@ -86,7 +106,7 @@ func (s *Store) verify(tx *bbolt.Tx) error {
 			return err
 		}
 	}
-	if s.seal.same(said) || s.seal.pairs == said.pairs && s.damaged(tx) {
+	if s.seal.same(said) || s.seal.sameKeys(said) && s.damaged(tx) {
 		return nil // who reads a damaged entry is told
 	}
 	return &CorruptError{Path: s.cfg.Path, Reason: fmt.Sprintf(

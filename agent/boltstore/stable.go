@@ -20,9 +20,9 @@ func (s *Store) Set(key, val []byte) error {
 	err := s.write("set key", func(tx *bbolt.Tx) error {
 		conf := tx.Bucket(bucketConf)
 		if old := conf.Get(key); old != nil {
-			s.seal.take(bucketConf, key, old)
+			s.seal.takeWord(key, old)
 		}
-		s.seal.add(bucketConf, key, val)
+		s.seal.addWord(key, val)
 		return conf.Put(key, val)
 	})
 	if err == nil {

@@ -79,7 +79,7 @@ type commit struct {
 }
 
 // commits lives the life.
-func commits(t *testing.T) (out []commit) {
+func commits(t testing.TB) (out []commit) {
 	t.Helper()
 	path := filePath(t)
 	store := open(t, boltstore.Config{Path: path})
