@@ -16,7 +16,7 @@ func (f raftFace) Known() (httpd.RaftConfiguration, error) {
 		return httpd.RaftConfiguration{}, err
 	}
 	members := map[string]httpd.Member{}
-	for _, m := range (membersFace{f.Agent}).Members() {
+	for _, m := range membersFace(f).Members() {
 		members[m.ID] = m
 	}
 	out := httpd.RaftConfiguration{Index: f.machine.Read().Meta().Index, Servers: []httpd.RaftServer{}}
