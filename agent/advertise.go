@@ -23,12 +23,21 @@ type outward struct {
 	kind         string // as the options call it
 	listens      string
 	option, said string // what is advertised in its place, if anything, and by which option
+	beside       string // a host that leads to it as well, where it listens on every address of the machine; may be empty
 }
 
-func (c *Config) outwardHTTP() outward { return c.outward("http", c.HTTPAddr, c.Advertise.HTTP) }
 func (c *Config) outwardPeer() outward { return c.outward("peer", c.PeerAddr, c.Advertise.Peer) }
 func (c *Config) outwardGossip() outward {
 	return c.outward("gossip", c.GossipAddr, c.Advertise.Gossip)
+}
+
+// outwardHTTP is the API's. One that listens everywhere is told at the address of the peer port.
+func (c *Config) outwardHTTP() outward {
+	o := c.outward("http", c.HTTPAddr, c.Advertise.HTTP)
+	if host, _ := c.outwardPeer().parts(); !onLoopback(host) {
+		o.beside = host
+	}
+	return o
 }
 
 func (c *Config) outward(kind, listens, said string) outward {
@@ -47,6 +56,9 @@ func (o outward) flag() string { return "-" + o.kind + "-addr" }
 // parts are the host and the port that others are told.
 func (o outward) parts() (host, port string) {
 	if host, port, err := net.SplitHostPort(cmp.Or(o.said, o.listens)); err == nil {
+		if o.said == "" && o.beside != "" && everywhere(host) {
+			host = o.beside
+		}
 		return host, port
 	}
 	_, port, _ = net.SplitHostPort(o.listens)

@@ -48,6 +48,20 @@ func TestAdvertised(t *testing.T) {
 	}
 }
 
+// TestAPIThatListensEverywhere is told where the peer port is, unless nobody else gets there.
+func TestAPIThatListensEverywhere(t *testing.T) {
+	for peer, want := range map[string]string{"10.0.0.1:8651": "10.0.0.1:8650", "peer-a:8651": "peer-a:8650", "127.0.0.1:8651": "0.0.0.0:8650"} {
+		cfg := goodConfig()
+		cfg.Insecure, cfg.HTTPAddr, cfg.PeerAddr = true, "0.0.0.0:8650", peer
+		if err := cfg.Validate(); err != nil {
+			t.Error(err)
+		}
+		if got := cfg.outwardHTTP().String(); got != want {
+			t.Errorf("with the peer port at %s it is told at %s, wanted %s", peer, got, want)
+		}
+	}
+}
+
 // TestUselessAddressesAreRefused: what nobody else could use is told with its option and what would be right.
 func TestUselessAddressesAreRefused(t *testing.T) {
 	for _, c := range []struct {
