@@ -7,7 +7,7 @@
 //
 //   - the log and the state: consensus (what stands between raft and its parts), boltstore (the log on disk), snapshots, replica (the
 //     state as raft and the workers see it), entries (what a leader writes);
-//   - the disk: datadir, space, backup; offline, for a peer that is stopped;
+//   - the disk: datadir, space, backup, namedfile (what settings name); offline, for a peer that is stopped;
 //   - the others: peerport, gossip, keyring, cert, bootstrap (how a group is founded), consul;
 //   - the peer itself: life (what runs, and until when), mint (ids and secrets), host;
 //   - what it tells: monitor (its log), trace, measures, fleet.
@@ -59,9 +59,16 @@
 // # Reload
 //
 // What may change while a peer runs is one value (live) that a reload replaces whole; the parts that use it begin anew then. A
-// configuration that cannot be read changes nothing. Discoveries that a configuration declares are applied when the peer has
+// configuration that cannot be read changes nothing, and neither does one of whose files, or of whose words for the others, one
+// cannot be used: all is prepared before anything is taken over. Discoveries that a configuration declares are applied when the peer has
 // started and after each reload, not kept equal all the time: two peers with different files would undo each other for ever.
 // They are not deleted when a configuration no longer holds them, since a lost file must not take clusters with it.
+//
+// # Where others reach it
+//
+// A peer listens on three addresses and tells the others three, which need not be the same (advertise.go). One option stands for all
+// three, as Consul's does, and there is one for each where a port differs. What is told counts as an address of the peer's: off
+// loopback it needs all that protects one, and no record may have the peer ask itself there.
 //
 // # A snapshot from the leader
 //
