@@ -119,7 +119,7 @@ func (p *Program) judgeFiles(kind string, args []string, elsewhere bool) (v verd
 	case v.Settings == 0 && v.Discoveries == 0:
 		return v, errors.New("the files hold neither settings nor discoveries")
 	case v.Settings == 0:
-		return v, nil
+		return v, o.judgeSecrets("")
 	}
 	known := o.cfg.DataDir
 	if known == "" && !o.cfg.Dev {
@@ -127,7 +127,7 @@ func (p *Program) judgeFiles(kind string, args []string, elsewhere bool) (v verd
 	}
 	cfg, err := o.compose(p)
 	if err != nil || elsewhere {
-		return v, err
+		return v, errors.Join(err, o.judgeSecrets(""))
 	}
 	cfg.DataDir = known
 	return v, errors.Join(o.judgeNamed(cfg), o.judgeSecrets(known))

@@ -57,7 +57,7 @@ func TestValidateTellsSettingsFromDiscoveries(t *testing.T) {
 }
 
 // TestValidateLooksIntoFiles: what a start would say of the files that settings name, each with its place, all at once. With -skip-files
-// nothing of it is said.
+// only what no machine would take.
 func TestValidateLooksIntoFiles(t *testing.T) {
 	dir := t.TempDir()
 	t.Chdir(dir)
@@ -133,7 +133,8 @@ discovery "z" {
 	if strings.Contains(r.err, "canary") || strings.Contains(r.err, "hunter") || strings.Count(r.err, "agent.hcl:") != 7 {
 		t.Errorf("it says\n%s", r.err)
 	}
-	if r := (run{}).do(t, nil, "validate", "-skip-files", "agent.hcl"); r.code != 0 {
+	r = run{}.do(t, nil, "validate", "-skip-files", "agent.hcl")
+	if r.code != 1 || strings.Count(r.err, "agent.hcl:") != 1 || !strings.Contains(r.err, "agent.hcl:29: refresh.config.password_env: ") {
 		t.Errorf("for another machine: exit %d, %s", r.code, r.err)
 	}
 }
