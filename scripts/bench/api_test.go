@@ -60,7 +60,7 @@ func TestReadersAskAtAnEvenRateWhateverAnswersTake(t *testing.T) {
 		}
 		for _, f := range []*face{quick, slow} {
 			for _, url := range []string{
-				"http://peer/livez", "http://peer/v1/clusters?limit=100&stale=", "http://peer/v1/clusters?limit=100",
+				"http://peer/livez?verbose", "http://peer/v1/clusters?limit=100&stale=", "http://peer/v1/clusters?limit=100",
 				"http://peer/v1/cluster/fleet-00007",
 			} {
 				if f.asked[url] != 5 {
