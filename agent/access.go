@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/musterhq/muster/agent/gossip"
+	"github.com/musterhq/muster/agent/life"
 	"github.com/musterhq/muster/agent/mint"
 )
 
@@ -66,15 +67,8 @@ func (a *Agent) discord() string {
 
 // watchDiscord tells in the log when peers begin or cease to differ about ACLs.
 func (a *Agent) watchDiscord(ctx context.Context) error {
-	tick := time.NewTicker(discordEvery)
-	defer tick.Stop()
 	told := ""
-	for {
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-tick.C:
-		}
+	for range life.Beats(ctx, discordEvery) {
 		now := a.discord()
 		if now == told {
 			continue
@@ -85,4 +79,5 @@ func (a *Agent) watchDiscord(ctx context.Context) error {
 			a.log.Warn("peers differ about ACLs", "warning", now)
 		}
 	}
+	return nil
 }

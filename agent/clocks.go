@@ -7,6 +7,7 @@ import (
 
 	"github.com/hashicorp/raft"
 
+	"github.com/musterhq/muster/agent/life"
 	"github.com/musterhq/muster/agent/space"
 	"github.com/musterhq/muster/fsm"
 )
@@ -24,15 +25,8 @@ const (
 func (t *term) clocks(ctx context.Context) error {
 	a := t.agent
 	defer a.metrics.clockOffset.Store(0)
-	tick := time.NewTicker(clockEvery)
-	defer tick.Stop()
 	said, tried := false, time.Time{}
-	for {
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-tick.C:
-		}
+	for range life.Beats(ctx, clockEvery) {
 		offset, better := t.compare()
 		a.metrics.clockOffset.Store(int64(offset))
 		if offset.Abs() <= clockOff {
@@ -50,6 +44,7 @@ func (t *term) clocks(ctx context.Context) error {
 			a.log.Warn("leadership was not given to a peer whose clock is right", "peer", better, "error", err)
 		}
 	}
+	return nil
 }
 
 // sayClockOff tells people that the leader's clock is off; true once it is in the log.

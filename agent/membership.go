@@ -9,6 +9,7 @@ import (
 	"github.com/hashicorp/raft"
 
 	"github.com/musterhq/muster/agent/gossip"
+	"github.com/musterhq/muster/agent/life"
 	"github.com/musterhq/muster/agent/peerport"
 	"github.com/musterhq/muster/fsm"
 )
@@ -108,17 +109,10 @@ func (a *Agent) configuration() ([]raft.Server, error) {
 
 // reconcile keeps the peers' rows and the raft configuration in step with who is heard, until ctx ends.
 func (t *term) reconcile(ctx context.Context) error {
-	tick := time.NewTicker(reconcileEvery)
-	defer tick.Stop()
 	began := time.Now()
 	var homeless map[string]bool
 	var calm calm
-	for {
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-tick.C:
-		}
+	for range life.Beats(ctx, reconcileEvery) {
 		t.rows(ctx, began)
 		t.raise(ctx)
 		homeless = t.sweep(ctx, homeless)
@@ -130,6 +124,7 @@ func (t *term) reconcile(ctx context.Context) error {
 		}
 		t.resume(ctx)
 	}
+	return nil
 }
 
 // rows writes the peers' rows that are no longer right.

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/musterhq/muster/agent/gossip"
+	"github.com/musterhq/muster/agent/life"
 	httpd "github.com/musterhq/muster/http"
 )
 
@@ -15,18 +16,12 @@ const askPlace = 5 * time.Second
 // watchPlace ends a peer that the group has gone on without. Nobody tells it: raft stops talking to who is removed, and who
 // was away finds the others deaf. So a peer that knows no leader asks those that gossip knows.
 func (a *Agent) watchPlace(ctx context.Context) error {
-	tick := time.NewTicker(askPlace)
-	defer tick.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-tick.C:
-		}
+	for range life.Beats(ctx, askPlace) {
 		if a.leaders.ID() == "" && a.raft.LastIndex() > 0 && !a.draining.Load() && a.displaced(ctx) {
 			return errRemoved
 		}
 	}
+	return nil
 }
 
 // displaced says whether some peer leads and its raft configuration does not have this one.

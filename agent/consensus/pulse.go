@@ -39,16 +39,10 @@ func (p *Pulse) Beat(now time.Time) {
 
 // Run beats until ctx ends.
 func (p *Pulse) Run(ctx context.Context) error {
-	tick := time.NewTicker(pulseEvery)
-	defer tick.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-tick.C:
-			p.Beat(time.Now())
-		}
+	for range life.Beats(ctx, pulseEvery) {
+		p.Beat(time.Now())
 	}
+	return nil
 }
 
 // Awake returns once the process has run for long enough that all that raft hears was asked since.

@@ -3,6 +3,7 @@ package life_test
 import (
 	"context"
 	"errors"
+	"slices"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -93,4 +94,26 @@ func TestUntil(t *testing.T) {
 	if err := life.Until(ended, make(chan struct{}), waits); err != nil {
 		t.Errorf("one whose context ended: %v", err)
 	}
+}
+
+// TestBeats deals with one beat for long: those that came meanwhile are one, the next come in time, and none after ctx ended.
+func TestBeats(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithCancel(t.Context())
+		defer cancel()
+		began := time.Now()
+		var at []time.Duration
+		for range life.Beats(ctx, time.Second) {
+			switch at = append(at, time.Since(began)); len(at) {
+			case 2:
+				<-time.After(2500 * time.Millisecond)
+			case 4:
+				cancel()
+			}
+		}
+		want := []time.Duration{time.Second, 2 * time.Second, 4500 * time.Millisecond, 5 * time.Second}
+		if !slices.Equal(at, want) {
+			t.Errorf("beats at %v, want %v", at, want)
+		}
+	})
 }

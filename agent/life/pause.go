@@ -2,6 +2,7 @@ package life
 
 import (
 	"context"
+	"iter"
 	"sync"
 	"time"
 )
@@ -15,6 +16,25 @@ func Pause(ctx context.Context, d time.Duration) bool {
 		return false
 	case <-t.C:
 		return true
+	}
+}
+
+// Beats are moments so far apart, the first of them that long from now, until ctx ends. Those that come while one is
+// dealt with are one, which comes right after it.
+func Beats(ctx context.Context, apart time.Duration) iter.Seq[struct{}] {
+	return func(yield func(struct{}) bool) {
+		tick := time.NewTicker(apart)
+		defer tick.Stop()
+		for {
+			select {
+			case <-ctx.Done():
+				return
+			case <-tick.C:
+			}
+			if !yield(struct{}{}) {
+				return
+			}
+		}
 	}
 }
 

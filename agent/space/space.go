@@ -9,6 +9,8 @@ import (
 	"log/slog"
 	"sync"
 	"time"
+
+	"github.com/musterhq/muster/agent/life"
 )
 
 // Level says how much room there is. The order counts: the higher, the less.
@@ -82,16 +84,10 @@ func New(cfg Config) *Watch {
 
 // Run looks again every second until ctx ends, and says when the level changes.
 func (w *Watch) Run(ctx context.Context) error {
-	tick := time.NewTicker(every)
-	defer tick.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-tick.C:
-			w.look()
-		}
+	for range life.Beats(ctx, every) {
+		w.look()
 	}
+	return nil
 }
 
 // Level is that of the last look.
