@@ -92,10 +92,10 @@ func TestWaitsEnd(t *testing.T) {
 		"another term": func(_ *raft.Raft, r *road) error {
 			_, other := raft.NewInmemTransport("b")
 			other.Connect("a", r.InmemTransport)
-			return other.AppendEntries("a", "a", &raft.AppendEntriesRequest{
-				RPCHeader: raft.RPCHeader{ProtocolVersion: raft.ProtocolVersionMax, ID: []byte("b"), Addr: []byte("b")},
-				Term:      100,
-			}, new(raft.AppendEntriesResponse))
+			from := raft.RPCHeader{ProtocolVersion: raft.ProtocolVersionMax, ID: []byte("b"), Addr: []byte("b")}
+			return errors.Join( // it leads again before anybody has looked
+				other.AppendEntries("a", "a", &raft.AppendEntriesRequest{RPCHeader: from, Term: 100}, new(raft.AppendEntriesResponse)),
+				other.TimeoutNow("a", "a", &raft.TimeoutNowRequest{RPCHeader: from}, new(raft.TimeoutNowResponse)))
 		},
 		"stopped": func(led *raft.Raft, _ *road) error { return led.Shutdown().Error() },
 	} {
