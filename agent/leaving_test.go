@@ -42,7 +42,7 @@ func TestLastVoterDoesNotLeave(t *testing.T) {
 // TestLeavingGivesClaimsBack has a peer leave in mid-refresh: nobody waits for its claims, and none expires.
 func TestLeavingGivesClaimsBack(t *testing.T) {
 	inBubble(t, 4, func(t *testing.T, w *world) {
-		w.settled(40, 2, nil)
+		w.settled(80, 2, nil)
 		w.nodes.slow(900*time.Millisecond, addrsOf(40, 2)...)
 		leader := w.leader()
 		leader.await("claims of all peers", claimed(w.peers))
