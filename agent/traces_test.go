@@ -49,9 +49,9 @@ func traced(t *testing.T, ratio float64, test func(t *testing.T, w *world, c *tr
 
 // collect has a collector answer in the world's network until it is stopped.
 func (w *world) collect(c *tracetest.Collector) (stop func()) {
-	server := &http.Server{Handler: c}
+	server, listener := &http.Server{Handler: c}, w.net.Listen(collectorAt) // before anybody dials
 	ended := make(chan error, 1)
-	go func() { ended <- server.Serve(w.net.Listen(collectorAt)) }()
+	go func() { ended <- server.Serve(listener) }()
 	return func() {
 		_ = server.Close()
 		<-ended

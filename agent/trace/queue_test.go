@@ -123,9 +123,9 @@ func tracer(t *testing.T, p *peer, c trace.Config, dial trace.Dial) *trace.Trace
 func near(t *testing.T, c *tracetest.Collector) (p *peer, stop func()) {
 	t.Helper()
 	network := memnet.New()
-	server := &http.Server{Handler: c}
+	server, listener := &http.Server{Handler: c}, network.Listen("127.0.0.1:4318") // before anybody dials
 	closed := make(chan error, 1)
-	go func() { closed <- server.Serve(network.Listen("127.0.0.1:4318")) }()
+	go func() { closed <- server.Serve(listener) }()
 	p = &peer{reg: prometheus.NewRegistry(), said: &strings.Builder{}}
 	cfg := trace.Config{Endpoint: "http://127.0.0.1:4318/otlp/v1/traces", Ratio: 1}
 	p.Tracer = tracer(t, p, cfg, network.DialFrom("127.0.0.2"))
