@@ -203,9 +203,8 @@ func TestHeaders(t *testing.T) {
 	elsewhere, other := collect(t)
 	c := &tracetest.Collector{}
 	var away, repeats atomic.Bool
-	asked := make(chan struct{}, 10)
+	answered := make(chan struct{}, 10)
 	c.Answer = func(w http.ResponseWriter, r *http.Request) bool {
-		asked <- struct{}{}
 		if repeats.Load() {
 			w.WriteHeader(http.StatusBadRequest)
 			fmt.Fprintf(w, "%v", r.Header)
@@ -216,7 +215,10 @@ func TestHeaders(t *testing.T) {
 		}
 		return away.Load()
 	}
-	s := httptest.NewTLSServer(c)
+	s := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		c.ServeHTTP(w, r)
+		answered <- struct{}{}
+	}))
 	defer s.Close()
 	dir := t.TempDir()
 	authority, headers := filepath.Join(dir, "ca.pem"), filepath.Join(dir, "headers")
@@ -226,7 +228,7 @@ func TestHeaders(t *testing.T) {
 	p := start(t, "a", cfg)
 	end(t, p, 512)
 	write(t, headers, "authorization: Bearer canary-2\n")
-	<-asked
+	<-answered
 	if err := p.Reload(cfg); err != nil {
 		t.Fatal(err)
 	}
