@@ -99,10 +99,10 @@ func IDOf(text string) (string, error) {
 func Read(path string) (string, error) {
 	text, err := namedfile.Read(path, namedfile.Rules{Most: maxInput, Mode: checkMode})
 	if err != nil {
-		return "", fmt.Errorf("gossip key: %w", err)
+		return "", err
 	}
 	if _, err := Parse(string(text)); err != nil {
-		return "", fmt.Errorf("gossip key: %s: %w", path, err)
+		return "", fmt.Errorf("%s: %w", path, err)
 	}
 	return strings.TrimSpace(string(text)), nil
 }
