@@ -120,7 +120,7 @@ discovery "z" {
 	r := run{}.do(t, nil, "validate", "agent.hcl")
 	for _, want := range []string{
 		"agent.hcl:1: -data-dir: data directory data may be read by others (mode 0750)", "chmod 700 data",
-		"agent.hcl:3: -gossip-key-file: gossip key: gossip.key: the key is not base64", "muster keygen",
+		"agent.hcl:3: -gossip-key-file: gossip.key: the key is not base64", "muster keygen",
 		"agent.hcl:7: -key-file: key muster-peer-b-key.pem is not the key of certificate muster-peer-a.pem",
 		"agent.hcl:9: -consul-token-file: token file token does not hold a token", "one line",
 		"agent.hcl:12: -trace-headers-file: headers is open to others (mode 0644): chmod 640 headers",
