@@ -104,17 +104,11 @@ func (l *Line) hangUp() {
 	}
 }
 
-// state is whether anything was heard in this poll, and how a connection ended, if one did.
-func (l *Line) state() (heard bool, ended error) {
+// ending is how a connection ended, if one did.
+func (l *Line) ending() error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return l.heard > 0, l.ended
-}
-
-// lost says whether the server had closed the connection before anything of an answer came.
-func (l *Line) lost() bool {
-	heard, ended := l.state()
-	return !heard && ended != nil && refresh.FaultOf(ended).Reason == fsm.ReasonReset
+	return l.ended
 }
 
 // end notes how a connection ended; the caller holds mu. One that was closed from here, or only ran into a deadline, tells

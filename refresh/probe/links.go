@@ -51,13 +51,21 @@ type link[C Client] struct {
 	since   time.Time // when it became idle
 }
 
+// lost says whether a question failed because the client had been kept.
+func (k *link[C]) lost(err error) bool {
+	ended := k.line.ending()
+	return errors.Is(err, ErrStale) || refresh.FaultOf(err).Reason == fsm.ReasonReset ||
+		ended != nil && refresh.FaultOf(ended).Reason == fsm.ReasonReset
+}
+
 func (k *link[C]) close() {
 	k.client.Close()
 	k.line.hangUp()
 }
 
 // Ask asks t by a kept client, or a new one. A client whose question failed is not kept. A server that closed a kept
-// connection is asked once more over a new one, if nothing of an answer had come, and so is one of which ErrStale tells.
+// connection is asked once more over a new one, whatever had come: much of what servers say in farewell, as TLS does, is no
+// answer. So is one of which ErrStale tells.
 // When ctx ends all connections of the client are closed. Of several errors the one that is returned tells most: an answer
 // that was too long, then the end of ctx, then what the server said, then how the connection ended.
 func (p *Links[C]) Ask(ctx context.Context, t refresh.Target, ask func(context.Context, C) error) error {
@@ -67,7 +75,7 @@ func (p *Links[C]) Ask(ctx context.Context, t refresh.Target, ask func(context.C
 	address := t.HostPort()
 	if k := p.take(address); k != nil {
 		err := p.use(ctx, k, ask)
-		if err == nil || ctx.Err() != nil || !errors.Is(err, ErrStale) && !k.line.lost() {
+		if err == nil || ctx.Err() != nil || !k.lost(err) {
 			return err
 		}
 	}
@@ -117,7 +125,7 @@ func (p *Links[C]) use(ctx context.Context, k *link[C], ask func(context.Context
 
 // best is the error that tells most.
 func (p *Links[C]) best(ctx context.Context, line *Line, err error) error {
-	_, ended := line.state()
+	ended := line.ending()
 	if ended != nil && refresh.FaultOf(ended).Reason == fsm.ReasonTooLarge {
 		return ended
 	}
@@ -145,7 +153,7 @@ func (p *Links[C]) take(address string) *link[C] {
 	if k == nil {
 		return nil
 	}
-	if _, ended := k.line.state(); ended != nil || time.Since(k.since) > maxRest {
+	if k.line.ending() != nil || time.Since(k.since) > maxRest {
 		k.close()
 		return nil
 	}

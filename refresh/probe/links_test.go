@@ -3,10 +3,12 @@ package probe_test
 import (
 	"bufio"
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
 	"net"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -167,7 +169,7 @@ func TestClientsRestTenMinutes(t *testing.T) {
 	})
 }
 
-// A server may close a connection while it rests. It is asked again only if nothing of an answer came, and only once.
+// A server may close a connection while it rests, or in its answer. It is asked again, and only once.
 func TestLostConnectionsAreReplaced(t *testing.T) {
 	const half = "half an ans" // without its end
 	for name, c := range map[string]struct {
@@ -177,8 +179,8 @@ func TestLostConnectionsAreReplaced(t *testing.T) {
 		keptAfter int
 	}{
 		"closed":           {[]string{"", "fine\n"}, 2, "", 1},
-		"closed in word":   {[]string{half}, 1, fsm.ReasonReset, 0},
-		"closed each time": {[]string{"", ""}, 2, fsm.ReasonReset, 0},
+		"closed in word":   {[]string{half, "fine\n"}, 2, "", 1},
+		"closed each time": {[]string{"", half}, 2, fsm.ReasonReset, 0},
 	} {
 		t.Run(name, func(t *testing.T) {
 			p := network(t, func(dial int, conn net.Conn) {
@@ -399,5 +401,51 @@ func TestWhichErrorIsTold(t *testing.T) {
 			expectReason(t, err, c.reason)
 			p.expect(t, 1, 0)
 		})
+	}
+}
+
+// A server that ends a session which rests says so where TLS is spoken. That is no answer: it is asked again.
+func TestFarewellIsNoAnswer(t *testing.T) {
+	ours, v := newAuthority(t), &vault{}
+	v.put("ours", ours.PEM)
+	listener, err := tls.Listen("tcp", "127.0.0.1:0", ours.server(t, "127.0.0.1", nil))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var all sync.WaitGroup
+	taken := make(chan *tls.Conn, 3)
+	all.Go(func() {
+		for {
+			conn, err := listener.Accept()
+			if err != nil {
+				return
+			}
+			all.Go(func() {
+				echo(1, conn)
+				_ = conn.Close()
+			})
+			taken <- conn.(*tls.Conn)
+		}
+	})
+	defer func() {
+		_ = listener.Close()
+		all.Wait()
+	}()
+
+	secured := probe.TLS{On: true, Authorities: "ours"}
+	links := &probe.Links[*store]{
+		Env: refresh.Env{Dial: new(net.Dialer).DialContext, Reveal: v.reveal},
+		Open: func(ctx context.Context, line *probe.Line, t refresh.Target) (*store, error) {
+			conn, err := line.Connect(ctx, t, &secured)
+			return &store{Conn: conn, in: bufio.NewReader(conn)}, err
+		},
+	}
+	defer links.Close()
+	target := refresh.Target{Node: "n", Address: "127.0.0.1", Port: listener.Addr().(*net.TCPAddr).Port}
+	for _, farewell := range []func(*tls.Conn) error{(*tls.Conn).CloseWrite, (*tls.Conn).Close, (*tls.Conn).Close} {
+		if err := links.Ask(t.Context(), target, question); err != nil {
+			t.Fatal(err)
+		}
+		_ = farewell(<-taken)
 	}
 }
