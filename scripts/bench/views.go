@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -45,10 +46,10 @@ func (g *group) viewed(ctx context.Context, f *fleet) error {
 	for listed := false; ; {
 		if !listed {
 			d, _, err := api.Discovery(ctx, "fleet", httpd.Read{})
-			if err != nil {
+			if err != nil && !errors.Is(err, fsm.ErrUnavailable) { // a machine that is loading may keep a leader from being heard
 				return err
 			}
-			listed = d.LastRun.Records >= f.size()
+			listed = err == nil && d.LastRun.Records >= f.size()
 		}
 		if listed {
 			if all, err := v.more(ctx, f.clusters); all || err != nil {
