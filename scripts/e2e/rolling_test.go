@@ -13,13 +13,10 @@ import (
 	"github.com/musterhq/muster/scripts/rig"
 )
 
-// transferMost is how long a write may take while a group of three is restarted peer by peer: as long as leadership takes to move.
-const transferMost = 3 * time.Second
-
 // TestRollingRestart restarts groups of three, two and one peer by peer, twice, the leader last, while clients write. They ask peers
 // that are not being restarted, as a balancer that goes by /readyz has them do, where there is another one, and try again what was
-// surely not done. Every write comes through, and none is lost; with three peers none takes longer than leadership takes to move, and
-// with fewer none longer than the restart.
+// surely not done. Every write comes through, and none is lost. How long the longest took is told; that nobody waits for an election is
+// held in virtual time, beside package agent.
 func TestRollingRestart(t *testing.T) {
 	t.Parallel()
 	for _, peers := range []int{3, 2, 1} {
@@ -40,13 +37,6 @@ func TestRollingRestart(t *testing.T) {
 			}
 			r.end()
 			t.Logf("%d peers: the longest write of %d took %s, the longest restart %s", peers, r.writes(), r.longest, r.away)
-			most := transferMost
-			if peers < 3 {
-				most += r.away
-			}
-			if r.longest > most {
-				t.Errorf("a write took %s; at most %s are promised", r.longest, most)
-			}
 			r.kept()
 		})
 	}
