@@ -141,9 +141,10 @@ func (s *Server) Handler() http.Handler { return s.handler }
 // Run serves on a listener until ctx ends, and closes it. It may be called once. At the end blocked reads are answered
 // and followers told to go elsewhere; whoever has not finished 5 s later is cut off.
 func (s *Server) Run(ctx context.Context, ln net.Listener) error {
+	ahead := unasked{conns: map[net.Conn]struct{}{}}
 	server := &http.Server{
 		Handler: s.paced(s.guard(ln.Addr())), ReadHeaderTimeout: headerTimeout, WriteTimeout: writeTimeout, IdleTimeout: idleTimeout,
-		MaxHeaderBytes: maxHeader, ErrorLog: slog.NewLogLogger(s.log.Handler(), slog.LevelDebug),
+		MaxHeaderBytes: maxHeader, ConnState: ahead.follow, ErrorLog: slog.NewLogLogger(s.log.Handler(), slog.LevelDebug),
 	}
 	group, gctx := errgroup.WithContext(ctx)
 	group.Go(func() error {
@@ -157,6 +158,7 @@ func (s *Server) Run(ctx context.Context, ln net.Listener) error {
 		s.stop()
 		grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopTimeout)
 		defer cancel()
+		ahead.hangUp()
 		if err := server.Shutdown(grace); err != nil {
 			s.log.Warn("http requests cut off", "error", err)
 			return server.Close()
