@@ -10,8 +10,10 @@ import (
 	"github.com/hashicorp/raft"
 )
 
-// patientLook is how often is looked whether trying again is worth it.
-const patientLook = 50 * time.Millisecond
+const (
+	patientLook = 50 * time.Millisecond  // how often is looked whether trying again is worth it
+	refusedWait = 250 * time.Millisecond // for a server that could not keep what it was sent
+)
 
 // Wire is all that raft asks of its transport.
 type Wire interface {
@@ -22,7 +24,8 @@ type Wire interface {
 
 // patient is raft's transport, which keeps back the news that entries or a snapshot did not arrive until trying again is worth it.
 // Raft waits twice as long after each failure, ten seconds in the end, and does not stop waiting when the peer is back: who was away
-// for minutes would be behind for as long, and not ready. Heartbeats go on several times a second, so they tell when it is back.
+// for minutes would be behind for as long, and not ready. Heartbeats go on several times a second, so they tell when it is back. Who is
+// there and cannot keep what it is sent is tried again a few times a second.
 type patient struct {
 	Wire
 	raft    atomic.Pointer[raft.Raft]
@@ -38,7 +41,11 @@ func (p *patient) AppendEntries(
 ) error {
 	send := func() error { return p.Wire.AppendEntries(id, to, args, resp) }
 	if args.PrevLogEntry > 0 || len(args.Entries) > 0 || args.LeaderCommitIndex > 0 {
-		return p.patiently(id, args.Term, send)
+		err := p.patiently(id, args.Term, send)
+		if err == nil {
+			refused(args, resp)
+		}
+		return err
 	}
 	err := send() // a heartbeat
 	if err == nil {
@@ -55,6 +62,15 @@ func (p *patient) InstallSnapshot(
 	args *raft.InstallSnapshotRequest, resp *raft.InstallSnapshotResponse, data io.Reader,
 ) error {
 	return p.patiently(id, args.Term, func() error { return p.Wire.InstallSnapshot(id, to, args, resp, data) })
+}
+
+// refused waits for a server that could not keep what it was sent, as one whose disk is full, in the place of raft, which would wait ever
+// longer, and after the server's restart too. The server answers heartbeats all the while: they do not tell when it is well.
+func refused(args *raft.AppendEntriesRequest, resp *raft.AppendEntriesResponse) {
+	if !resp.Success && !resp.NoRetryBackoff && resp.Term <= args.Term {
+		<-time.After(refusedWait)
+		resp.NoRetryBackoff = true
+	}
 }
 
 // patiently sends, and where that fails returns when a heartbeat was answered since, or the server has nothing more to get.

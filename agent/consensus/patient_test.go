@@ -14,10 +14,10 @@ import (
 	"github.com/musterhq/muster/agent/consensus"
 )
 
-// road is the transport of a leader to one other server, which is away or there and takes whatever comes.
+// road is the transport of a leader to one other server, which is away or there and takes whatever comes, or cannot keep it.
 type road struct {
 	*raft.InmemTransport
-	there             atomic.Bool
+	there, full       atomic.Bool
 	term              atomic.Uint64 // of the last heartbeat
 	beats, deliveries atomic.Int64
 }
@@ -36,6 +36,9 @@ func (r *road) AppendEntries(
 		return errors.New("nobody is there")
 	}
 	*resp = raft.AppendEntriesResponse{Term: args.Term, Success: true, LastLog: args.PrevLogEntry + uint64(len(args.Entries))}
+	if r.full.Load() && len(args.Entries) > 0 {
+		resp.Success, resp.LastLog = false, args.PrevLogEntry
+	}
 	return nil
 }
 
@@ -77,6 +80,27 @@ func TestWhoIsAwayIsWaitedFor(t *testing.T) {
 		<-time.After(time.Second)
 		if r.deliveries.Load() < 2 {
 			t.Error("nothing is delivered, though a heartbeat was answered")
+		}
+		if err := led.Shutdown().Error(); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+// TestWhoCannotKeepIsTriedCalmly has a leader try again a few times a second to give entries to a server that cannot keep them, as long
+// as that lasts, and so at once when it can.
+func TestWhoCannotKeepIsTriedCalmly(t *testing.T) {
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1)) // golang/go#78156
+	synctest.Test(t, func(t *testing.T) {
+		var r road
+		r.there.Store(true)
+		r.full.Store(true)
+		led := leading(t, &r)
+		<-time.After(5 * time.Minute)
+		before := r.deliveries.Load()
+		<-time.After(10 * time.Second)
+		if tried := r.deliveries.Load() - before; tried < 10 || tried > 50 {
+			t.Errorf("it was tried %d times in 10s", tried)
 		}
 		if err := led.Shutdown().Error(); err != nil {
 			t.Error(err)
